@@ -1,0 +1,159 @@
+package ca
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"baleen/internal/es"
+	"baleen/internal/rpki/cert"
+)
+
+// apply takes a fact in. It cannot fail: what was once accepted stays true.
+// A fact about something that is no longer there changes nothing.
+func apply(s *State, m es.Meta, e es.Event) {
+	switch e := e.(type) {
+	case Initialized:
+		s.initialize(e)
+	case RepositoryConfigured:
+		s.Repository = &e.Repository
+	case ParentAdded:
+		s.Parents[e.Parent] = e.Contact
+	case ParentUpdated:
+		s.Parents[e.Parent] = e.Contact
+	case ResourceClassAdded:
+		s.addClass(e)
+	case ResourceClassRemoved:
+		delete(s.Classes, e.Class)
+	case CertificateRequested:
+		if c := s.Classes[e.Class]; c != nil && c.Current != nil && c.Current.KeyID == e.KeyID {
+			c.Current.Requested = true
+		}
+	case CertificateReceived:
+		s.receive(e)
+	case ChildAdded:
+		s.Children[e.Child] = &Child{IDCert: e.IDCert, Resources: e.Resources, Keys: map[cert.KeyID]KeyUse{}}
+	case ChildResourcesUpdated:
+		if c := s.Children[e.Child]; c != nil {
+			c.Resources = e.Resources
+		}
+	case ChildCertificatesIssued:
+		s.childCertsIssued(m.At, e)
+	case ChildCertificatesRevoked:
+		s.childCertsRevoked(m.At, e)
+	case ROAsConfigured:
+		s.configureROAs(m.At, e)
+	case ROAsIssued:
+		if c := s.Classes[e.Class]; c != nil {
+			c.roasIssued(m.At, e)
+		}
+	}
+}
+
+func (s *State) initialize(e Initialized) {
+	*s = State{
+		Handle: e.Handle, Identity: e.Identity,
+		Parents: map[string]Parent{}, Classes: map[string]*Class{}, Children: map[string]*Child{}, ROAs: map[ROA]ROAConfig{},
+	}
+}
+
+func (s *State) addClass(e ResourceClassAdded) {
+	s.Classes[e.Class] = &Class{
+		Name: e.Class, Parent: e.Parent, ParentClass: e.ParentClass, Pending: &PendingKey{KeyID: e.KeyID},
+		ROAs: map[string]IssuedROA{}, Certs: map[cert.KeyID]IssuedCert{},
+	}
+	if n, err := strconv.Atoi(e.Class); err == nil && n >= s.NextClass {
+		s.NextClass = n + 1
+	}
+}
+
+func (s *State) receive(e CertificateReceived) {
+	c := s.Classes[e.Class]
+	switch {
+	case c == nil:
+	case c.Pending != nil && c.Pending.KeyID == e.KeyID:
+		c.Pending, c.Current = nil, &CertifiedKey{KeyID: e.KeyID, Cert: e.Cert}
+	case c.Current != nil && c.Current.KeyID == e.KeyID:
+		c.Current.Cert, c.Current.Requested = e.Cert, false
+	}
+}
+
+func (s *State) childCertsIssued(at time.Time, e ChildCertificatesIssued) {
+	c := s.Classes[e.Class]
+	if c == nil {
+		return
+	}
+	c.dropExpired(at)
+	for _, issued := range e.Certs {
+		if old, ok := c.Certs[issued.KeyID]; ok {
+			c.revoke(at, old.Serial, old.NotAfter)
+		}
+		c.Certs[issued.KeyID] = issued
+		if child := s.Children[issued.Child]; child != nil {
+			child.Keys[issued.KeyID] = KeyUse{Class: e.Class}
+		}
+	}
+}
+
+func (s *State) childCertsRevoked(at time.Time, e ChildCertificatesRevoked) {
+	c := s.Classes[e.Class]
+	if c == nil {
+		return
+	}
+	c.dropExpired(at)
+	for _, key := range e.Keys {
+		old, ok := c.Certs[key]
+		if !ok {
+			continue
+		}
+		c.revoke(at, old.Serial, old.NotAfter)
+		delete(c.Certs, key)
+		if child := s.Children[old.Child]; child != nil {
+			child.Keys[key] = KeyUse{Class: e.Class, Revoked: true}
+		}
+	}
+}
+
+func (s *State) configureROAs(at time.Time, e ROAsConfigured) {
+	for _, r := range e.Removed {
+		delete(s.ROAs, r)
+	}
+	for _, r := range e.Added {
+		s.ROAs[r.ROA] = ROAConfig{Since: at, Comment: r.Comment}
+	}
+	for _, r := range e.Commented {
+		s.ROAs[r.ROA] = ROAConfig{Since: s.ROAs[r.ROA].Since, Comment: r.Comment}
+	}
+}
+
+func (c *Class) roasIssued(at time.Time, e ROAsIssued) {
+	c.dropExpired(at)
+	for _, name := range e.Withdrawn {
+		if old, ok := c.ROAs[name]; ok {
+			c.revoke(at, old.Serial, old.NotAfter)
+			delete(c.ROAs, name)
+		}
+	}
+	for _, issued := range e.Issued {
+		if old, ok := c.ROAs[issued.Name]; ok {
+			c.revoke(at, old.Serial, old.NotAfter)
+		}
+		c.ROAs[issued.Name] = issued
+	}
+}
+
+// revoke puts a serial on the current key's CRL.
+func (c *Class) revoke(at time.Time, serial string, notAfter time.Time) {
+	if c.Current == nil {
+		return
+	}
+	c.Current.Revoked = append(c.Current.Revoked, Revocation{Serial: serial, RevokedAt: at.Truncate(time.Second), NotAfter: notAfter})
+}
+
+// dropExpired forgets revocations whose certificate expired: a CRL need not
+// carry them (RFC 5280 section 3.3).
+func (c *Class) dropExpired(at time.Time) {
+	if c.Current != nil {
+		c.Current.Revoked = slices.DeleteFunc(c.Current.Revoked, func(r Revocation) bool { return !r.NotAfter.After(at) })
+	}
+}

@@ -1,0 +1,211 @@
+package ca
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"baleen/internal/es"
+	"baleen/internal/fault"
+	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/resources"
+)
+
+// AddChild makes another CA a child with these resources.
+type AddChild struct {
+	Child     string        `json:"child"`
+	IDCert    []byte        `json:"id_cert"` // DER, checked by the caller
+	IDKey     cert.KeyID    `json:"id_key"`
+	Resources resources.Set `json:"resources"`
+}
+
+// CommandName names the command in the log.
+func (AddChild) CommandName() string { return "add_child" }
+
+// Process wants resources, all of them held, and a name that is free.
+func (c AddChild) Process(s *State, _ time.Time) ([]es.Event, error) {
+	args := map[string]string{"ca": s.Handle, "child": c.Child}
+	switch {
+	case c.Resources.IsEmpty():
+		return nil, &fault.Error{
+			Kind: fault.Invalid, Code: "ca-child-resources-required", Args: args,
+			Msg: "Child '" + c.Child + "' for CA '" + s.Handle + "' MUST have resources specified",
+		}
+	case !s.Held().Contains(c.Resources):
+		return nil, extraResources(s.Handle, c.Child)
+	case s.Children[c.Child] != nil:
+		return nil, &fault.Error{
+			Kind: fault.Exists, Code: "ca-child-duplicate", Args: args,
+			Msg: "CA '" + s.Handle + "' already has a child named '" + c.Child + "'",
+		}
+	}
+	return []es.Event{ChildAdded{Child: c.Child, IDCert: c.IDCert, Resources: c.Resources}}, nil
+}
+
+func extraResources(ca, child string) error {
+	return &fault.Error{
+		Kind: fault.Invalid, Code: "ca-child-resources-extra", Args: map[string]string{"ca": ca, "child": child},
+		Msg: "Child '" + child + "' cannot have resources not held by CA '" + ca + "'",
+	}
+}
+
+// ChildUnknown is the refusal for a child that the CA does not have.
+func ChildUnknown(ca, child string) error {
+	return &fault.Error{
+		Kind: fault.NotFound, Code: "ca-child-unknown", Args: map[string]string{"ca": ca, "child": child},
+		Msg: "CA '" + ca + "' does not have a child named '" + child + "'",
+	}
+}
+
+// UpdateChildResources changes what a child is entitled to. The child's
+// certificates follow: they shrink at once and grow when the child asks.
+type UpdateChildResources struct {
+	Child     string        `json:"child"`
+	Resources resources.Set `json:"resources"`
+}
+
+// CommandName names the command in the log.
+func (UpdateChildResources) CommandName() string { return "update_child_resources" }
+
+// Process wants resources that the CA holds.
+func (c UpdateChildResources) Process(s *State, _ time.Time) ([]es.Event, error) {
+	child := s.Children[c.Child]
+	switch {
+	case child == nil:
+		return nil, ChildUnknown(s.Handle, c.Child)
+	case c.Resources.IsEmpty():
+		return nil, &fault.Error{
+			Kind: fault.Invalid, Code: "ca-child-resources-required", Args: map[string]string{"ca": s.Handle, "child": c.Child},
+			Msg: "Child '" + c.Child + "' for CA '" + s.Handle + "' MUST have resources specified",
+		}
+	case !s.Held().Contains(c.Resources):
+		return nil, extraResources(s.Handle, c.Child)
+	case child.Resources.Equal(c.Resources):
+		return nil, nil
+	}
+	return []es.Event{ChildResourcesUpdated(c)}, nil
+}
+
+// Entitlements gives what a child may ask for: per class the intersection of
+// what we hold and what the child is entitled to; a class without any is left
+// out (RFC 6492 section 3.3.2).
+func (s *State) Entitlements(handle string, now time.Time, p Policy) ([]Entitlement, error) {
+	child := s.Children[handle]
+	if child == nil {
+		return nil, ChildUnknown(s.Handle, handle)
+	}
+	var out []Entitlement
+	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
+		c := s.Classes[name]
+		if c.Current == nil {
+			continue
+		}
+		e := Entitlement{Class: name, Resources: c.Current.Cert.Resources.Intersect(child.Resources), CertURL: c.Current.Cert.URI, CertHash: c.Current.Cert.Hash}
+		if e.Resources.IsEmpty() {
+			continue
+		}
+		e.NotAfter = now.Add(p.ChildValid).Truncate(time.Second)
+		for _, key := range sortedKeys(c.Certs) {
+			issued := c.Certs[key]
+			if issued.Child != handle {
+				continue
+			}
+			e.Issued = append(e.Issued, ListedCert{URI: issued.URI, Hash: issued.Hash})
+			if issued.NotAfter.After(now.Add(p.ChildRenewBefore)) {
+				e.NotAfter = issued.NotAfter
+			}
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+func sortedKeys[V any](m map[cert.KeyID]V) []cert.KeyID {
+	return slices.SortedFunc(maps.Keys(m), func(a, b cert.KeyID) int { return slices.Compare(a[:], b[:]) })
+}
+
+// PlannedCert is a certificate to sign for a child's key.
+type PlannedCert struct {
+	Child     string
+	Class     string
+	Key       cert.KeyID // of ours, that signs
+	Resources resources.Set
+	Subject   cert.KeyID // the child's key
+	SIA       SIA
+	URI       string // where it will be published
+}
+
+// PlanChildCert decides on a child's request (RFC 6492 section 3.4): nothing
+// is signed for an empty intersection, and no key is taken again once it was
+// revoked or used in another class or by another child.
+func (s *State) PlanChildCert(handle, class string, req *cert.Request) (PlannedCert, error) {
+	child := s.Children[handle]
+	if child == nil {
+		return PlannedCert{}, ChildUnknown(s.Handle, handle)
+	}
+	c := s.Classes[class]
+	if c == nil {
+		return PlannedCert{}, classUnknown(class)
+	}
+	if c.Current == nil {
+		return PlannedCert{}, fault.New(fault.Unavailable, "key-no-current", "No current key in resource class")
+	}
+	res := c.Current.Cert.Resources.Intersect(child.Resources)
+	if res.IsEmpty() {
+		return PlannedCert{}, fault.New(fault.Invalid, "rc-missing-resources", "Requester is not entitled to all requested resources")
+	}
+	if s.keyTaken(handle, class, req.KeyID) {
+		return PlannedCert{}, fault.New(fault.Exists, "key-re-use", "Attempt at re-using keys")
+	}
+	return PlannedCert{
+		Child: handle, Class: class, Key: c.Current.KeyID, Resources: res, Subject: req.KeyID,
+		SIA: SIA{Repository: req.SIA.Repository, Manifest: req.SIA.Manifest, Notify: req.SIA.Notify},
+		URI: c.Current.Cert.SIA.Repository + req.KeyID.String() + ".cer",
+	}, nil
+}
+
+func (s *State) keyTaken(handle, class string, key cert.KeyID) bool {
+	for name, child := range s.Children {
+		use, used := child.Keys[key]
+		if used && (name != handle || use.Revoked || use.Class != class) {
+			return true
+		}
+	}
+	return false
+}
+
+// RecordChildCerts takes in certificates that were signed for children, and
+// takes keys out of use; both are checked against the state as it is now.
+type RecordChildCerts struct {
+	Class   string       `json:"class"`
+	Key     cert.KeyID   `json:"key"` // that signed
+	Issued  []IssuedCert `json:"issued"`
+	Revoked []cert.KeyID `json:"revoked,omitempty"`
+}
+
+// CommandName names the command in the log.
+func (RecordChildCerts) CommandName() string { return "record_child_certs" }
+
+// Process refuses as a Conflict what no longer fits: over-claiming is never
+// recorded, so it is never published.
+func (c RecordChildCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
+	class := s.Classes[c.Class]
+	if class == nil || class.Current == nil || class.Current.KeyID != c.Key {
+		return nil, fault.New(fault.Conflict, "cert-plan-stale", "the resource class changed while certificates were signed")
+	}
+	for _, issued := range c.Issued {
+		child := s.Children[issued.Child]
+		if child == nil || !class.Current.Cert.Resources.Intersect(child.Resources).Contains(issued.Resources) || s.keyTaken(issued.Child, c.Class, issued.KeyID) {
+			return nil, fault.New(fault.Conflict, "cert-plan-stale", "child '"+issued.Child+"' changed while its certificate was signed")
+		}
+	}
+	var events []es.Event
+	if len(c.Issued) > 0 {
+		events = append(events, ChildCertificatesIssued{Class: c.Class, Certs: c.Issued})
+	}
+	revoked := slices.DeleteFunc(slices.Clone(c.Revoked), func(k cert.KeyID) bool { _, ok := class.Certs[k]; return !ok })
+	if len(revoked) > 0 {
+		events = append(events, ChildCertificatesRevoked{Class: c.Class, Keys: revoked})
+	}
+	return events, nil
+}

@@ -1,0 +1,64 @@
+package ca
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"baleen/internal/es"
+	"baleen/internal/fault"
+	"baleen/internal/rpki/oob"
+)
+
+// Init creates a CA with an identity; it has no parent and no repository yet.
+type Init struct {
+	Handle   string   `json:"handle"`
+	Identity Identity `json:"identity"`
+}
+
+// CommandName names the command in the log.
+func (Init) CommandName() string { return "init" }
+
+// Process refuses names that are reserved or no RFC 8183 handle.
+func (c Init) Process(_ *State, _ time.Time) ([]es.Event, error) {
+	if err := CheckNewHandle(c.Handle); err != nil {
+		return nil, err
+	}
+	return []es.Event{Initialized{Handle: c.Handle, Identity: c.Identity}}, nil
+}
+
+// CheckNewHandle says whether a CA may be called so.
+func CheckNewHandle(handle string) error {
+	if handle == "ta" || handle == "version" {
+		return fault.New(fault.Invalid, "ta-name-reserved", "Name reserved for embedded Trust Anchor")
+	}
+	err := oob.CheckHandle(handle)
+	if err == nil && strings.ContainsAny(handle, `/\`) {
+		err = fmt.Errorf("the handle of a CA here cannot hold a slash: %q", handle)
+	}
+	if err != nil {
+		return &fault.Error{Kind: fault.Invalid, Code: "api-json", Msg: "Invalid JSON: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
+	}
+	return nil
+}
+
+// ConfigureRepository says where the CA publishes. Changing an existing
+// repository needs a key roll with the new URIs and is not possible yet.
+type ConfigureRepository struct {
+	Repository Repository `json:"repository"`
+}
+
+// CommandName names the command in the log.
+func (ConfigureRepository) CommandName() string { return "configure_repository" }
+
+// Process takes the first repository, and refuses to set the same twice.
+func (c ConfigureRepository) Process(s *State, _ time.Time) ([]es.Event, error) {
+	if s.Repository == nil {
+		return []es.Event{RepositoryConfigured(c)}, nil
+	}
+	old, next := s.Repository, c.Repository
+	if old.ServiceURI == next.ServiceURI && old.SIABase == next.SIABase && old.NotificationURI == next.NotificationURI {
+		return nil, &fault.Error{Kind: fault.Invalid, Code: "ca-repo-same", Msg: "CA '" + s.Handle + "' already uses this repository", Args: map[string]string{"ca": s.Handle}}
+	}
+	return nil, fault.New(fault.Invalid, "sys-not-implemented", "Not yet implemented: moving a CA to another repository")
+}

@@ -1,0 +1,144 @@
+// Package ca is the certificate authority as an aggregate: its state, the
+// commands an operator, a parent or a task can give it, the events that follow,
+// and the plans that say what must be issued. It is pure: it takes values and
+// the time and returns values; keys, signatures and peers are elsewhere.
+//
+// All a CA can do are the types with Process; all that can have happened
+// stands in events.go; what must be published is a function of configuration,
+// held resources and key state (plan.go).
+package ca
+
+import (
+	"time"
+
+	"baleen/internal/es"
+	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/resources"
+)
+
+// Kind is the name of the aggregate in the log.
+const Kind = "ca"
+
+// State is what a CA is and holds, as the fold of its events.
+type State struct {
+	Handle     string            `json:"handle"`
+	Identity   Identity          `json:"identity"`
+	Repository *Repository       `json:"repository,omitempty"` // nil until configured
+	Parents    map[string]Parent `json:"parents"`
+	NextClass  int               `json:"next_class"` // names of classes are decimal and never used again
+	Classes    map[string]*Class `json:"classes"`
+	Children   map[string]*Child `json:"children"`
+	ROAs       map[ROA]ROAConfig `json:"roas"`
+}
+
+// Identity is a CA's key and certificate for the protocols of RFC 6492 and
+// RFC 8181 (its BPKI trust anchor, RFC 8183).
+type Identity struct {
+	KeyID cert.KeyID `json:"key_id"`
+	Cert  []byte     `json:"cert"` // DER
+}
+
+// Repository is where a CA publishes: what a repository_response says
+// (RFC 8183 section 5.2.4).
+type Repository struct {
+	ServiceURI      string `json:"service_uri"`
+	SIABase         string `json:"sia_base"` // rsync URI that ends in a slash
+	NotificationURI string `json:"rrdp_notification_uri,omitempty"`
+	ServerIDCert    []byte `json:"server_id_cert"` // DER
+}
+
+// Parent is how to reach a parent: what a parent_response says (RFC 8183
+// section 5.2.2).
+type Parent struct {
+	ServiceURI   string `json:"service_uri"`
+	ParentHandle string `json:"parent_handle"`
+	ChildHandle  string `json:"child_handle"`
+	IDCert       []byte `json:"id_cert"` // DER
+}
+
+// Class is a resource class: what one parent certifies under one name
+// (RFC 6492 section 3.3.2), and what was issued with it.
+type Class struct {
+	Name        string                    `json:"name"`
+	Parent      string                    `json:"parent"`
+	ParentClass string                    `json:"parent_class"`
+	Pending     *PendingKey               `json:"pending,omitempty"` // waits for its first certificate
+	Current     *CertifiedKey             `json:"current,omitempty"`
+	ROAs        map[string]IssuedROA      `json:"roas"`  // by file name
+	Certs       map[cert.KeyID]IssuedCert `json:"certs"` // children's, by key
+}
+
+// PendingKey is a key without a certificate.
+type PendingKey struct {
+	KeyID cert.KeyID `json:"key_id"`
+}
+
+// CertifiedKey is a key with the certificate the parent issued for it.
+type CertifiedKey struct {
+	KeyID     cert.KeyID   `json:"key_id"`
+	Cert      CertRecord   `json:"cert"`
+	Requested bool         `json:"requested,omitempty"` // a new certificate was asked for
+	Revoked   []Revocation `json:"revoked,omitempty"`   // by serial, until they expire
+}
+
+// Revocation is one entry of a key's CRL.
+type Revocation struct {
+	Serial    string    `json:"serial"` // decimal
+	RevokedAt time.Time `json:"revoked_at"`
+	NotAfter  time.Time `json:"not_after"` // entries are dropped once the certificate expired
+}
+
+// CertRecord describes a certificate whose DER is kept by its hash.
+type CertRecord struct {
+	URI       string        `json:"uri"` // where the issuer publishes it (rsync)
+	Hash      Hash          `json:"hash"`
+	Serial    string        `json:"serial"` // decimal
+	KeyID     cert.KeyID    `json:"key_id"`
+	Resources resources.Set `json:"resources"`
+	NotBefore time.Time     `json:"not_before"`
+	NotAfter  time.Time     `json:"not_after"`
+	SIA       SIA           `json:"sia"`
+}
+
+// SIA is the subject information access of a CA certificate (RFC 6487
+// section 4.8.8.1).
+type SIA struct {
+	Repository string `json:"ca_repository"`
+	Manifest   string `json:"rpki_manifest"`
+	Notify     string `json:"rpki_notify,omitempty"`
+}
+
+// Child is a CA that this one certifies.
+type Child struct {
+	IDCert    []byte                `json:"id_cert"` // DER
+	Resources resources.Set         `json:"resources"`
+	Keys      map[cert.KeyID]KeyUse `json:"keys"` // every key it ever used here: a key is never taken twice (RFC 6492 section 3.4.1)
+}
+
+// KeyUse says what became of a child's key.
+type KeyUse struct {
+	Class   string `json:"class"`
+	Revoked bool   `json:"revoked,omitempty"`
+}
+
+// IssuedCert is a certificate that this CA issued to a child.
+type IssuedCert struct {
+	CertRecord
+	Child string `json:"child"`
+}
+
+// Held gives all resources that the CA's current certificates hold.
+func (s *State) Held() resources.Set {
+	var held resources.Set
+	for _, c := range s.Classes {
+		if c.Current != nil {
+			held = held.Union(c.Current.Cert.Resources)
+		}
+	}
+	return held
+}
+
+// Type tells the event store how this aggregate is kept.
+func Type() es.Type[State] {
+	return es.Type[State]{Kind: Kind, Apply: apply, Codec: codec()}
+}
