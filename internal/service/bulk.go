@@ -1,0 +1,83 @@
+package service
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"baleen/internal/pubserver"
+	"baleen/internal/tasks"
+)
+
+// schedule puts tasks into the queue, due now.
+func (s *Service) schedule(ctx context.Context, args ...tasks.Args) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return s.waking(s.inTx(ctx, func(tx pgx.Tx) error { return tasks.Enqueue(ctx, tx, s.Now(), now(args...)...) }))
+}
+
+// waking wakes the workers after a commit that scheduled a task.
+func (s *Service) waking(err error) error {
+	if err == nil {
+		s.Wake()
+	}
+	return err
+}
+
+// SyncParents asks all parents of a CA again, soon.
+func (s *Service) SyncParents(ctx context.Context, handle string) error {
+	if _, err := s.stream(ctx, handle); err != nil {
+		return err
+	}
+	return s.schedule(ctx, RefreshCA{CA: handle})
+}
+
+// SyncRepository compares a CA's repository with what it wants published, soon.
+func (s *Service) SyncRepository(ctx context.Context, handle string) error {
+	if _, err := s.stream(ctx, handle); err != nil {
+		return err
+	}
+	return s.schedule(ctx, SyncRepo{CA: handle})
+}
+
+// forAll schedules one task for every CA.
+func (s *Service) forAll(ctx context.Context, task func(handle string) tasks.Args) error {
+	handles, err := s.CAs.Handles(ctx)
+	if err != nil {
+		return err
+	}
+	args := make([]tasks.Args, len(handles))
+	for i, h := range handles {
+		args[i] = task(h)
+	}
+	return s.schedule(ctx, args...)
+}
+
+// BulkSyncParents asks all parents of every CA again, soon.
+func (s *Service) BulkSyncParents(ctx context.Context) error {
+	return s.forAll(ctx, func(h string) tasks.Args { return RefreshCA{CA: h} })
+}
+
+// BulkSyncRepositories compares every CA's repository with what it wants
+// published, soon.
+func (s *Service) BulkSyncRepositories(ctx context.Context) error {
+	return s.forAll(ctx, func(h string) tasks.Args { return SyncRepo{CA: h} })
+}
+
+// BulkPublish re-issues the manifests and CRLs that are due or, if force is
+// set, all of them.
+func (s *Service) BulkPublish(ctx context.Context, force bool) error {
+	return s.forAll(ctx, func(h string) tasks.Args { return PublishCA{CA: h, Force: force} })
+}
+
+// ScheduleStart puts the recurring tasks into the queue if they are not there,
+// and makes sure that the repository's files are looked at once.
+func (s *Service) ScheduleStart(ctx context.Context) error {
+	return s.waking(s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := tasks.EnqueueMissing(ctx, tx, s.Now(), now(Republish{}, Renew{}, RenewTA{})...); err != nil {
+			return err
+		}
+		return tasks.Enqueue(ctx, tx, s.Now(), now(pubserver.UpdateRRDP{Repository: pubserver.Repository})...)
+	}))
+}

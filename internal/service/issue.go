@@ -1,0 +1,138 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"baleen/internal/ca"
+	"baleen/internal/es/pgstore"
+	"baleen/internal/fault"
+	"baleen/internal/rpki/cert"
+	"baleen/internal/tasks"
+)
+
+// issueBatch is how many ROAs are recorded at once: a large job shows its
+// progress, and a restart goes on behind the last batch.
+const issueBatch = 100
+
+// issueCA signs what the configuration wants and is not issued, and withdraws
+// what is no longer wanted. Running it twice changes nothing.
+func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error) {
+	defer s.locks.lock(a.CA)()
+	var certs []ca.CertPlan
+	var roas []ca.ROAPlan
+	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
+		certs, roas = st.PlanChildCerts(), st.PlanROAs(s.Now(), s.Config.Policy)
+		return nil
+	})
+	if err != nil {
+		return tasks.Outcome{}, err
+	}
+	for _, p := range certs {
+		if err := s.shrinkCerts(ctx, a.CA, p); err != nil {
+			return tasks.Outcome{}, err
+		}
+	}
+	for _, p := range roas {
+		if err := s.issueROAs(ctx, a.CA, p); err != nil {
+			return tasks.Outcome{}, err
+		}
+	}
+	return tasks.Outcome{}, nil
+}
+
+// issueROAs carries out one plan, batch by batch. What is withdrawn goes with
+// the first batch: a route that lost its authorization must not wait.
+func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan) error {
+	auth, err := s.authority(ctx, p.Key, p.Issuer)
+	if err != nil {
+		return err
+	}
+	withdraw := p.Withdraw
+	for start := 0; start == 0 || start < len(p.Issue); start += issueBatch {
+		batch := p.Issue[start:min(start+issueBatch, len(p.Issue))]
+		issued, ders, err := s.signROAs(ctx, auth, batch)
+		if err != nil {
+			return err
+		}
+		cmd := ca.RecordROAs{Class: p.Class, Key: p.Key.String(), Issued: issued, Withdrawn: withdraw}
+		if _, err := s.execute(ctx, handle, cmd, s.recording("ca_issue", ders)); err != nil {
+			return fmt.Errorf("record ROAs of %s: %w", handle, err)
+		}
+		withdraw = nil
+		s.Log.Info("ROAs issued", "ca", handle, "class", p.Class, "issued", min(start+issueBatch, len(p.Issue)), "of", len(p.Issue))
+	}
+	return nil
+}
+
+// shrinkCerts replaces children's certificates that claim too much.
+func (s *Service) shrinkCerts(ctx context.Context, handle string, p ca.CertPlan) error {
+	auth, err := s.authority(ctx, p.Key, p.Issuer)
+	if err != nil {
+		return err
+	}
+	cmd := ca.RecordChildCerts{Class: p.Class, Key: p.Key, Revoked: p.Revoke}
+	var ders [][]byte
+	for _, sh := range p.Shrink {
+		old, err := s.decoded(ctx, sh.Old.Hash)
+		if err != nil {
+			return err
+		}
+		issued, der, err := s.signChildCert(auth, ca.PlannedCert{
+			Child: sh.Old.Child, Class: p.Class, Key: p.Key, Resources: sh.Resources, Subject: sh.Old.KeyID, SIA: sh.Old.SIA, URI: sh.Old.URI,
+		}, old.PublicKey)
+		if err != nil {
+			return err
+		}
+		cmd.Issued, ders = append(cmd.Issued, issued), append(ders, der)
+	}
+	_, err = s.execute(ctx, handle, cmd, s.recording("ca_issue", ders))
+	return err
+}
+
+// recording is how a task stores what it signed: the bytes commit with the
+// events that name them.
+func (s *Service) recording(task string, ders [][]byte) pgstore.Write {
+	return pgstore.Write{Actor: taskActor(task), InTx: func(ctx context.Context, tx pgx.Tx, _ pgstore.Commit) error {
+		return s.Rows.Put(ctx, tx, ders...)
+	}}
+}
+
+// decoded reads a certificate that we know by its hash.
+func (s *Service) decoded(ctx context.Context, hash ca.Hash) (*cert.Certificate, error) {
+	der, err := s.Rows.DER(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	return cert.Decode(der)
+}
+
+// renew looks for signed objects that come close to their expiry, one CA after
+// the other.
+func (s *Service) renew(ctx context.Context, _ Renew) (tasks.Outcome, error) {
+	handles, err := s.CAs.Handles(ctx)
+	if err != nil {
+		return tasks.Outcome{}, err
+	}
+	out := tasks.Outcome{Again: s.Now().Add(time.Hour)}
+	for _, h := range handles {
+		due := false
+		err := s.view(ctx, h, func(st *ca.State, _ int64) error {
+			due = len(st.PlanROAs(s.Now(), s.Config.Policy)) > 0
+			return nil
+		})
+		if fault.Of(err) == fault.NotFound && err != nil {
+			continue
+		}
+		if err != nil {
+			return tasks.Outcome{}, err
+		}
+		if due {
+			out.Then = append(out.Then, tasks.Scheduled{Args: IssueCA{CA: h}})
+		}
+	}
+	return out, nil
+}

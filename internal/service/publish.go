@@ -1,0 +1,147 @@
+package service
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"baleen/internal/ca"
+	"baleen/internal/castore"
+	"baleen/internal/postgres"
+	"baleen/internal/tasks"
+)
+
+// publishCA makes new manifests and CRLs for the keys whose publication point
+// changed or comes close to its nextUpdate, and records what the CA wants
+// published. Several changes that wait for one CA make one new manifest.
+func (s *Service) publishCA(ctx context.Context, a PublishCA) (tasks.Outcome, error) {
+	defer s.locks.lock(a.CA)()
+	stream, err := s.CAs.StreamID(ctx, a.CA)
+	if err != nil {
+		return tasks.Outcome{}, err
+	}
+	now := s.Now().UTC().Truncate(time.Second)
+	var points []ca.Point
+	if err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error { points = st.Points(now); return nil }); err != nil {
+		return tasks.Outcome{}, err
+	}
+	have, err := s.Rows.Manifests(ctx, stream)
+	if err != nil {
+		return tasks.Outcome{}, err
+	}
+	rec := castore.Publication{Stream: stream, Objects: map[string]ca.Hash{}}
+	for _, p := range points {
+		wait, err := s.publishPoint(ctx, p, have[p.Key], now, a.Force, &rec)
+		if err != nil {
+			return tasks.Outcome{}, fmt.Errorf("publication point of class %s: %w", p.Class, err)
+		}
+		if wait > 0 {
+			return tasks.Outcome{Again: s.Now().Add(wait)}, nil
+		}
+	}
+	return tasks.Outcome{}, s.recordPublication(ctx, a.CA, stream, rec)
+}
+
+// publishPoint adds one key's objects to rec, with a new manifest and CRL if
+// they are due. It returns how long to wait where the clock does not allow a
+// new manifest yet.
+func (s *Service) publishPoint(ctx context.Context, p ca.Point, was castore.Manifest, now time.Time, force bool, rec *castore.Publication) (time.Duration, error) {
+	covers, err := coverage(p)
+	if err != nil {
+		return 0, err
+	}
+	next := was
+	due := was.NextUpdate.Before(now.Add(s.Config.Manifest.Before))
+	if force || due || was.Number == 0 || was.Covers != covers {
+		e, err := s.nextEdition(was, now)
+		if err != nil {
+			return 0, err
+		}
+		if e.thisUpdate.After(now) {
+			return e.thisUpdate.Sub(now), nil
+		}
+		auth, err := s.authority(ctx, p.Key, p.Cert)
+		if err != nil {
+			return 0, err
+		}
+		made, err := s.signPoint(ctx, auth, p, e)
+		if err != nil {
+			return 0, err
+		}
+		next = castore.Manifest{
+			Class: p.Class, Key: p.Key, Number: e.number, ThisUpdate: e.thisUpdate, NextUpdate: e.nextUpdate, Covers: covers,
+			MFT: ca.HashOf(made.mft), CRL: ca.HashOf(made.crl),
+		}
+		rec.Changed = append(rec.Changed, castore.Change{Was: was.Number, Next: next})
+		rec.DERs = append(rec.DERs, made.crl, made.mft)
+	}
+	rec.Keys = append(rec.Keys, p.Key)
+	base := p.Cert.SIA.Repository
+	rec.Objects[base+p.Key.String()+".crl"] = next.CRL
+	rec.Objects[p.Cert.SIA.Manifest] = next.MFT
+	for _, f := range p.Files {
+		rec.Objects[base+f.Name] = f.Hash
+	}
+	return 0, nil
+}
+
+// nextEdition numbers the next manifest and CRL. The number rises by exactly
+// one, and thisUpdate is always later than before (RFC 9286 section 4.2.1).
+func (s *Service) nextEdition(was castore.Manifest, now time.Time) (edition, error) {
+	jitter, err := upTo(s.Config.Manifest.Jitter)
+	if err != nil {
+		return edition{}, err
+	}
+	e := edition{number: was.Number + 1, thisUpdate: now.Add(-backdate), nextUpdate: now.Add(s.Config.Manifest.Next + jitter).Truncate(time.Second)}
+	if earliest := was.ThisUpdate.Add(time.Second); was.Number > 0 && e.thisUpdate.Before(earliest) {
+		e.thisUpdate = earliest
+	}
+	return e, nil
+}
+
+// coverage is the hash over all that a manifest and its CRL say, but for their
+// number and times.
+func coverage(p ca.Point) (ca.Hash, error) {
+	b, err := json.Marshal(struct {
+		Cert    ca.Hash
+		URI     string
+		Files   []ca.File
+		Revoked []ca.Revocation
+	}{p.Cert.Hash, p.Cert.URI, p.Files, p.Revoked})
+	if err != nil {
+		return ca.Hash{}, fmt.Errorf("coverage: %w", err)
+	}
+	return sha256.Sum256(b), nil
+}
+
+func (s *Service) recordPublication(ctx context.Context, handle string, stream uuid.UUID, rec castore.Publication) error {
+	err := postgres.InFencedTx(ctx, s.DB, s.Fence, func(tx pgx.Tx) error {
+		changed, err := s.Rows.Record(ctx, tx, rec)
+		if err != nil || !changed {
+			return err
+		}
+		return tasks.Enqueue(ctx, tx, s.Now(), tasks.Scheduled{Args: SyncRepo{CA: handle}})
+	})
+	if s.waking(err) == nil && len(rec.Changed) > 0 {
+		s.Log.Info("manifests issued", "ca", handle, "keys", len(rec.Changed), "objects", len(rec.Objects))
+	}
+	return err
+}
+
+// republish re-issues every manifest that comes close to its nextUpdate.
+func (s *Service) republish(ctx context.Context, _ Republish) (tasks.Outcome, error) {
+	handles, err := s.Rows.DueManifests(ctx, s.Now().Add(s.Config.Manifest.Before))
+	if err != nil {
+		return tasks.Outcome{}, err
+	}
+	out := tasks.Outcome{Again: s.Now().Add(5 * time.Minute)}
+	for _, h := range handles {
+		out.Then = append(out.Then, tasks.Scheduled{Args: PublishCA{CA: h}})
+	}
+	return out, nil
+}

@@ -1,0 +1,92 @@
+// Package service holds the use cases: what an operator, a child, a publisher
+// or a task asks for. It is the only package that joins stores, keys, tasks
+// and peers. follow.go is the one table that says which event causes which
+// task; everything that is signed goes plan → sign → record, and nothing is
+// signed and no peer is called while a transaction is open.
+package service
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"baleen/internal/ca"
+	"baleen/internal/castore"
+	"baleen/internal/es"
+	"baleen/internal/es/pgstore"
+	"baleen/internal/export"
+	"baleen/internal/fault"
+	"baleen/internal/postgres"
+	"baleen/internal/pubserver"
+	"baleen/internal/signer"
+	"baleen/internal/ta"
+)
+
+// Config is what an operator can set about the use cases.
+type Config struct {
+	ServiceURI string // base of the RFC 8183 service URIs, ends in a slash
+	Policy     ca.Policy
+	Manifest   ManifestTiming
+	Refresh    Refresh
+	TA         ta.Timing
+}
+
+// ManifestTiming says how long manifests and CRLs are good for.
+type ManifestTiming struct {
+	Next   time.Duration // from now to nextUpdate
+	Jitter time.Duration // a random part of this is added to Next
+	Before time.Duration // re-issue when less than this remains
+}
+
+// Refresh says how often a CA asks its parents what it is entitled to.
+type Refresh struct {
+	Every  time.Duration
+	Jitter time.Duration // a random part of this is added to Every
+}
+
+// Service offers every use case. All fields must be set.
+type Service struct {
+	Config  Config
+	CAs     *pgstore.Store[ca.State]
+	Proxy   *pgstore.Store[ta.ProxyState]
+	Signer  *pgstore.Store[ta.SignerState]
+	Pubs    *pubserver.Server
+	Export  *export.Renderer
+	Rows    *castore.Store
+	Keys    *signer.Keys
+	OneOff  *signer.Pool
+	DB      *pgxpool.Pool
+	Fence   postgres.Fence
+	Log     *slog.Logger
+	Now     func() time.Time
+	Cores   int    // how many signatures to make at once
+	Wake    func() // called after a commit that scheduled a task
+
+	locks keyedMutex
+}
+
+// SystemActor stands in the log for what the server does by itself.
+var systemActor = es.Actor{Name: "baleen"}
+
+func taskActor(kind string) es.Actor { return es.Actor{Name: "task:" + kind} }
+
+// caUnknown turns the store's refusal of an unknown stream into the API's.
+func caUnknown(handle string, err error) error {
+	if fault.Code(err) != "stream-unknown" {
+		return err
+	}
+	return &fault.Error{Kind: fault.NotFound, Code: "ca-unknown", Msg: "CA '" + handle + "' is unknown", Args: map[string]string{"ca": handle}, Err: err}
+}
+
+// view reads the newest state of a CA; f must not keep it.
+func (s *Service) view(ctx context.Context, handle string, f func(st *ca.State, version int64) error) error {
+	return caUnknown(handle, s.CAs.View(ctx, handle, f))
+}
+
+// execute gives a CA a command.
+func (s *Service) execute(ctx context.Context, handle string, cmd es.Command[ca.State], w pgstore.Write) (pgstore.Result, error) {
+	r, err := s.CAs.Execute(ctx, handle, cmd, w)
+	return r, caUnknown(handle, err)
+}

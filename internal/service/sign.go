@@ -1,0 +1,240 @@
+package service
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"baleen/internal/ca"
+	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/cms"
+	"baleen/internal/rpki/crl"
+	"baleen/internal/rpki/manifest"
+	"baleen/internal/rpki/profile"
+	"baleen/internal/rpki/resources"
+	"baleen/internal/rpki/roa"
+)
+
+// backdate is how far validity reaches into the past, for clocks that are slow.
+const backdate = 5 * time.Minute
+
+// authority is a key that can sign, with its certificate.
+type authority struct {
+	cert *cert.Certificate
+	rec  ca.CertRecord
+	key  crypto.Signer
+}
+
+// authority fetches the key and certificate of a class.
+func (s *Service) authority(ctx context.Context, key cert.KeyID, rec ca.CertRecord) (authority, error) {
+	der, err := s.Rows.DER(ctx, rec.Hash)
+	if err != nil {
+		return authority{}, fmt.Errorf("certificate %s: %w", rec.URI, err)
+	}
+	c, err := cert.Decode(der)
+	if err != nil {
+		return authority{}, fmt.Errorf("certificate %s: %w", rec.URI, err)
+	}
+	k, err := s.Keys.Signer(ctx, key)
+	if err != nil {
+		return authority{}, fmt.Errorf("key %s: %w", key, err)
+	}
+	return authority{cert: c, rec: rec, key: k}, nil
+}
+
+func (a authority) issuer() cert.Issuer {
+	return cert.Issuer{RawSubject: a.cert.RawSubject, KeyID: a.cert.KeyID, Signer: a.key}
+}
+
+// crlURI is where the key's CRL is published (RFC 6481 section 2.2).
+func (a authority) crlURI() string {
+	return a.rec.SIA.Repository + a.cert.KeyID.String() + ".crl"
+}
+
+// signed is an object that passed our own checks.
+type signed struct {
+	der    []byte
+	serial *big.Int
+	from   time.Time
+	until  time.Time
+}
+
+// signObject makes a signed object (RFC 6488) with a key of its own, and the
+// EE certificate for it.
+func (s *Service) signObject(ctx context.Context, a authority, t cms.Template, ee cert.Template) (signed, error) {
+	key, err := s.OneOff.Take(ctx)
+	if err != nil {
+		return signed{}, fmt.Errorf("one-off key: %w", err)
+	}
+	if ee.Serial, err = cert.NewSerial(); err != nil {
+		return signed{}, err
+	}
+	ee.PublicKey, ee.CRLDP, ee.AIA = key.Public(), a.crlURI(), a.rec.URI
+	if t.EE, err = cert.Sign(ee, a.issuer()); err != nil {
+		return signed{}, fmt.Errorf("EE certificate: %w", err)
+	}
+	t.Key = key
+	der, err := cms.Sign(t)
+	if err != nil {
+		return signed{}, err
+	}
+	return signed{der: der, serial: ee.Serial, from: ee.NotBefore, until: ee.NotAfter}, nil
+}
+
+// signROA makes one ROA and checks it as a relying party would.
+func (s *Service) signROA(ctx context.Context, a authority, p ca.PlannedROA) (ca.IssuedROA, []byte, error) {
+	now := s.Now().UTC().Truncate(time.Second)
+	payload := roa.ROA{ASID: p.ROAs[0].ASID}
+	var v4, v6 []netip.Prefix
+	for _, r := range p.ROAs {
+		payload.Prefixes = append(payload.Prefixes, roa.Prefix{Prefix: r.Prefix, MaxLength: r.MaxLength})
+		if r.Prefix.Addr().Is4() {
+			v4 = append(v4, r.Prefix)
+		} else {
+			v6 = append(v6, r.Prefix)
+		}
+	}
+	content, err := payload.Encode()
+	if err != nil {
+		return ca.IssuedROA{}, nil, err
+	}
+	obj, err := s.signObject(ctx, a, cms.Template{ContentType: roa.ContentType, Content: content, SigningTime: now}, cert.Template{
+		NotBefore: now.Add(-backdate), NotAfter: now.Add(s.Config.Policy.ROAValid),
+		SIA:       cert.SIA{SignedObject: a.rec.SIA.Repository + p.Name},
+		Resources: resources.Set{V4: resources.IPSetOf(resources.IPv4, v4...), V6: resources.IPSetOf(resources.IPv6, v6...)},
+	})
+	if err != nil {
+		return ca.IssuedROA{}, nil, err
+	}
+	if err := profile.CheckROA(obj.der, a.cert, now); err != nil {
+		return ca.IssuedROA{}, nil, fmt.Errorf("what was signed is not valid: %w", err)
+	}
+	return ca.IssuedROA{
+		Name: p.Name, Authorizations: p.ROAs, Hash: ca.HashOf(obj.der), Serial: obj.serial.String(), NotBefore: obj.from, NotAfter: obj.until,
+	}, obj.der, nil
+}
+
+// signROAs signs many at once, on every core.
+func (s *Service) signROAs(ctx context.Context, a authority, planned []ca.PlannedROA) ([]ca.IssuedROA, [][]byte, error) {
+	issued, ders := make([]ca.IssuedROA, len(planned)), make([][]byte, len(planned))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, s.Cores))
+	for i, p := range planned {
+		g.Go(func() (err error) {
+			issued[i], ders[i], err = s.signROA(ctx, a, p)
+			if err != nil {
+				return fmt.Errorf("ROA %s: %w", p.Name, err)
+			}
+			return nil
+		})
+	}
+	return issued, ders, g.Wait()
+}
+
+// signChildCert certifies a child's key.
+func (s *Service) signChildCert(a authority, p ca.PlannedCert, pub crypto.PublicKey) (ca.IssuedCert, []byte, error) {
+	now := s.Now().UTC().Truncate(time.Second)
+	serial, err := cert.NewSerial()
+	if err != nil {
+		return ca.IssuedCert{}, nil, err
+	}
+	t := cert.Template{
+		Serial: serial, NotBefore: now.Add(-backdate), NotAfter: now.Add(s.Config.Policy.ChildValid), PublicKey: pub, CA: true,
+		CRLDP: a.crlURI(), AIA: a.rec.URI, Resources: p.Resources,
+		SIA: cert.SIA{Repository: p.SIA.Repository, Manifest: p.SIA.Manifest, Notify: p.SIA.Notify},
+	}
+	der, err := cert.Sign(t, a.issuer())
+	if err != nil {
+		return ca.IssuedCert{}, nil, err
+	}
+	if err := profile.CheckCACertificate(der, a.cert, now); err != nil {
+		return ca.IssuedCert{}, nil, fmt.Errorf("what was signed is not valid: %w", err)
+	}
+	return ca.IssuedCert{Child: p.Child, CertRecord: ca.CertRecord{
+		URI: p.URI, Hash: ca.HashOf(der), Serial: serial.String(), KeyID: p.Subject, Resources: p.Resources,
+		NotBefore: t.NotBefore, NotAfter: t.NotAfter, SIA: p.SIA,
+	}}, der, nil
+}
+
+// issuance is a manifest and the CRL that belongs to it.
+type issuance struct {
+	crl, mft []byte
+}
+
+// edition says which manifest and CRL to make: both carry the same number and
+// the same times.
+type edition struct {
+	number     int64
+	thisUpdate time.Time
+	nextUpdate time.Time
+}
+
+// signPoint makes the CRL and then the manifest that lists it and every file
+// of the publication point.
+func (s *Service) signPoint(ctx context.Context, a authority, p ca.Point, e edition) (issuance, error) {
+	var out issuance
+	entries, err := crlEntries(p.Revoked)
+	if err != nil {
+		return out, err
+	}
+	number := big.NewInt(e.number)
+	out.crl, err = crl.Sign(crl.Template{Number: number, ThisUpdate: e.thisUpdate, NextUpdate: e.nextUpdate, Entries: entries}, a.issuer())
+	if err != nil {
+		return out, fmt.Errorf("CRL: %w", err)
+	}
+	m := manifest.Manifest{Number: number, ThisUpdate: e.thisUpdate, NextUpdate: e.nextUpdate}
+	m.Files = append(m.Files, manifest.File{Name: p.Key.String() + ".crl", Hash: ca.HashOf(out.crl)})
+	for _, f := range p.Files {
+		m.Files = append(m.Files, manifest.File{Name: f.Name, Hash: f.Hash})
+	}
+	content, err := m.Encode()
+	if err != nil {
+		return out, fmt.Errorf("manifest: %w", err)
+	}
+	now := s.Now().UTC().Truncate(time.Second)
+	obj, err := s.signObject(ctx, a, cms.Template{ContentType: manifest.ContentType, Content: content, SigningTime: now}, cert.Template{
+		NotBefore: e.thisUpdate, NotAfter: e.nextUpdate, Inherit: true, SIA: cert.SIA{SignedObject: a.rec.SIA.Manifest},
+	})
+	if err != nil {
+		return out, fmt.Errorf("manifest: %w", err)
+	}
+	out.mft = obj.der
+	if err := profile.CheckCRL(out.crl, a.cert, now); err != nil {
+		return out, fmt.Errorf("the CRL that was signed is not valid: %w", err)
+	}
+	if err := profile.CheckManifest(out.mft, a.cert, now); err != nil {
+		return out, fmt.Errorf("the manifest that was signed is not valid: %w", err)
+	}
+	return out, nil
+}
+
+func crlEntries(revoked []ca.Revocation) ([]crl.Entry, error) {
+	entries := make([]crl.Entry, 0, len(revoked))
+	for _, r := range revoked {
+		n, ok := new(big.Int).SetString(r.Serial, 10)
+		if !ok {
+			return nil, fmt.Errorf("revoked serial %q is no number", r.Serial)
+		}
+		entries = append(entries, crl.Entry{Serial: n, RevokedAt: r.RevokedAt})
+	}
+	return entries, nil
+}
+
+// upTo gives a random duration in [0, d), so that what recurs does not come
+// all at once.
+func upTo(d time.Duration) (time.Duration, error) {
+	if d <= 0 {
+		return 0, nil
+	}
+	n, err := rand.Int(rand.Reader, big.NewInt(int64(d)))
+	if err != nil {
+		return 0, fmt.Errorf("randomness: %w", err)
+	}
+	return time.Duration(n.Int64()), nil
+}

@@ -1,0 +1,79 @@
+# Functions for scripts that start a testbed of their own and have it judged.
+# To be sourced; expects the working directory to be the project's.
+
+note() { printf '%s\n' "== $*"; }
+die() { printf '%s\n' "$*" >&2; exit 1; }
+
+# make_tls FOLDER: a certificate authority of our own and a server certificate
+# for localhost under it, so that validators can verify TLS.
+make_tls() {
+  local d=$1
+  mkdir -p "$d"
+  (
+    cd "$d"
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=Baleen interop test CA" -keyout ca.key -out ca.pem \
+      -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
+    openssl req -newkey rsa:2048 -nodes -subj "/CN=localhost" -keyout key.pem -out req.pem
+    printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n' >ext
+    openssl x509 -req -in req.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out cert.pem
+    chmod 600 key.pem ca.key
+  ) >/dev/null 2>&1 || die "openssl could not make the test certificates"
+}
+
+# trust FILE / untrust: puts a CA among the system's, for validators that know
+# no other way, and takes it out again.
+trust() {
+  cp "$1" /usr/local/share/ca-certificates/baleen-interop.crt
+  update-ca-certificates >/dev/null 2>&1
+}
+untrust() {
+  rm -f /usr/local/share/ca-certificates/baleen-interop.crt
+  update-ca-certificates --fresh >/dev/null 2>&1
+}
+
+# start_server FOLDER PORT: starts a testbed in the background and waits until
+# it is active. Sets SERVER_PID and exports what baleenctl needs.
+start_server() {
+  local dir=$1 port=$2
+  export BALEEN_TLS_KEYS_DIR=$dir/ssl BALEEN_HTTPS_MODE=existing BALEEN_TEST_MODE=true
+  export BALEEN_CLI_SERVER=https://localhost:$port/ BALEEN_CLI_TOKEN=interop-test
+  BALEEN_ADMIN_TOKEN=interop-test scripts/run-testbed "$dir" "$port" >>"$dir/stdout.log" 2>>"$dir/server.log" &
+  SERVER_PID=$!
+  local i
+  for i in $(seq 300); do
+    if curl -fsSk "https://localhost:$port/health/active" >/dev/null 2>&1 && curl -fsSk "https://localhost:$port/ta/ta.tal" >/dev/null 2>&1; then return 0; fi
+    kill -0 "$SERVER_PID" 2>/dev/null || { tail -n 20 "$dir/server.log" >&2; die "the server did not start"; }
+    sleep 0.2
+  done
+  tail -n 20 "$dir/server.log" >&2
+  die "the server was not active after a minute"
+}
+
+stop_server() {
+  [ -n "${SERVER_PID:-}" ] || return 0
+  kill "$SERVER_PID" 2>/dev/null || true
+  wait "$SERVER_PID" 2>/dev/null || true
+  SERVER_PID=
+}
+
+# settled: waits until no work is due: everything promised is published. The
+# rsync tree may follow RRDP some seconds later, so it looks twice.
+settled() { idle && sleep 5 && idle; }
+
+idle() {
+  local i
+  for i in $(seq 600); do
+    if bin/baleenctl -f json tasks | python3 -c 'import json,sys; t=json.load(sys.stdin); sys.exit(0 if t["due"]==0 and t["running"]==0 else 1)'; then return 0; fi
+    sleep 0.2
+  done
+  bin/baleenctl tasks >&2
+  die "work was still due after two minutes"
+}
+
+# judge FOLDER EXPECTED: all validators over RRDP and rsync.
+judge() {
+  local dir=$1 expected=$2
+  curl -fsSk "${BALEEN_CLI_SERVER}ta/ta.tal" >"$dir/test.tal"
+  PATH=$PATH:/usr/sbin test/interop/rp-check --tal "$dir/test.tal" --rsync "repo=$dir/repo/rsync/current" --rsync "ta=$dir/repo/ta" \
+    --root-cert "$dir/ssl/ca.pem" --expect "$expected"
+}
