@@ -106,6 +106,9 @@ func (w *world) start() {
 	if err := w.EnsureTestbed(w.t.Context(), testbed); err != nil {
 		w.t.Fatal(err)
 	}
+	if err := w.ScheduleStart(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
 	w.settle()
 }
 

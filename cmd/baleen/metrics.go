@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"baleen/internal/ca"
+	"baleen/internal/fault"
+	"baleen/internal/leader"
+	"baleen/internal/obs"
+	"baleen/internal/tasks"
+)
+
+// Snapshot gathers what the metrics show.
+func (n *node) Snapshot(ctx context.Context) (obs.Snapshot, error) {
+	pool := n.keys.Pool.Stats()
+	out := obs.Snapshot{
+		Node: obs.Node{Active: n.term.Active()},
+		Keys: obs.KeyPool{Size: n.keys.Pool.Size, Ready: pool.Ready, Taken: pool.Taken, Missed: pool.Missed},
+	}
+	status, err := leader.Active(ctx, n.db)
+	if err != nil {
+		return out, err
+	}
+	out.Node.Epoch = status.Epoch
+	if out.CAs, err = n.caFigures(ctx); err != nil {
+		return out, err
+	}
+	if out.Repo, err = n.repoFigures(ctx); err != nil {
+		return out, err
+	}
+	kinds, err := tasks.Stats(ctx, n.db, time.Now())
+	if err != nil {
+		return out, err
+	}
+	for _, k := range kinds {
+		out.Tasks = append(out.Tasks, obs.Task{Kind: k.Kind, Due: k.Due, Running: k.Running, Failing: k.Failing, Parked: k.Parked, Oldest: k.Oldest})
+	}
+	return out, nil
+}
+
+func (n *node) caFigures(ctx context.Context) ([]obs.CA, error) {
+	handles, err := n.service.Handles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]obs.CA, 0, len(handles))
+	for _, h := range handles {
+		c := obs.CA{Handle: h}
+		err := n.service.ViewCA(ctx, h, func(st *ca.State, _ int64) error {
+			c.ROAs = len(st.ROAs)
+			for child := range st.Children {
+				c.Children = append(c.Children, obs.Child{Handle: child})
+			}
+			return nil
+		})
+		if err != nil && fault.Of(err) == fault.NotFound { // it was deleted meanwhile
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// repoFigures gives the publication server's figures, or nil if there is none.
+func (n *node) repoFigures(ctx context.Context) (*obs.Repo, error) {
+	st, err := n.service.Pubs.Stats(ctx)
+	if fault.Code(err) == "pub-repo-not-initialized" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	repo := &obs.Repo{Serial: st.Serial, LastUpdate: st.LastUpdate}
+	for _, p := range st.Publishers {
+		repo.Publishers = append(repo.Publishers, obs.Publisher{Handle: p.Handle, Objects: int(p.Objects), Size: p.Bytes})
+	}
+	return repo, nil
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"baleen/internal/ca"
+	"baleen/internal/castore"
+	"baleen/internal/config"
+	"baleen/internal/es/pgstore"
+	"baleen/internal/export"
+	"baleen/internal/postgres"
+	"baleen/internal/pubserver"
+	"baleen/internal/service"
+	"baleen/internal/signer"
+	"baleen/internal/ta"
+	"baleen/internal/tasks"
+	"baleen/internal/web"
+)
+
+// node is the wired program.
+type node struct {
+	cfg     config.Config
+	url     string
+	log     *slog.Logger
+	db      *pgxpool.Pool
+	token   string
+	term    *term
+	keys    *signer.Keys
+	worker  *tasks.Worker
+	service *service.Service
+	web     *web.Server
+}
+
+// newNode wires everything. Nothing runs yet.
+func newNode(ctx context.Context, cfg config.Config, url string, log *slog.Logger) (*node, error) {
+	db, err := postgres.Open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{cfg: cfg, url: url, log: log, db: db, term: &term{db: db}}
+	if err := n.secrets(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	n.worker = &tasks.Worker{
+		DB: db, Fence: n.term, Log: log, Node: cfg.NodeName, Concurrency: 4 + 2*runtime.NumCPU(), Lease: cfg.TaskLease, Now: time.Now,
+	}
+	if cfg.TestMode {
+		n.worker.MaxBackoff = 5 * time.Second
+	}
+	n.service = n.newService()
+	n.service.Register(n.worker)
+	n.web = n.newWeb()
+	return n, nil
+}
+
+// secrets reads the admin token and the master key. A database that belongs to
+// another master key stops the start.
+func (n *node) secrets(ctx context.Context) (err error) {
+	if n.token, _, err = n.cfg.ReadyAdminToken(); err != nil {
+		return err
+	}
+	known, err := signer.HasMaster(ctx, n.db)
+	if err != nil {
+		return err
+	}
+	master, err := signer.LoadMasterKey(n.cfg.MasterKeyFile, !known)
+	if err != nil {
+		return err
+	}
+	pool := &signer.Pool{Size: n.cfg.KeyPoolSize}
+	n.keys = &signer.Keys{DB: n.db, Fence: n.term, Master: master, Pool: pool, Now: time.Now}
+	return signer.CheckMaster(ctx, n.db, nil, master)
+}
+
+func (n *node) newService() *service.Service {
+	follow := []pgstore.Listener{service.Follow}
+	return &service.Service{
+		Config: n.serviceConfig(),
+		CAs:    &pgstore.Store[ca.State]{Type: ca.Type(), DB: n.db, Fence: n.term, Now: time.Now, Listeners: follow, Wake: n.worker.Wake, Log: n.log},
+		Proxy:  &pgstore.Store[ta.ProxyState]{Type: ta.ProxyType(), DB: n.db, Fence: n.term, Now: time.Now, Listeners: follow, Wake: n.worker.Wake, Log: n.log},
+		Signer: &pgstore.Store[ta.SignerState]{Type: ta.SignerType(), DB: n.db, Fence: n.term, Now: time.Now, Listeners: follow, Wake: n.worker.Wake, Log: n.log},
+		Pubs: &pubserver.Server{
+			Store: &pgstore.Store[pubserver.State]{Type: pubserver.Type(), DB: n.db, Fence: n.term, Now: time.Now, Log: n.log},
+			DB:    n.db, Fence: n.term, Now: time.Now, ServiceURI: n.cfg.ServiceURI, DeltaInterval: n.cfg.RRDP.IntervalMin.Duration(), Wake: n.worker.Wake,
+		},
+		Export: &export.Renderer{
+			DB: n.db, Repository: pubserver.Repository, Dir: n.cfg.RepoDir, Settings: n.exportSettings(), Now: time.Now, Log: n.log, Held: n.term.Held,
+		},
+		Rows: &castore.Store{DB: n.db}, Keys: n.keys, OneOff: n.keys.Pool, DB: n.db, Fence: n.term, Log: n.log, Now: time.Now,
+		Cores: runtime.NumCPU(), Wake: n.worker.Wake,
+	}
+}
+
+func (n *node) serviceConfig() service.Config {
+	t, a := n.cfg.Timing, n.cfg.TATiming
+	return service.Config{
+		ServiceURI: n.cfg.ServiceURI,
+		Policy: ca.Policy{
+			ROAAggregate: int(n.cfg.ROAAggregateThreshold), ROADeaggregate: int(n.cfg.ROADeaggregate),
+			ROAValid: t.ROAValid.Duration(), ROARenewBefore: t.ROARenew.Duration(),
+			ChildValid: t.ChildCertificateValid.Duration(), ChildRenewBefore: t.ChildCertificateRenew.Duration(),
+		},
+		Manifest: service.ManifestTiming{Next: t.PublishNext.Duration(), Jitter: t.PublishNextJitter.Duration(), Before: t.PublishBeforeNext.Duration()},
+		Refresh:  service.Refresh{Every: n.cfg.CARefresh.Duration(), Jitter: n.cfg.CARefreshJitter.Duration()},
+		TA: ta.Timing{
+			CertificateValidityYears: int(a.CertificateValidity), IssuedValidityWeeks: int(a.IssuedValidity), IssuedReissueWeeksBefore: int(a.IssuedRenew),
+			MftNextUpdateWeeks: int(a.ManifestNext), SignedMessageValidityDays: int(a.MessageValidity),
+		},
+	}
+}
+
+func (n *node) exportSettings() export.Settings {
+	s, r := export.DefaultSettings(), n.cfg.RRDP
+	s.DeltaMinCount, s.DeltaMinAge = int(r.FilesMinNr), r.FilesMinSeconds.Duration()
+	s.DeltaMaxCount, s.DeltaMaxAge = int(r.FilesMaxNr), r.FilesMaxSeconds.Duration()
+	return s
+}

@@ -1,0 +1,102 @@
+package obs
+
+import (
+	"context"
+	"time"
+)
+
+// Source tells the state of the server at one moment. It is asked for each
+// scrape, by anybody who can reach /metrics, so it must be cheap: no work that
+// grows with the length of history.
+type Source interface {
+	Snapshot(ctx context.Context) (Snapshot, error)
+}
+
+// Snapshot is what the metrics show.
+type Snapshot struct {
+	Node     Node
+	Sessions int // cached login sessions
+
+	CAs  []CA  // all but the trust anchor
+	Repo *Repo // nil: there is no publication server yet
+
+	Tasks []Task
+	Keys  KeyPool
+}
+
+// Node is what this process is.
+type Node struct {
+	Active bool
+	Epoch  int64 // of the active node, as far as this one knows; 0: none was active yet
+}
+
+// CA is one certification authority.
+type CA struct {
+	Handle     string
+	Parents    []Parent
+	Repository Contact
+	Children   []Child
+	ROAs       int
+	BGP        *BGP // nil: no announcements are known
+}
+
+// Contact is how the exchanges with a peer went.
+type Contact struct {
+	Tried       bool // there was one
+	OK          bool // the last one succeeded
+	LastSuccess time.Time
+}
+
+// Parent is a CA's parent.
+type Parent struct {
+	Handle string
+	Contact
+}
+
+// Child is a CA's child.
+type Child struct {
+	Handle    string
+	Suspended bool
+	Last      time.Time // last exchange, zero: none
+	Agent     string    // what its last exchange said it was, empty: nothing
+	Contact
+}
+
+// BGP compares a CA's ROAs with the announcements that are seen.
+type BGP struct {
+	Valid, InvalidASN, InvalidLength, NotFound int // announcements
+	TooPermissive, Redundant, Stale            int // ROAs
+}
+
+// Repo is the publication server.
+type Repo struct {
+	Publishers []Publisher
+	Serial     uint64
+	LastUpdate time.Time // zero: unknown
+}
+
+// Publisher is one publisher.
+type Publisher struct {
+	Handle     string
+	Objects    int
+	Size       int64     // of its objects, in octets
+	LastUpdate time.Time // zero: unknown
+}
+
+// Task is the tasks of one kind.
+type Task struct {
+	Kind    string
+	Due     int           // waiting, and their time has come
+	Running int           // leased by a node
+	Failing int           // their last run failed; they are tried again
+	Parked  int           // will not be tried again without somebody's help
+	Oldest  time.Duration // how long the first of those due has been waiting
+}
+
+// KeyPool is the pool of ready one-off keys.
+type KeyPool struct {
+	Size   int
+	Ready  int
+	Taken  uint64 // keys given out
+	Missed uint64 // those of them that were not ready
+}

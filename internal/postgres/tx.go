@@ -1,0 +1,122 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// finishTimeout bounds commit and rollback, which go on when the caller's
+// context has ended.
+const finishTimeout = 10 * time.Second
+
+// ErrOutcomeUnknown is in the chain of an error when the connection was lost
+// while a commit was under way: the transaction may have been committed or not.
+var ErrOutcomeUnknown = errors.New("the connection was lost during commit")
+
+// Fence says which epoch this node may write for. A writing transaction fails
+// with fault.Unavailable, code "not-active", when another node took over since.
+type Fence interface {
+	Epoch() int64
+}
+
+// Beginner starts transactions: a pool, a connection, or a transaction (which
+// then sets a savepoint).
+type Beginner interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+// InTx commits if f returns nil and rolls back otherwise, also when ctx is
+// already cancelled or f panics. Errors are classified (see Classify); an
+// error with ErrOutcomeUnknown in its chain means that the commit may have
+// been done.
+func InTx(ctx context.Context, db Beginner, f func(tx pgx.Tx) error) error {
+	tx, err := db.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", Classify(err))
+	}
+	return finish(ctx, tx, f)
+}
+
+// InFencedTx is InTx for a transaction that writes: it begins and checks the
+// fence in one round trip.
+func InFencedTx(ctx context.Context, db *pgxpool.Pool, fence Fence, f func(tx pgx.Tx) error) error {
+	return InFencedBatch(ctx, db, fence, nil, f)
+}
+
+// InFencedBatch is InFencedTx with the first statements of the transaction
+// sent in the same round trip as begin and fence: queue adds them, with their
+// callbacks. An error of a statement or a callback rolls back. A nil f sends
+// the commit along too; statements of such a batch must not depend on a
+// callback's refusal.
+func InFencedBatch(ctx context.Context, db *pgxpool.Pool, fence Fence, queue func(b *pgx.Batch), f func(tx pgx.Tx) error) error {
+	b := &pgx.Batch{}
+	b.BeginTx(pgx.TxOptions{})
+	b.Queue("SELECT leader_fence($1)", fence.Epoch())
+	if queue != nil {
+		queue(b)
+	}
+	if f == nil {
+		b.Queue("COMMIT")
+	}
+	br := db.SendBatch(ctx, b)
+	tx := br.Tx()
+	err := br.Close()
+	switch {
+	case f == nil && err == nil:
+		return release(ctx, tx)
+	case f == nil:
+		err = commitError(err)
+	}
+	return finish(ctx, tx, func(tx pgx.Tx) error {
+		if err != nil {
+			return err
+		}
+		return f(tx)
+	})
+}
+
+// release gives back the connection of a transaction that ended in its batch.
+func release(ctx context.Context, tx pgx.Tx) error {
+	if err := tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
+		return fmt.Errorf("release: %w", Classify(err))
+	}
+	return nil
+}
+
+// finish runs f and ends tx.
+func finish(ctx context.Context, tx pgx.Tx, f func(tx pgx.Tx) error) error {
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	defer func() {
+		_ = tx.Rollback(end) // does nothing once committed
+	}()
+	if err := f(tx); err != nil {
+		return Classify(err)
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	if err := tx.Commit(end); err != nil {
+		return fmt.Errorf("commit: %w", commitError(err))
+	}
+	return nil
+}
+
+// commitError tells a commit that the server refused from one whose answer was
+// lost. Only the server's own report of an ordinary error is a refusal.
+func commitError(err error) error {
+	var pg *pgconn.PgError
+	switch {
+	case errors.Is(err, pgx.ErrTxCommitRollback), errors.Is(err, pgx.ErrTxClosed):
+		return err
+	case errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR":
+		return Classify(err)
+	}
+	return Classify(errors.Join(ErrOutcomeUnknown, err))
+}

@@ -1,0 +1,70 @@
+package pubserver
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const sqlStoreContents = `
+INSERT INTO der_object (hash, der) SELECT * FROM unnest($1::bytea[], $2::bytea[]) ON CONFLICT DO NOTHING`
+
+const sqlDropStaged = `
+DELETE FROM pub_object
+WHERE repository = $1 AND publisher = $2 AND uri = ANY($3::text[]) AND from_revision IS NULL`
+
+const sqlWithdraw = `
+UPDATE pub_object SET withdrawn = true
+WHERE repository = $1 AND publisher = $2 AND uri = ANY($3::text[]) AND to_revision IS NULL AND from_revision IS NOT NULL`
+
+const sqlRestore = `
+UPDATE pub_object SET withdrawn = false
+WHERE repository = $1 AND publisher = $2 AND uri = ANY($3::text[]) AND to_revision IS NULL AND from_revision IS NOT NULL`
+
+const sqlStage = `
+INSERT INTO pub_object (repository, publisher, uri, hash, size)
+SELECT $1, $2, n.uri, n.hash, n.size FROM unnest($3::text[], $4::bytea[], $5::integer[]) AS n (uri, hash, size)`
+
+const sqlCount = `
+UPDATE pub_publisher SET objects = objects + $3, bytes = bytes + $4 WHERE repository = $1 AND handle = $2`
+
+// store writes what a message does, in one round trip. Rows that go or are
+// withdrawn make room for those that come.
+func (s *staging) store(ctx context.Context, tx pgx.Tx, repository, publisher string) error {
+	b := &pgx.Batch{}
+	if len(s.dropped) > 0 {
+		b.Queue(sqlDropStaged, repository, publisher, s.dropped)
+	}
+	if len(s.withdraw) > 0 {
+		b.Queue(sqlWithdraw, repository, publisher, s.withdraw)
+	}
+	if len(s.restore) > 0 {
+		b.Queue(sqlRestore, repository, publisher, s.restore)
+	}
+	if len(s.insert) > 0 {
+		s.queueInserts(b, repository, publisher)
+	}
+	b.Queue(sqlCount, repository, publisher, s.objects, s.bytes)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("store a message of %q: %w", publisher, err)
+	}
+	return nil
+}
+
+// queueInserts adds objects in the order of their hashes, so that two messages
+// with the same objects cannot wait for each other.
+func (s *staging) queueInserts(b *pgx.Batch, repository, publisher string) {
+	slices.SortFunc(s.insert, func(a, b stored) int { return bytes.Compare(a.hash[:], b.hash[:]) })
+	n := len(s.insert)
+	hashes, ders := make([][]byte, n), make([][]byte, n)
+	names, sizes := make([]string, n), make([]int32, n)
+	for i := range s.insert {
+		o := &s.insert[i]
+		hashes[i], ders[i], names[i], sizes[i] = o.hash[:], o.der, o.uri, int32(len(o.der))
+	}
+	b.Queue(sqlStoreContents, hashes, ders)
+	b.Queue(sqlStage, repository, publisher, names, hashes, sizes)
+}

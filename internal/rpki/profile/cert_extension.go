@@ -1,0 +1,90 @@
+package profile
+
+import (
+	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/der"
+)
+
+// presence is whether certificates of a kind have an extension.
+type presence int
+
+const (
+	may presence = iota
+	must
+	never
+)
+
+// extensionRule is what RFC 6487 section 4.8 says about an extension whatever its value.
+type extensionRule struct {
+	id       der.OID
+	name     string
+	section  string
+	critical bool
+	presence [4]presence // by CertKind
+}
+
+// extensionRules lists every extension that RFC 6487 knows. Routers differ by RFC 8209
+// section 3.1.3, self-signed certificates as RFC 6487 says at each extension.
+func extensionRules() []extensionRule {
+	return []extensionRule{
+		{cert.OIDBasicConstraints, "basic constraints", "4.8.1", true, [4]presence{TA: must, CA: must, EE: never, Router: never}},
+		{cert.OIDSubjectKeyID, "subject key identifier", "4.8.2", false, [4]presence{TA: must, CA: must, EE: must, Router: must}},
+		{cert.OIDAuthorityKeyID, "authority key identifier", "4.8.3", false, [4]presence{TA: may, CA: must, EE: must, Router: must}},
+		{cert.OIDKeyUsage, "key usage", "4.8.4", true, [4]presence{TA: must, CA: must, EE: must, Router: must}},
+		{cert.OIDExtKeyUsage, "extended key usage", "4.8.5", false, [4]presence{TA: never, CA: never, EE: never, Router: must}},
+		{cert.OIDCRLDP, "CRL distribution points", "4.8.6", false, [4]presence{TA: never, CA: must, EE: must, Router: must}},
+		{cert.OIDAIA, "authority information access", "4.8.7", false, [4]presence{TA: never, CA: must, EE: must, Router: must}},
+		{cert.OIDSIA, "subject information access", "4.8.8", false, [4]presence{TA: must, CA: must, EE: must, Router: never}},
+		{cert.OIDPolicies, "certificate policies", "4.8.9", true, [4]presence{TA: must, CA: must, EE: must, Router: must}},
+		{cert.OIDIPResources, "IP resources", "4.8.10", true, [4]presence{TA: may, CA: may, EE: may, Router: never}},
+		{cert.OIDASResources, "AS resources", "4.8.11", true, [4]presence{TA: may, CA: may, EE: may, Router: must}},
+	}
+}
+
+// extensionList holds the rules of RFC 6487 section 4.8 on which extensions there are,
+// which are critical, and that their values can be read.
+func extensionList(c *cert.Certificate, kind CertKind) []Violation {
+	var broken rules
+	for _, r := range extensionRules() {
+		n := 0
+		for _, e := range c.Extensions {
+			if !e.ID.Equal(r.id) {
+				continue
+			}
+			n++
+			broken.unless(e.Critical || !r.critical, "RFC 6487", r.section, r.name+" must be critical")
+			broken.unless(!e.Critical || r.critical, "RFC 6487", r.section, r.name+" must not be critical")
+		}
+		broken.unless(n <= 1, "RFC 5280", "4.2", r.name+" must not be there twice")
+		broken.unless(n > 0 || r.presence[kind] != must, "RFC 6487", r.section, r.name+" must be present in a "+kind.String())
+		broken.unless(n == 0 || r.presence[kind] != never, "RFC 6487", r.section, r.name+" must not be present in a "+kind.String())
+	}
+	for _, e := range c.Extensions {
+		broken.unless(ruleFor(e.ID) != nil, "RFC 6487", "4.8", "extension "+e.ID.String()+" must not be present")
+	}
+	for _, m := range c.Malformed {
+		r := ruleFor(m.ID)
+		broken.unless(false, "RFC 6487", r.section, r.name+": "+m.Err.Error())
+	}
+	return broken
+}
+
+func ruleFor(id der.OID) *extensionRule {
+	for _, r := range extensionRules() {
+		if r.id.Equal(id) {
+			return &r
+		}
+	}
+	return nil
+}
+
+// readable tells whether an extension is there and its value could be read. What is
+// missing or malformed is reported as such, and not once more by what it would have said.
+func readable(c *cert.Certificate, id der.OID) bool {
+	for _, m := range c.Malformed {
+		if m.ID.Equal(id) {
+			return false
+		}
+	}
+	return c.Extension(id) != nil
+}

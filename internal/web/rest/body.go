@@ -1,0 +1,83 @@
+package rest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"baleen/internal/fault"
+	"baleen/internal/rpki/oob"
+	"baleen/internal/web/strictjson"
+)
+
+// bodyTimeout is how long a client may take to send a body.
+const bodyTimeout = time.Minute
+
+// CheckNoBody refuses a body where none is expected.
+func CheckNoBody(c echo.Context) error {
+	if c.Request().ContentLength != 0 { // -1: of unknown length
+		return fault.New(fault.Invalid, "api-unexpected-body", "Unexpected body in request")
+	}
+	return nil
+}
+
+// readBody gives the body, of which the limit is checked before it is looked at.
+func (d *Deps) readBody(c echo.Context) ([]byte, error) {
+	r := c.Request()
+	if r.ContentLength > d.BodyLimit {
+		return nil, fault.New(fault.Invalid, "api-post-body-exceeds-limit", "POST body exceeds configured limit")
+	}
+	conn := http.NewResponseController(c.Response())
+	if err := conn.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return nil, err
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, d.BodyLimit+1))
+	if err != nil || int64(len(body)) > d.BodyLimit {
+		return nil, &fault.Error{Kind: fault.Invalid, Code: "api-post-body-cannot-read", Msg: "POST body cannot be read", Err: err}
+	}
+	if err := conn.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return nil, err
+	}
+	return body, nil
+}
+
+// readJSON reads the body into what v points to.
+func (d *Deps) readJSON(c echo.Context, v any) error {
+	body, err := d.readBody(c)
+	if err != nil {
+		return err
+	}
+	return parseJSON(body, v)
+}
+
+func parseJSON(body []byte, v any) error {
+	if err := strictjson.Decode(body, v); err != nil {
+		return invalidJSON(err.Error())
+	}
+	return nil
+}
+
+func invalidJSON(cause string) error {
+	return withCause(fault.Invalid, "api-json", "Invalid JSON: ", cause)
+}
+
+// checkNewName refuses names under which nothing could be reached: no handles,
+// or handles with a slash, which a path cannot hold.
+func checkNewName(field, handle string) error {
+	if err := oob.CheckHandle(handle); err != nil {
+		return invalidJSON("invalid value in `" + field + "`: " + err.Error())
+	}
+	for i := range len(handle) {
+		if handle[i] == '/' {
+			return invalidJSON("invalid value in `" + field + "`: \"" + handle + "\" holds a slash, so that no path could name it")
+		}
+	}
+	return nil
+}
+
+// isXML says whether a body that may be XML or JSON is XML.
+func isXML(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }

@@ -1,0 +1,107 @@
+package rest
+
+import (
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"baleen/api"
+	"baleen/internal/ca"
+	"baleen/internal/rpki/oob"
+	"baleen/internal/rpki/resources"
+)
+
+// Children answers for the children of a CA. The CA "ta" is the trust anchor.
+type Children struct{ *Deps }
+
+// Add makes another CA a child and answers with the parent_response for it
+// (RFC 8183 section 5.2.2).
+func (h Children) Add(c echo.Context) error {
+	var body api.AddChildRequest
+	if err := h.readJSON(c, &body); err != nil {
+		return err
+	}
+	if err := checkNewName("handle", body.Handle); err != nil {
+		return err
+	}
+	cmd := ca.AddChild{Child: body.Handle, IDCert: body.IDCert, Resources: body.Resources}
+	answer, err := h.Service.AddChild(c.Request().Context(), actor(c), c.Param(argCA), cmd)
+	if err != nil {
+		return err
+	}
+	return sendJSON(c, answer)
+}
+
+// Get shows a child.
+func (h Children) Get(c echo.Context) error {
+	var idCert []byte
+	var entitled resources.Set
+	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, _ int64) error {
+		child := st.Children[c.Param(argChild)]
+		if child == nil {
+			return ca.ChildUnknown(c.Param(argCA), c.Param(argChild))
+		}
+		idCert, entitled = slices.Clone(child.IDCert), child.Resources
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	id, err := idCertInfo(idCert)
+	if err != nil {
+		return err
+	}
+	return sendJSON(c, api.ChildInfo{State: "active", IDCert: id, EntitledResources: entitled})
+}
+
+// Update changes what a child is entitled to. Nothing else can be changed yet.
+func (h Children) Update(c echo.Context) error {
+	var body api.UpdateChildRequest
+	if err := h.readJSON(c, &body); err != nil {
+		return err
+	}
+	parent, child := c.Param(argCA), c.Param(argChild)
+	switch {
+	case body.IDCert != nil || body.Suspend != nil || body.ClassNameMapping != nil:
+		return notImplemented("of a child only the resources can be changed")
+	case body.Resources == nil:
+		return h.nothing(c)
+	}
+	return finish(c, h.Service.UpdateChildResources(c.Request().Context(), actor(c), parent, child, *body.Resources))
+}
+
+// nothing answers an update without content: it succeeds if the child exists.
+func (h Children) nothing(c echo.Context) error {
+	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, _ int64) error {
+		if st.Children[c.Param(argChild)] == nil {
+			return ca.ChildUnknown(c.Param(argCA), c.Param(argChild))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return Done(c)
+}
+
+func (h Children) response(c echo.Context) (oob.ParentResponse, error) {
+	return h.Service.ParentResponse(c.Request().Context(), c.Param(argCA), c.Param(argChild))
+}
+
+// ResponseJSON gives what the child must know of the CA.
+func (h Children) ResponseJSON(c echo.Context) error {
+	answer, err := h.response(c)
+	if err != nil {
+		return err
+	}
+	return sendJSON(c, answer)
+}
+
+// ResponseXML gives the same as XML.
+func (h Children) ResponseXML(c echo.Context) error {
+	answer, err := h.response(c)
+	if err != nil {
+		return err
+	}
+	return sendXML(c, answer.EncodeXML())
+}

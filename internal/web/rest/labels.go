@@ -1,0 +1,47 @@
+package rest
+
+import "net/http"
+
+// labelStatus gives the status of an error label that the API's reference
+// knows. There what is taken or unknown is mostly a plain 400.
+func labelStatus(label string) (status int, ok bool) {
+	switch label {
+	case "sys-internal", "sys-store", "sys-wal-store":
+		return http.StatusInternalServerError, true
+	case "sys-not-implemented":
+		return http.StatusNotImplemented, true
+	case "sys-unavailable":
+		return http.StatusServiceUnavailable, true
+	case "ca-unknown", "ca-child-unknown", "ca-parent-unknown", "pub-unknown":
+		return http.StatusNotFound, true
+	case "api-invalid-credentials":
+		return http.StatusUnauthorized, true
+	case "api-insufficient-rights":
+		return http.StatusForbidden, true
+	}
+	if isPlain(label) {
+		return http.StatusBadRequest, true
+	}
+	return 0, false
+}
+
+// isPlain says whether the reference answers 400 under this label.
+func isPlain(label string) bool {
+	switch label {
+	case "general-error", "multiple-errors", "sys-http-client", "invalid-path",
+		"api-unexpected-body", "api-json", "api-post-body-exceeds-limit", "api-post-body-cannot-read",
+		"repo-not-set",
+		"pub-duplicate", "pub-repo-not-initialized", "pub-repo-has-publishers", "pub-repo-initialized",
+		"ca-duplicate", "ca-repo-same", "ca-repo-issue", "ca-repo-response-invalid-xml",
+		"ca-parent-xml-duplicate", "ca-parent-response-invalid-xml", "ca-parent-sync",
+		"rfc-8183-xml", "rfc6492-protocol", "rfc6492-not-performed-response", "rfc6492-invalid-csr",
+		"ca-child-duplicate", "ca-child-resources-required", "ca-child-resources-extra",
+		"ca-roa-delta-error",
+		"key-re-use", "key-no-current", "key-no-match", "rc-unknown", "rc-missing-resources",
+		"ta-name-reserved", "ta-not-initialized", "ta-initialized", "ta-has-repository", "ta-has-no-repository",
+		"ta-has-no-signer", "ta-has-signer", "ta-has-different-signer", "ta-has-no-signer-req", "ta-has-signer-req":
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,174 @@
+package rest
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"baleen/api"
+	"baleen/internal/ca"
+	"baleen/internal/castore"
+	"baleen/internal/fault"
+	"baleen/internal/rpki/oob"
+	"baleen/internal/rpki/resources"
+)
+
+// Parents answers for the parents of a CA.
+type Parents struct{ *Deps }
+
+// List shows how the CA stands with each parent.
+func (h Parents) List(c echo.Context) error {
+	ctx, handle := c.Request().Context(), c.Param(argCA)
+	var names []string
+	err := h.Service.ViewCA(ctx, handle, func(st *ca.State, _ int64) error {
+		names = slices.Collect(maps.Keys(st.Parents))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	statuses, err := h.Service.ParentStatuses(ctx, handle)
+	if err != nil {
+		return err
+	}
+	out := api.ParentStatuses{}
+	for _, name := range names {
+		out[name] = api.ParentStatus{Classes: []api.Entitlement{}}
+	}
+	for _, s := range statuses {
+		if _, ok := out[s.Parent]; !ok {
+			continue
+		}
+		if out[s.Parent], err = h.status(ctx, s); err != nil {
+			return err
+		}
+	}
+	return sendJSON(c, out)
+}
+
+// status renders the last exchange with a parent and what it offered.
+func (h Parents) status(ctx context.Context, s castore.ParentStatus) (api.ParentStatus, error) {
+	var hashes []ca.Hash
+	for _, class := range s.Classes {
+		hashes = append(hashes, class.CertHash)
+		for _, issued := range class.Issued {
+			hashes = append(hashes, issued.Hash)
+		}
+	}
+	ders, err := h.objects(ctx, hashes)
+	if err != nil {
+		return api.ParentStatus{}, err
+	}
+	out := api.ParentStatus{LastExchange: exchange(s.Exchange), LastSuccess: lastSuccess(s.Exchange), Classes: []api.Entitlement{}}
+	var all []resources.Set
+	for _, class := range s.Classes {
+		all = append(all, class.Resources)
+		e := api.Entitlement{
+			ClassName: class.Class, ResourceSet: class.Resources, NotAfter: api.Time{Time: class.NotAfter}, IssuedCerts: []api.IssuedCert{},
+			SigningCert: api.SigningCert{URL: class.CertURL, Cert: ders[class.CertHash]},
+		}
+		for _, issued := range class.Issued {
+			e.IssuedCerts = append(e.IssuedCerts, api.IssuedCert{URI: issued.URI, Cert: ders[issued.Hash]})
+		}
+		out.Classes = append(out.Classes, e)
+	}
+	out.AllResources = union(all)
+	return out, nil
+}
+
+// exchange renders the last exchange with a peer.
+func exchange(x castore.Exchange) *api.Exchange {
+	out := &api.Exchange{Timestamp: x.At.Unix(), URI: x.URI}
+	if x.Fault != nil {
+		out.Result.Failure = failure(x.Fault)
+	}
+	return out
+}
+
+func failure(f *castore.Fault) *api.ErrorResponse {
+	out := &api.ErrorResponse{Label: f.Label, Msg: f.Msg, Args: map[string]string{}}
+	maps.Copy(out.Args, f.Args)
+	return out
+}
+
+func lastSuccess(x castore.Exchange) *int64 {
+	if x.LastSuccess == nil {
+		return nil
+	}
+	at := x.LastSuccess.Unix()
+	return &at
+}
+
+// Get shows how the CA reaches a parent.
+func (h Parents) Get(c echo.Context) error {
+	var p ca.Parent
+	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, _ int64) error {
+		var ok bool
+		if p, ok = st.Parents[c.Param(argParent)]; !ok {
+			return ca.ParentUnknown(c.Param(argCA), c.Param(argParent))
+		}
+		p.IDCert = slices.Clone(p.IDCert)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	contact, err := parentContact(p)
+	if err != nil {
+		return err
+	}
+	return sendJSON(c, contact)
+}
+
+// Set adds a parent, or changes how to reach it. The body is a parent_response
+// as XML, or JSON with the parent's name. A name on the path wins over the one
+// in XML, and must be the one in JSON.
+func (h Parents) Set(c echo.Context) error {
+	body, err := h.readBody(c)
+	if err != nil {
+		return err
+	}
+	read := parentFromJSON
+	if isXML(body) {
+		read = parentFromXML
+	}
+	name, response, err := read(c.Param(argCA), c.Param(argParent), body)
+	if err != nil {
+		return err
+	}
+	if err := checkNewName("handle", name); err != nil {
+		return err
+	}
+	if err := h.checkIdentity(response.IDCert); err != nil {
+		return withCause(fault.Invalid, "rfc-8183-xml", "RFC 8183 XML issue: ", err.Error())
+	}
+	return finish(c, h.Service.SetParent(c.Request().Context(), actor(c), c.Param(argCA), name, response))
+}
+
+func parentFromXML(handle, onPath string, body []byte) (string, oob.ParentResponse, error) {
+	response, err := oob.DecodeParentResponse(body)
+	if err != nil {
+		return "", response, &fault.Error{
+			Kind: fault.Invalid, Code: "ca-parent-response-invalid-xml", Args: map[string]string{"ca": handle, "cause": err.Error()},
+			Msg: "CA '" + handle + "' got invalid parent response: " + err.Error(),
+		}
+	}
+	if onPath == "" {
+		onPath = response.ParentHandle
+	}
+	return onPath, response, nil
+}
+
+func parentFromJSON(_, onPath string, body []byte) (string, oob.ParentResponse, error) {
+	var r api.ParentRequest
+	if err := parseJSON(body, &r); err != nil {
+		return "", r.Response, err
+	}
+	if onPath != "" && onPath != r.Handle {
+		return "", r.Response, fault.New(fault.Invalid, "general-error",
+			"Used different parent names on path ("+onPath+") and submitted JSON ("+r.Handle+") for adding/updating a parent")
+	}
+	return r.Handle, r.Response, nil
+}

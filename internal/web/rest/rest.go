@@ -1,0 +1,61 @@
+// Package rest answers the operators' API: it reads requests, checks who may
+// do what, calls the service and writes its answers in the JSON of package
+// api. It decides nothing about the RPKI. A file stands for a resource; which
+// handler serves which route is the table in package web.
+package rest
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"baleen/internal/service"
+)
+
+// Deps is what the handlers need. All fields must be set.
+type Deps struct {
+	Service    *service.Service
+	Log        *slog.Logger
+	Now        func() time.Time
+	AdminToken string // who has it may do everything; nobody has the empty one
+	BodyLimit  int64  // octets of a request's body
+	Version    string // of the program
+	Started    time.Time
+}
+
+// API holds the handlers by resource.
+type API struct {
+	*Deps
+
+	Auth       Auth
+	CAs        CAs
+	Children   Children
+	Parents    Parents
+	Repo       Repo
+	ROAs       ROAs
+	History    History
+	Bulk       Bulk
+	Publishers Publishers
+	Stats      Stats
+	TA         TrustAnchor
+	Tasks      Tasks
+}
+
+// New makes the handlers.
+func New(d Deps) *API {
+	return &API{
+		Deps: &d, Auth: newAuth(&d), CAs: CAs{&d}, Children: Children{&d}, Parents: Parents{&d}, Repo: Repo{&d}, ROAs: ROAs{&d},
+		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{&d}, TA: TrustAnchor{&d}, Tasks: Tasks{&d},
+	}
+}
+
+// Done answers that there is nothing to say: 200 without a body.
+func Done(c echo.Context) error {
+	c.Response().Header().Set(echo.HeaderContentType, "text/plain")
+	return c.NoContent(http.StatusOK)
+}
+
+// NotImplemented answers for what is not built yet.
+func NotImplemented(echo.Context) error { return notImplemented("") }

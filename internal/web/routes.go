@@ -1,0 +1,70 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"baleen/internal/rpki/oob"
+	"baleen/internal/web/rest"
+)
+
+// body says what a route does with the body of a request.
+type body int
+
+const (
+	none    body = iota // a body is refused
+	content             // the handler reads it
+	ignored             // it may come and is not looked at
+)
+
+// route is one line of the table.
+type route struct {
+	method, path string
+	permission   rest.Permission
+	body         body
+	handler      echo.HandlerFunc
+}
+
+// writes says whether the route may change something, which only the active
+// node does.
+func (r route) writes() bool {
+	return r.method != http.MethodGet && !strings.HasPrefix(r.path, "/auth/")
+}
+
+// handle puts the checks of a route before its handler: names on the path, the
+// user's permission, the role of this node, the body.
+func (s *Server) handle(r route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		for _, name := range c.ParamNames() {
+			switch name {
+			case "ca", "child", "parent", "publisher":
+				if oob.CheckHandle(c.Param(name)) != nil {
+					return echo.ErrNotFound
+				}
+			}
+		}
+		if err := rest.UserOf(c).Check(r.permission, c.Param("ca")); err != nil {
+			return err
+		}
+		if r.writes() && !s.Role.Active() {
+			return rest.Unavailable(s.Role.ActiveNode())
+		}
+		if r.body == none {
+			if err := rest.CheckNoBody(c); err != nil {
+				return err
+			}
+		}
+		return r.handler(c)
+	}
+}
+
+// testbedEnabled answers 200 where there is a testbed; otherwise there is no
+// such path.
+func (s *Server) testbedEnabled(c echo.Context) error {
+	if !s.Testbed {
+		return echo.ErrNotFound
+	}
+	return rest.Done(c)
+}
