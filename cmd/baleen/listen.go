@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"time"
 
 	"baleen/internal/config"
 	"baleen/internal/obs"
+	"baleen/internal/tlsfiles"
 	"baleen/internal/web"
 )
 
@@ -29,24 +31,26 @@ func (n *node) newWeb() *web.Server {
 	})
 }
 
-// answer listens and answers until ctx ends.
-func (n *node) answer(ctx context.Context) error {
-	secure, err := n.tls()
-	if err != nil {
-		return err
+// listen opens every address, with the certificate for them. It comes before
+// anything else that the server does, so that a taken port is found at once.
+func (n *node) listen(ctx context.Context) (secure *tls.Config, listeners []net.Listener, err error) {
+	if secure, err = n.tls(); err != nil {
+		return nil, nil, err
 	}
-	listeners, err := web.Listen(ctx, n.cfg.Listen...)
-	if err != nil {
-		return err
+	if listeners, err = web.Listen(ctx, n.cfg.Listen...); err != nil {
+		return nil, nil, err
 	}
-	if n.cfg.UnixSocket != "" {
-		l, err := listenUnix(ctx, n.cfg.UnixSocket)
-		if err != nil {
-			return err
+	if n.cfg.UnixSocket == "" {
+		return secure, listeners, nil
+	}
+	l, err := listenUnix(ctx, n.cfg.UnixSocket)
+	if err != nil {
+		for _, open := range listeners {
+			err = errors.Join(err, open.Close())
 		}
-		listeners = append(listeners, l)
+		return nil, nil, err
 	}
-	return n.web.Serve(ctx, secure, listeners...)
+	return secure, append(listeners, l), nil
 }
 
 // listenUnix opens the socket, which only this user may use. One that a former
@@ -70,5 +74,18 @@ func (n *node) tls() (*tls.Config, error) {
 	if n.cfg.HTTPSMode == config.HTTPSDisable {
 		return nil, nil
 	}
-	return nil, errors.New("TLS later")
+	u, err := url.Parse(n.cfg.ServiceURI)
+	if err != nil {
+		return nil, fmt.Errorf("service URI: %w", err)
+	}
+	files, err := tlsfiles.Load(tlsfiles.Config{
+		Dir: n.cfg.TLSKeysDir, Generate: n.cfg.HTTPSMode == config.HTTPSGenerate, Host: u.Hostname(), Now: time.Now(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range files.Warnings {
+		n.log.Warn(w)
+	}
+	return files.ServerConfig(), nil
 }

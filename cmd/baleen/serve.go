@@ -92,10 +92,12 @@ func database(ctx context.Context, cfg config.Config, log *slog.Logger) (url str
 
 // run answers requests all the time and works while this node is active.
 func (n *node) run(ctx context.Context, welcome io.Writer) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	secure, listeners, err := n.listen(ctx)
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return n.answer(ctx) })
+	g.Go(func() error { return n.web.Serve(ctx, secure, listeners...) })
 	g.Go(func() error { return n.keys.Pool.Run(ctx) })
 	g.Go(func() error {
 		l := &leader.Node{URL: n.url, Name: n.cfg.NodeName, Log: n.log}

@@ -5,6 +5,7 @@ CREATE TABLE signer_master (
     created_at timestamptz NOT NULL
 );
 COMMENT ON TABLE signer_master IS 'One known value sealed under the master key, which itself is kept outside the database: tells at start whether the node has the right key file.';
+COMMENT ON COLUMN signer_master.sealed IS 'Nonce (12 octets) and AES-256-GCM of a fixed text';
 
 CREATE TABLE signer_key (
     key_id       text        PRIMARY KEY CHECK (key_id ~ '^[0-9A-F]{40}$'),

@@ -52,7 +52,7 @@ CREATE TABLE pub_object (
     to_revision   bigint,
     withdrawn     boolean NOT NULL DEFAULT false,
     CHECK (from_revision IS NOT NULL OR (to_revision IS NULL AND NOT withdrawn)),
-    CHECK (to_revision IS NULL OR withdrawn),
+    CHECK (to_revision IS NULL OR NOT withdrawn),
     CHECK (to_revision > from_revision)
 );
 COMMENT ON TABLE pub_object IS 'Published objects, past and present; their octets are in der_object. What the world saw at revision r: from_revision <= r AND (to_revision IS NULL OR to_revision > r)';
@@ -60,7 +60,7 @@ COMMENT ON COLUMN pub_object.uri IS 'Canonical: scheme and host in lower case. O
 COMMENT ON COLUMN pub_object.size IS 'Octets of the object';
 COMMENT ON COLUMN pub_object.from_revision IS 'First revision that has it; null: staged, not yet in any';
 COMMENT ON COLUMN pub_object.to_revision IS 'First revision that no longer has it; null: none yet';
-COMMENT ON COLUMN pub_object.withdrawn IS 'Withdrawn or replaced by its publisher; with to_revision null that is staged, the world still sees it';
+COMMENT ON COLUMN pub_object.withdrawn IS 'Withdrawn or replaced by its publisher, but the world still sees it; the next serial sets to_revision instead. Almost always false: an index on the few others is small, and the planner knows';
 
 -- The history of one URI; at most one row for it is staged.
 CREATE UNIQUE INDEX pub_object_history ON pub_object (repository, publisher, uri, from_revision) NULLS NOT DISTINCT;
@@ -72,7 +72,7 @@ CREATE UNIQUE INDEX pub_object_public ON pub_object (repository, uri)
     WHERE to_revision IS NULL AND from_revision IS NOT NULL;
 -- What waits for the next serial: a few rows at any time.
 CREATE INDEX pub_object_staged_publish ON pub_object (repository, publisher) WHERE from_revision IS NULL;
-CREATE INDEX pub_object_staged_withdraw ON pub_object (repository, publisher) WHERE to_revision IS NULL AND withdrawn;
+CREATE INDEX pub_object_staged_withdraw ON pub_object (repository, publisher) WHERE withdrawn;
 -- Deltas.
 CREATE INDEX pub_object_from ON pub_object (repository, from_revision, uri) WHERE from_revision IS NOT NULL;
 CREATE INDEX pub_object_to ON pub_object (repository, to_revision, uri) WHERE to_revision IS NOT NULL;

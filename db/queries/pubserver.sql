@@ -37,7 +37,7 @@ VALUES (@repository, @session, @serial, @revision, @at);
 -- name: PubHasStaged :one
 -- Whether anything waits for the next serial.
 SELECT (EXISTS (SELECT 1 FROM pub_object p WHERE p.repository = $1 AND p.from_revision IS NULL)
-    OR EXISTS (SELECT 1 FROM pub_object w WHERE w.repository = $1 AND w.to_revision IS NULL AND w.withdrawn))::bool;
+    OR EXISTS (SELECT 1 FROM pub_object w WHERE w.repository = $1 AND w.withdrawn))::bool;
 
 -- name: PubFreezePublishes :execrows
 -- Makes what is staged for publication part of a revision.
@@ -45,8 +45,8 @@ UPDATE pub_object SET from_revision = @revision::bigint WHERE repository = @repo
 
 -- name: PubFreezeWithdraws :execrows
 -- Ends what is staged for withdrawal with a revision.
-UPDATE pub_object SET to_revision = @revision::bigint
-WHERE repository = @repository AND to_revision IS NULL AND withdrawn;
+UPDATE pub_object SET to_revision = @revision::bigint, withdrawn = false
+WHERE repository = @repository AND withdrawn;
 
 -- name: PubInsertPublisher :exec
 -- Adds a publisher.

@@ -398,6 +398,15 @@ func TestReadyAdminToken(t *testing.T) {
 	if st, err := os.Stat(dir); err != nil || st.Mode().Perm() != 0o711 {
 		t.Errorf("data folder: %v, %v", st, err)
 	}
+	if err := os.Chmod(dir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.MakeDataDir(); err != nil {
+		t.Error(err)
+	}
+	if st, err := os.Stat(dir); err != nil || st.Mode().Perm() != 0o750 {
+		t.Errorf("what the operator chose was changed: %v, %v", st, err)
+	}
 	c.AdminToken = "mine"
 	if token, made, err := c.ReadyAdminToken(); token != "mine" || made || err != nil {
 		t.Errorf("%q, %v, %v", token, made, err)

@@ -14,9 +14,20 @@ import (
 )
 
 // MakeDataDir makes the data folder unless it is there. Others may pass through
-// it but not list it: as root, the private Postgres runs as another user.
+// it, whatever the umask says, but not list it: as root, the private Postgres
+// runs as another user.
 func (c Config) MakeDataDir() error {
+	if _, err := os.Stat(c.DataDir); !errors.Is(err, fs.ErrNotExist) {
+		return wrap(err)
+	}
 	if err := os.MkdirAll(c.DataDir, 0o711); err != nil {
+		return wrap(err)
+	}
+	return wrap(os.Chmod(c.DataDir, 0o711))
+}
+
+func wrap(err error) error {
+	if err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
 	return nil

@@ -99,8 +99,7 @@ func prepare(cfg Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
-	// Others may pass through (the server runs as another user), not list.
-	if err := os.MkdirAll(dir, 0o711); err != nil {
+	if err := makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("embedded Postgres: data folder: %w", err)
 	}
 	if s.owner, err = pickOwner(s.dataDir()); err != nil {

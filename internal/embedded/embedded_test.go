@@ -309,7 +309,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(program, code, 0o755); err != nil {
+	if err := errors.Join(os.WriteFile(program, code, 0o755), os.Chmod(program, 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	mine := filepath.Join(dir, "mine")
@@ -371,7 +371,7 @@ func TestStartFails(t *testing.T) {
 
 func write(t *testing.T, path, text string) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {

@@ -118,11 +118,18 @@ func TestSocketPathFits(t *testing.T) {
 	}
 }
 
-func TestStartInADeepFolder(t *testing.T) {
-	s := start(t, quick(filepath.Join(folder(t), strings.Repeat("d", 100))))
-	t.Cleanup(func() { _ = os.RemoveAll(s.SocketDir) })
-	if got := query1[int](t, s.URL(), "SELECT 1"); got != 1 {
-		t.Errorf("got %d", got)
+func TestStartInAnAwkwardFolder(t *testing.T) {
+	for _, name := range []string{strings.Repeat("d", 100), `a, "b"`, "with space & 100%"} {
+		s := start(t, quick(filepath.Join(folder(t), name)))
+		if got := query1[int](t, s.URL(), "SELECT 1"); got != 1 {
+			t.Errorf("%s: got %d", name, got)
+		}
+		if err := s.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := os.RemoveAll(s.SocketDir); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -61,6 +62,26 @@ func userName(uid uint32) string {
 	return id
 }
 
+// makeFolder makes a folder and those above it unless they are there. Others may
+// pass through the new ones, whatever the umask says, but not list them: the
+// server may run as another user.
+func makeFolder(dir string) error {
+	st, err := os.Stat(dir)
+	switch {
+	case err == nil && !st.IsDir():
+		return fmt.Errorf("%s is not a directory", dir)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := makeFolder(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Chmod(dir, 0o711)
+}
+
 // checkReachable says which folder keeps the owner from reaching dir. It looks
 // at the permission bits alone, and only where we drop to another user.
 func checkReachable(dir string, o owner) error {
@@ -101,10 +122,11 @@ func passable(mode fs.FileMode, st *syscall.Stat_t, o owner) bool {
 const maxSocketPath = 103
 
 // socketFolder makes the folder of the socket, for the owner alone: run/ in dir,
-// or a short one elsewhere when that path would be too long.
+// or a short one elsewhere when that path would be too long, or holds what means
+// something else in a list of folders or hosts.
 func socketFolder(dir string, o owner) (string, error) {
 	at := filepath.Join(dir, "run")
-	if len(at)+len("/.s.PGSQL.5432") > maxSocketPath {
+	if len(at)+len("/.s.PGSQL.5432") > maxSocketPath || strings.ContainsAny(at, ",\"") {
 		base := os.TempDir()
 		if o.drop {
 			base = "/run"

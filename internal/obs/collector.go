@@ -137,7 +137,8 @@ func (c *collector) repo(r *Repo) {
 
 func (c *collector) tasks(tasks []Task) {
 	for _, t := range tasks {
-		c.gauge("baleen_tasks_due", "tasks that wait for a worker", float64(t.Due), "kind", t.Kind)
+		c.gauge("baleen_tasks_due", "tasks whose time has come and that wait for a worker", float64(t.Due), "kind", t.Kind)
+		c.gauge("baleen_tasks_waiting", "tasks whose time is yet to come", float64(t.Waiting), "kind", t.Kind)
 		c.gauge("baleen_tasks_running", "tasks that a worker has", float64(t.Running), "kind", t.Kind)
 		c.gauge("baleen_tasks_failing", "tasks whose last run failed and that are tried again", float64(t.Failing), "kind", t.Kind)
 		c.gauge("baleen_tasks_parked", "tasks that need somebody's help", float64(t.Parked), "kind", t.Kind)

@@ -49,7 +49,7 @@ func full() Snapshot {
 			Publishers: []Publisher{{"ca1", 5, 1234, at}, {"empty", 0, 0, time.Time{}}},
 			Serial:     42, LastUpdate: at,
 		},
-		Tasks: []Task{{Kind: "ca_publish", Due: 1, Running: 2, Failing: 3, Parked: 4, Oldest: 1500 * time.Millisecond}},
+		Tasks: []Task{{Kind: "ca_publish", Due: 1, Waiting: 5, Running: 2, Failing: 3, Parked: 4, Oldest: 1500 * time.Millisecond}},
 		Keys:  KeyPool{Size: 32, Ready: 30, Taken: 100, Missed: 1},
 	}
 }
@@ -154,7 +154,8 @@ baleen_task_oldest_seconds{kind="ca_publish"} 1.5
 baleen_tasks_due{kind="ca_publish"} 1
 baleen_tasks_failing{kind="ca_publish"} 3
 baleen_tasks_parked{kind="ca_publish"} 4
-baleen_tasks_running{kind="ca_publish"} 2`)
+baleen_tasks_running{kind="ca_publish"} 2
+baleen_tasks_waiting{kind="ca_publish"} 5`)
 	if !strings.Contains(page, "# TYPE krill_repo_rrdp_serial counter") || !strings.Contains(page, "# TYPE krill_cas gauge") {
 		t.Error("types are missing")
 	}

@@ -87,6 +87,7 @@ type Publisher struct {
 type Task struct {
 	Kind    string
 	Due     int           // waiting, and their time has come
+	Waiting int           // their time is yet to come
 	Running int           // leased by a node
 	Failing int           // their last run failed; they are tried again
 	Parked  int           // will not be tried again without somebody's help

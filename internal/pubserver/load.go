@@ -14,9 +14,13 @@ import (
 // The statements here and in store.go take several arrays at once, which the
 // generator of pgq does not know.
 
+// Each half has an index of its own, in which the past does not stand.
 const sqlHoldings = `
-SELECT uri, hash, size, from_revision IS NULL, withdrawn FROM pub_object
-WHERE repository = $1 AND publisher = $2 AND uri = ANY($3::text[]) AND to_revision IS NULL`
+SELECT uri, hash, size, from_revision IS NULL, false FROM pub_object
+WHERE repository = $1 AND publisher = $2 AND uri = ANY($3::text[]) AND to_revision IS NULL AND NOT withdrawn
+UNION ALL
+SELECT uri, hash, size, false, true FROM pub_object
+WHERE repository = $1 AND publisher = $2 AND uri = ANY($3::text[]) AND withdrawn`
 
 const sqlOwners = `
 SELECT base_uri, handle FROM pub_publisher WHERE repository = $1 AND base_uri = ANY($2::text[])`

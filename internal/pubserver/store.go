@@ -18,11 +18,12 @@ WHERE repository = $1 AND publisher = $2 AND uri = ANY($3::text[]) AND from_revi
 
 const sqlWithdraw = `
 UPDATE pub_object SET withdrawn = true
-WHERE repository = $1 AND publisher = $2 AND uri = ANY($3::text[]) AND to_revision IS NULL AND from_revision IS NOT NULL`
+WHERE repository = $1 AND publisher = $2 AND uri = ANY($3::text[])
+  AND to_revision IS NULL AND from_revision IS NOT NULL AND NOT withdrawn`
 
 const sqlRestore = `
 UPDATE pub_object SET withdrawn = false
-WHERE repository = $1 AND publisher = $2 AND uri = ANY($3::text[]) AND to_revision IS NULL AND from_revision IS NOT NULL`
+WHERE repository = $1 AND publisher = $2 AND uri = ANY($3::text[]) AND withdrawn`
 
 const sqlStage = `
 INSERT INTO pub_object (repository, publisher, uri, hash, size)

@@ -222,5 +222,5 @@ func copyFile(from, to string, mode fs.FileMode) error {
 		return err
 	}
 	_, err = io.Copy(dst, src)
-	return errors.Join(err, dst.Close())
+	return errors.Join(err, dst.Chmod(mode), dst.Close())
 }

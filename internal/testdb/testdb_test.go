@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -189,6 +190,8 @@ func TestSharedServer(t *testing.T) {
 		}
 	}
 
+	runtime.KeepAlive(servers) // a lost connection would look like an ended run
+
 	// Another checkout sweeps the template away under our feet.
 	exec1(t, admin, "DROP DATABASE "+quote(template))
 	name, err := last.create(t.Context())
@@ -321,7 +324,7 @@ func TestForget(t *testing.T) {
 
 func TestCopyTree(t *testing.T) {
 	from, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
-	if err := errors.Join(os.Mkdir(filepath.Join(from, "d"), 0o700), os.WriteFile(filepath.Join(from, "d", "f"), []byte("text"), 0o640)); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(from, "d"), 0o700), os.WriteFile(filepath.Join(from, "d", "f"), []byte("text"), 0o640), os.Chmod(filepath.Join(from, "d", "f"), 0o640)); err != nil {
 		t.Fatal(err)
 	}
 	if err := copyTree(from, to); err != nil {

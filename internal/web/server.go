@@ -32,7 +32,8 @@ const (
 	stopTimeout   = 10 * time.Second // for what is under way when the server stops
 )
 
-// Deps is what the server is made of. All fields but the last three must be set.
+// Deps is what the server is made of. All fields must be set, except for those
+// in the second part.
 type Deps struct {
 	Service    *service.Service
 	AdminToken string   // who has it may do everything

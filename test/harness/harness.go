@@ -19,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"baleen/api"
 )
 
 // Token is the admin token of every server that the harness starts.
@@ -224,17 +226,38 @@ func (s *Server) Ctl(ctx context.Context, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// Settle waits until no task is due or running: everything that was promised
-// is published.
+// Settle waits until everything that was promised is published: no task is due,
+// running, failing or put off, apart from those that recur.
 func (s *Server) Settle(ctx context.Context) error {
-	return s.Until(ctx, "no work is due", func() (bool, error) {
-		var q struct {
-			Due     int `json:"due"`
-			Running int `json:"running"`
-		}
+	return s.Until(ctx, "all work is done", func() (bool, error) {
 		status, body, err := s.Do(ctx, http.MethodGet, "/api/v1/tasks", nil)
-		return err == nil && status == http.StatusOK && json.Unmarshal(body, &q) == nil && q.Due+q.Running == 0, nil
+		if err != nil || status != http.StatusOK {
+			return false, nil
+		}
+		var queue api.TaskReport
+		if err := json.Unmarshal(body, &queue); err != nil {
+			return false, err
+		}
+		for kind, n := range queue.Kinds {
+			if n.Parked > 0 {
+				return false, fmt.Errorf("a task is parked: %s", body)
+			}
+			if n.Due+n.Running+n.Failing > 0 || n.Waiting > 0 && !recurs(kind) {
+				return false, nil
+			}
+		}
+		return true, nil
 	})
+}
+
+// recurs says whether a task of this kind waits for its next time when nothing
+// is to be done.
+func recurs(kind string) bool {
+	switch kind {
+	case "ca_refresh", "cas_republish", "cas_renew", "ta_renew", "rrdp_update":
+		return true
+	}
+	return false
 }
 
 // PID is the process of the running server.

@@ -61,9 +61,10 @@ stop_server() {
 settled() { idle && sleep 5 && idle; }
 
 idle() {
-  local i
+  local i busy
   for i in $(seq 600); do
-    if bin/baleenctl -f json tasks | python3 -c 'import json,sys; t=json.load(sys.stdin); sys.exit(0 if t["due"]==0 and t["running"]==0 else 1)'; then return 0; fi
+    busy=$(bin/baleenctl -f json tasks | python3 -c 'import json,sys; print(sum(k["due"]+k["running"] for k in json.load(sys.stdin)["kinds"].values()))') || die "the queue cannot be read"
+    [ "$busy" = 0 ] && return 0
     sleep 0.2
   done
   bin/baleenctl tasks >&2

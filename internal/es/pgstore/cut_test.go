@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -82,9 +81,22 @@ func (r *relay) carry(client net.Conn) {
 		return
 	}
 	defer server.Close()
+	var answers sync.Mutex // held: nothing goes back to the client
 	go func() {
-		_, _ = io.Copy(client, server)
-		_ = client.Close()
+		defer client.Close()
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(buf)
+			if err != nil {
+				return
+			}
+			answers.Lock()
+			_, err = client.Write(buf[:n])
+			answers.Unlock()
+			if err != nil {
+				return
+			}
+		}
 	}()
 	buf := make([]byte, 64<<10)
 	for {
@@ -94,7 +106,10 @@ func (r *relay) carry(client net.Conn) {
 		}
 		if bytes.Contains(buf[:n], []byte("commit\x00")) {
 			if do := r.take(); do != nil {
+				answers.Lock()
+				defer answers.Unlock()
 				do(client, server, buf[:n])
+				_ = client.Close()
 				return
 			}
 		}

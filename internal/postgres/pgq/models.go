@@ -163,7 +163,7 @@ type PubObject struct {
 	FromRevision *int64
 	// First revision that no longer has it; null: none yet
 	ToRevision *int64
-	// Withdrawn or replaced by its publisher; with to_revision null that is staged, the world still sees it
+	// Withdrawn or replaced by its publisher, but the world still sees it; the next serial sets to_revision instead. Almost always false: an index on the few others is small, and the planner knows
 	Withdrawn bool
 }
 
@@ -222,7 +222,8 @@ type SignerKey struct {
 
 // One known value sealed under the master key, which itself is kept outside the database: tells at start whether the node has the right key file.
 type SignerMaster struct {
-	ID        bool
+	ID bool
+	// Nonce (12 octets) and AES-256-GCM of a fixed text
 	Sealed    []byte
 	CreatedAt time.Time
 }

@@ -168,8 +168,8 @@ func (q *Queries) PubFreezePublishes(ctx context.Context, db DBTX, arg PubFreeze
 }
 
 const PubFreezeWithdraws = `-- name: PubFreezeWithdraws :execrows
-UPDATE pub_object SET to_revision = $1::bigint
-WHERE repository = $2 AND to_revision IS NULL AND withdrawn
+UPDATE pub_object SET to_revision = $1::bigint, withdrawn = false
+WHERE repository = $2 AND withdrawn
 `
 
 type PubFreezeWithdrawsParams struct {
@@ -219,7 +219,7 @@ func (q *Queries) PubGetState(ctx context.Context, db DBTX, repository string) (
 
 const PubHasStaged = `-- name: PubHasStaged :one
 SELECT (EXISTS (SELECT 1 FROM pub_object p WHERE p.repository = $1 AND p.from_revision IS NULL)
-    OR EXISTS (SELECT 1 FROM pub_object w WHERE w.repository = $1 AND w.to_revision IS NULL AND w.withdrawn))::bool
+    OR EXISTS (SELECT 1 FROM pub_object w WHERE w.repository = $1 AND w.withdrawn))::bool
 `
 
 // Whether anything waits for the next serial.

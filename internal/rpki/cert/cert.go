@@ -7,7 +7,7 @@ package cert
 import (
 	"bytes"
 	"crypto"
-	"crypto/sha1" // #nosec: see KeyID
+	"crypto/sha1" // see KeyID
 	"crypto/x509"
 	"errors"
 	"fmt"

@@ -2,7 +2,7 @@ package cert
 
 import (
 	"crypto"
-	"crypto/sha1" // #nosec: RFC 6487 section 4.8.2 prescribes it, as a name and not for security
+	"crypto/sha1" // as RFC 6487 section 4.8.2 prescribes: a name, no protection
 	"crypto/x509"
 	"encoding/hex"
 	"errors"

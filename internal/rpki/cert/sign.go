@@ -93,6 +93,8 @@ func (t Template) check() error {
 		return errors.New("a router certificate is not a CA certificate (RFC 8209 section 3.1.3)")
 	case t.CA && (!IsRsyncURI(sia.Repository) || !IsRsyncURI(sia.Manifest) || sia.SignedObject != ""):
 		return errors.New("SIA of a CA must have rsync URIs of repository and manifest (RFC 6487 section 4.8.8.1)")
+	case t.Router && (t.Inherit || !t.Resources.V4.IsEmpty() || !t.Resources.V6.IsEmpty()):
+		return errors.New("router certificate must list AS numbers alone (RFC 8209 sections 3.1.3.4 and 3.1.3.5)")
 	case t.Router && sia != SIA{}:
 		return errors.New("router certificate must not have an SIA (RFC 8209 section 3.1.3.3)")
 	case !t.CA && !t.Router && (!IsRsyncURI(sia.SignedObject) || sia != SIA{SignedObject: sia.SignedObject}):

@@ -41,7 +41,10 @@ func TestSignRefuses(t *testing.T) {
 		"CA with signed object": {func(x *cert.Template, _ *cert.Issuer) { x.SIA.SignedObject = base + "x.roa" }, "SIA of a CA"},
 		"notify not https":      {func(x *cert.Template, _ *cert.Issuer) { x.SIA.Notify = "http://a.example/n.xml" }, "https"},
 		"EE with repository":    {func(x *cert.Template, _ *cert.Issuer) { x.CA = false }, "SIA of an EE"},
-		"router with SIA":       {func(x *cert.Template, _ *cert.Issuer) { x.CA, x.Router = false, true }, "router"},
+		"router with SIA": {func(x *cert.Template, _ *cert.Issuer) {
+			x.CA, x.Router, x.Resources = false, true, resources.Set{AS: x.Resources.AS}
+		}, "3.1.3.3"},
+		"router with addresses": {func(x *cert.Template, _ *cert.Issuer) { x.CA, x.Router, x.SIA = false, true, cert.SIA{} }, "3.1.3.4"},
 		"router and CA":         {func(x *cert.Template, _ *cert.Issuer) { x.Router = true }, "router"},
 		"other key":             {func(_ *cert.Template, by *cert.Issuer) { by.Signer = key(t, "ee") }, "not that of issuer"},
 		"ECDSA issuer": {func(_ *cert.Template, by *cert.Issuer) {

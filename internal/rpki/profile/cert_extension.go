@@ -19,25 +19,33 @@ type extensionRule struct {
 	id       der.OID
 	name     string
 	section  string
+	router   string // section of RFC 8209 that says whether a router has it; "" if it is as above
 	critical bool
 	presence [4]presence // by CertKind
 }
 
-// extensionRules lists every extension that RFC 6487 knows. Routers differ by RFC 8209
-// section 3.1.3, self-signed certificates as RFC 6487 says at each extension.
+// presenceClause gives what says whether certificates of a kind have the extension.
+func (r extensionRule) presenceClause(kind CertKind) (rfc, section string) {
+	if kind == Router && r.router != "" {
+		return "RFC 8209", r.router
+	}
+	return "RFC 6487", r.section
+}
+
+// extensionRules lists every extension that RFC 6487 knows, in its order.
 func extensionRules() []extensionRule {
 	return []extensionRule{
-		{cert.OIDBasicConstraints, "basic constraints", "4.8.1", true, [4]presence{TA: must, CA: must, EE: never, Router: never}},
-		{cert.OIDSubjectKeyID, "subject key identifier", "4.8.2", false, [4]presence{TA: must, CA: must, EE: must, Router: must}},
-		{cert.OIDAuthorityKeyID, "authority key identifier", "4.8.3", false, [4]presence{TA: may, CA: must, EE: must, Router: must}},
-		{cert.OIDKeyUsage, "key usage", "4.8.4", true, [4]presence{TA: must, CA: must, EE: must, Router: must}},
-		{cert.OIDExtKeyUsage, "extended key usage", "4.8.5", false, [4]presence{TA: never, CA: never, EE: never, Router: must}},
-		{cert.OIDCRLDP, "CRL distribution points", "4.8.6", false, [4]presence{TA: never, CA: must, EE: must, Router: must}},
-		{cert.OIDAIA, "authority information access", "4.8.7", false, [4]presence{TA: never, CA: must, EE: must, Router: must}},
-		{cert.OIDSIA, "subject information access", "4.8.8", false, [4]presence{TA: must, CA: must, EE: must, Router: never}},
-		{cert.OIDPolicies, "certificate policies", "4.8.9", true, [4]presence{TA: must, CA: must, EE: must, Router: must}},
-		{cert.OIDIPResources, "IP resources", "4.8.10", true, [4]presence{TA: may, CA: may, EE: may, Router: never}},
-		{cert.OIDASResources, "AS resources", "4.8.11", true, [4]presence{TA: may, CA: may, EE: may, Router: must}},
+		{cert.OIDBasicConstraints, "basic constraints", "4.8.1", "3.1.3.1", true, [4]presence{TA: must, CA: must, EE: never, Router: never}},
+		{cert.OIDSubjectKeyID, "subject key identifier", "4.8.2", "", false, [4]presence{TA: must, CA: must, EE: must, Router: must}},
+		{cert.OIDAuthorityKeyID, "authority key identifier", "4.8.3", "", false, [4]presence{TA: may, CA: must, EE: must, Router: must}},
+		{cert.OIDKeyUsage, "key usage", "4.8.4", "", true, [4]presence{TA: must, CA: must, EE: must, Router: must}},
+		{cert.OIDExtKeyUsage, "extended key usage", "4.8.5", "3.1.3.2", false, [4]presence{TA: never, CA: never, EE: never, Router: must}},
+		{cert.OIDCRLDP, "CRL distribution points", "4.8.6", "", false, [4]presence{TA: never, CA: must, EE: must, Router: must}},
+		{cert.OIDAIA, "authority information access", "4.8.7", "", false, [4]presence{TA: never, CA: must, EE: must, Router: must}},
+		{cert.OIDSIA, "subject information access", "4.8.8", "3.1.3.3", false, [4]presence{TA: must, CA: must, EE: must, Router: never}},
+		{cert.OIDPolicies, "certificate policies", "4.8.9", "", true, [4]presence{TA: must, CA: must, EE: must, Router: must}},
+		{cert.OIDIPResources, "IP resources", "4.8.10", "3.1.3.4", true, [4]presence{TA: may, CA: may, EE: may, Router: never}},
+		{cert.OIDASResources, "AS resources", "4.8.11", "3.1.3.5", true, [4]presence{TA: may, CA: may, EE: may, Router: must}},
 	}
 }
 
@@ -45,7 +53,8 @@ func extensionRules() []extensionRule {
 // which are critical, and that their values can be read.
 func extensionList(c *cert.Certificate, kind CertKind) []Violation {
 	var broken rules
-	for _, r := range extensionRules() {
+	known := extensionRules()
+	for _, r := range known {
 		n := 0
 		for _, e := range c.Extensions {
 			if !e.ID.Equal(r.id) {
@@ -56,23 +65,24 @@ func extensionList(c *cert.Certificate, kind CertKind) []Violation {
 			broken.unless(!e.Critical || r.critical, "RFC 6487", r.section, r.name+" must not be critical")
 		}
 		broken.unless(n <= 1, "RFC 5280", "4.2", r.name+" must not be there twice")
-		broken.unless(n > 0 || r.presence[kind] != must, "RFC 6487", r.section, r.name+" must be present in a "+kind.String())
-		broken.unless(n == 0 || r.presence[kind] != never, "RFC 6487", r.section, r.name+" must not be present in a "+kind.String())
+		rfc, section := r.presenceClause(kind)
+		broken.unless(n > 0 || r.presence[kind] != must, rfc, section, r.name+" must be present in a "+kind.String())
+		broken.unless(n == 0 || r.presence[kind] != never, rfc, section, r.name+" must not be present in a "+kind.String())
 	}
 	for _, e := range c.Extensions {
-		broken.unless(ruleFor(e.ID) != nil, "RFC 6487", "4.8", "extension "+e.ID.String()+" must not be present")
+		broken.unless(ruleFor(known, e.ID) != nil, "RFC 6487", "4.8", "extension "+e.ID.String()+" must not be present")
 	}
 	for _, m := range c.Malformed {
-		r := ruleFor(m.ID)
+		r := ruleFor(known, m.ID)
 		broken.unless(false, "RFC 6487", r.section, r.name+": "+m.Err.Error())
 	}
 	return broken
 }
 
-func ruleFor(id der.OID) *extensionRule {
-	for _, r := range extensionRules() {
-		if r.id.Equal(id) {
-			return &r
+func ruleFor(known []extensionRule, id der.OID) *extensionRule {
+	for i := range known {
+		if known[i].id.Equal(id) {
+			return &known[i]
 		}
 	}
 	return nil

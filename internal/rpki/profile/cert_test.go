@@ -280,6 +280,33 @@ func TestExtensionValues(t *testing.T) {
 	}
 }
 
+// RFC 8209 section 3.1.3: what sets router certificates apart.
+func TestRouterExtensionList(t *testing.T) {
+	for what, c := range map[string]struct {
+		edit func(list)
+		want string
+	}{
+		"basic constraints":     {func(l list) { l.add(cert.OIDBasicConstraints, seq()...); l.flip(cert.OIDBasicConstraints) }, "RFC 8209 3.1.3.1"},
+		"no extended key usage": {func(l list) { l.remove(cert.OIDExtKeyUsage) }, "RFC 8209 3.1.3.2"},
+		"critical usage":        {func(l list) { l.flip(cert.OIDExtKeyUsage) }, "RFC 6487 4.8.5"},
+		"SIA":                   {func(l list) { l.add(cert.OIDSIA, seq(access(11, "rsync://a.example/x"))...) }, "RFC 8209 3.1.3.3"},
+		"addresses": {func(l list) {
+			l.add(cert.OIDIPResources, 0x30, 8, 0x30, 6, 4, 2, 0, 1, 5, 0)
+			l.flip(cert.OIDIPResources)
+		}, "RFC 8209 3.1.3.4"},
+		"no AS numbers": {func(l list) { l.remove(cert.OIDASResources) }, "RFC 8209 3.1.3.5, RFC 6487 4.8.10"},
+		"no SKI":        {func(l list) { l.remove(cert.OIDSubjectKeyID) }, "RFC 6487 4.8.2"},
+	} {
+		n := sample(t, "cert", "router.cer")
+		c.edit(list{t, n.At(0, -1, 0)})
+		check(t, what, n, profile.Router, c.want)
+	}
+
+	n := sample(t, "cert", "ca.cer")
+	list{t, n.At(0, -1, 0)}.add(cert.OIDExtKeyUsage, seq(dertest.New(6, 0x2a, 3))...)
+	check(t, "CA with extended key usage", n, profile.CA, "RFC 6487 4.8.5")
+}
+
 // RFC 6487 section 4.8.3: a self-signed certificate may name its own key, and no other.
 func TestTrustAnchorAuthorityKey(t *testing.T) {
 	n := sample(t, "cert", "ta.cer")

@@ -61,33 +61,43 @@ func (e Extension) Resolve(issuer Set) Set {
 // MarshalIP gives the value of the IP address delegation extension (RFC 3779 section
 // 2.2.3) in canonical DER, or nil if neither family is present.
 func (e Extension) MarshalIP() []byte {
-	if !writes(e.V4, e.Set.V4) && !writes(e.V6, e.Set.V6) {
+	v4, v6 := part{IPv4, e.V4, e.Set.V4}, part{IPv6, e.V6, e.Set.V6}
+	if !writes(v4.choice, v4.set) && !writes(v6.choice, v6.set) {
 		return nil
 	}
 	b := cryptobyte.NewBuilder(nil)
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		addFamily(b, IPv4, e.V4, e.Set.V4)
-		addFamily(b, IPv6, e.V6, e.Set.V6)
+		v4.add(b)
+		v6.add(b)
 	})
 	return b.BytesOrPanic() // nothing in here can fail
 }
 
+// writes tells whether there is anything to write about a family.
 func writes(c Choice, s interface{ IsEmpty() bool }) bool {
 	return c.Present && (c.Inherit || !s.IsEmpty())
 }
 
-func addFamily(b *cryptobyte.Builder, family Family, c Choice, s IPSet) {
-	if !writes(c, s) {
+// part is one family of an IP address delegation extension.
+type part struct {
+	family Family
+	choice Choice
+	set    IPSet
+}
+
+// add writes the family, unless there is nothing to say about it.
+func (p part) add(b *cryptobyte.Builder) {
+	if !writes(p.choice, p.set) {
 		return
 	}
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1OctetString([]byte{0, byte(family)})
-		if c.Inherit {
+		b.AddASN1OctetString([]byte{0, byte(p.family)})
+		if p.choice.Inherit {
 			b.AddASN1NULL()
 			return
 		}
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			for _, r := range s.Ranges() {
+			for _, r := range p.set.Ranges() {
 				addBlock(b, r)
 			}
 		})

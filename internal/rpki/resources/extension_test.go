@@ -3,6 +3,7 @@ package resources_test
 import (
 	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -229,6 +230,24 @@ func FuzzParseText(f *testing.F) {
 					t.Errorf("%q: %q reads back as %q", text, s, back)
 				}
 			}
+		}
+	})
+}
+
+func FuzzSetJSON(f *testing.F) {
+	f.Add([]byte(`{"asn":"AS1-AS5, 7","ipv4":"10.0.0.0/8","ipv6":""}`))
+	f.Add([]byte(`{"asn":"","v4":"10.0.0.0-10.0.0.5","v6":"2001:db8::1/32"}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var s, back resources.Set
+		if json.Unmarshal(text, &s) != nil {
+			return
+		}
+		again, err := json.Marshal(s)
+		if err == nil {
+			err = json.Unmarshal(again, &back)
+		}
+		if err != nil || !back.Equal(s) {
+			t.Errorf("%s: %s reads back as %v, %v", text, again, back, err)
 		}
 	})
 }

@@ -37,14 +37,14 @@ func (h Handlers) HealthActive(c echo.Context) error {
 }
 
 func (h Handlers) answer(c echo.Context, status int) error {
-	role := "standby"
-	if h.Role.Active() {
-		role = "active"
-	}
 	header := c.Response().Header()
-	header.Set("Baleen-Role", role)
-	if active := h.Role.ActiveNode(); active != "" {
-		header.Set("Baleen-Active-Node", active)
+	if h.Role.Active() {
+		header.Set("Baleen-Role", "active")
+	} else {
+		header.Set("Baleen-Role", "standby")
+		if active := h.Role.ActiveNode(); active != "" {
+			header.Set("Baleen-Active-Node", active)
+		}
 	}
 	header.Set(echo.HeaderContentType, "text/plain")
 	return c.NoContent(status)
@@ -55,12 +55,3 @@ func (h Handlers) Measurements(c echo.Context) error {
 	h.Metrics.ServeHTTP(c.Response(), c.Request())
 	return nil
 }
-
-// Always is the role of a node that knows no other: it is active.
-type Always struct{ Node string }
-
-// Active is true.
-func (Always) Active() bool { return true }
-
-// ActiveNode is this node.
-func (a Always) ActiveNode() string { return a.Node }

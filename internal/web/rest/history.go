@@ -94,8 +94,8 @@ func instant(n int64, rest time.Duration) time.Time {
 	if -maxSeconds < n && n < maxSeconds {
 		return time.Unix(n, 0).UTC().Add(rest)
 	}
-	const farthest = 253_402_300_799_999 // the end of the year 9999
-	return time.UnixMilli(min(max(n, -farthest), farthest)).UTC()
+	const first, last = -62_135_596_800_000, 253_402_300_799_999 // years 1 to 9999
+	return time.UnixMilli(min(max(n, first), last)).UTC()
 }
 
 // byOperators is the history without what the server did by itself.
