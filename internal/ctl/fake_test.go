@@ -1,6 +1,8 @@
 package ctl
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 
 	"baleen/api"
 	"baleen/internal/rpki/resources"
+	"baleen/internal/rpki/rrdp"
 )
 
 // fakeServer stands for a server with a testbed: it keeps what the calls of a
@@ -24,7 +27,10 @@ type fakeServer struct {
 	children   map[string]api.AddChildRequest
 	writes     []string // POST calls that were done
 	trouble    map[string]trouble
-	rrdpBusy   int // looks at the tasks until the last serial is public
+	publishIn  int    // looks at RRDP until all is public
+	rrdpBase   string // below which the notification points
+	snapshot   []byte
+	damage     string // at the end of the snapshot
 }
 
 type fakeCA struct {
@@ -45,8 +51,8 @@ const (
 
 func newFake(t *testing.T) *fakeServer {
 	f := &fakeServer{
-		cas: map[string]*fakeCA{}, publishers: map[string][]byte{}, children: map[string]api.AddChildRequest{},
-		trouble: map[string]trouble{}, rrdpBusy: 2,
+		cas: map[string]*fakeCA{"testbed": {held: resources.AllResources()}}, publishers: map[string][]byte{}, children: map[string]api.AddChildRequest{},
+		trouble: map[string]trouble{}, publishIn: 2, rrdpBase: "https://rpki.example/rrdp/",
 	}
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]func(w http.ResponseWriter, r *http.Request, ca *fakeCA){
@@ -58,7 +64,6 @@ func newFake(t *testing.T) *fakeServer {
 		"POST /api/v1/cas/{ca}/sync/parents":             func(http.ResponseWriter, *http.Request, *fakeCA) {},
 		"GET /api/v1/cas/{ca}/routes":                    f.getRoutes,
 		"POST /api/v1/cas/{ca}/routes":                   f.postRoutes,
-		"GET /api/v1/cas/{ca}/repo/status":               f.getRepoStatus,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			ca := f.cas[r.PathValue("ca")]
@@ -77,9 +82,10 @@ func newFake(t *testing.T) *fakeServer {
 	mux.HandleFunc("POST /api/v1/pubd/publishers", f.postPublisher)
 	mux.HandleFunc("GET /api/v1/pubd/publishers/{p}", f.getPublisher)
 	mux.HandleFunc("GET /api/v1/pubd/publishers/{p}/response.json", f.getPublisher)
-	mux.HandleFunc("GET /api/v1/tasks", f.getTasks)
+	mux.HandleFunc("GET /rrdp/notification.xml", f.getNotification)
+	mux.HandleFunc("GET "+snapshotPath, f.getSnapshot)
 	mux.HandleFunc("GET /stats/repo", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, api.RepoStats{Publishers: map[string]api.PublisherStats{}, Serial: 42})
+		reply(w, api.RepoStats{Publishers: map[string]api.PublisherStats{}, RRDPBase: "https://rpki.example/rrdp/"})
 	})
 	f.Server = httptest.NewServer(f.troubled(mux))
 	t.Cleanup(f.Close)
@@ -235,9 +241,7 @@ func (f *fakeServer) postRoutes(w http.ResponseWriter, r *http.Request, ca *fake
 	ca.roas, ca.looks = append(ca.roas, in.Added...), 0
 }
 
-func roaURI(r *http.Request) string {
-	return "rsync://localhost/repo/" + r.PathValue("ca") + "/0/as.roa"
-}
+func roaURI(ca string) string { return "rsync://localhost/repo/" + ca + "/0/as.roa" }
 
 // getRoutes shows one object for all ROAs, from the second look on.
 func (f *fakeServer) getRoutes(w http.ResponseWriter, r *http.Request, ca *fakeCA) {
@@ -245,7 +249,7 @@ func (f *fakeServer) getRoutes(w http.ResponseWriter, r *http.Request, ca *fakeC
 	for _, roa := range ca.roas {
 		item := api.ConfiguredROA{ROAConfiguration: roa, ROAObjects: []api.ROAInfo{}}
 		if ca.looks > 0 {
-			item.ROAObjects = append(item.ROAObjects, api.ROAInfo{URI: roaURI(r), Base64: fmt.Append(nil, len(ca.roas))})
+			item.ROAObjects = append(item.ROAObjects, api.ROAInfo{URI: roaURI(r.PathValue("ca")), Base64: fmt.Append(nil, len(ca.roas))})
 		}
 		list = append(list, item)
 	}
@@ -253,17 +257,40 @@ func (f *fakeServer) getRoutes(w http.ResponseWriter, r *http.Request, ca *fakeC
 	reply(w, list)
 }
 
-// getRepoStatus shows an older object first, then the one that was issued.
-func (f *fakeServer) getRepoStatus(w http.ResponseWriter, r *http.Request, ca *fakeCA) {
-	der := fmt.Append(nil, len(ca.roas))
-	if ca.looks < 3 {
-		der = []byte("older")
+const (
+	rrdpSession  = "43339357-ef95-43b2-acf1-cd161b3282b6"
+	snapshotPath = "/rrdp/" + rrdpSession + "/42/aa/snapshot.xml"
+)
+
+// snapshotFile holds every ROA object, in an older form at first.
+func (f *fakeServer) snapshotFile() []byte {
+	var b bytes.Buffer
+	w := rrdp.NewSnapshotWriter(&b, rrdp.Header{Session: rrdpSession, Serial: 42})
+	for name, ca := range f.cas {
+		if len(ca.roas) == 0 {
+			continue
+		}
+		der := fmt.Append(nil, len(ca.roas))
+		if f.publishIn > 0 {
+			der = []byte("older")
+		}
+		_ = w.Publish(roaURI(name), der)
 	}
-	reply(w, api.RepoStatus{Published: []api.PublishedFile{{URI: "rsync://localhost/repo/x.mft"}, {URI: roaURI(r), Base64: der}}})
+	_ = w.Close() // a buffer takes every write
+	return b.Bytes()
 }
 
-func (f *fakeServer) getTasks(w http.ResponseWriter, _ *http.Request) {
-	busy := api.TaskCounts{Due: int64(f.rrdpBusy)}
-	f.rrdpBusy = max(0, f.rrdpBusy-1)
-	reply(w, api.TaskReport{Kinds: map[string]api.TaskCounts{"rrdp_update": busy, "cas_renew": {Waiting: 1}}, Problems: []api.TaskProblem{}})
+// getNotification finds no file at the last look before all is public.
+func (f *fakeServer) getNotification(w http.ResponseWriter, _ *http.Request) {
+	if f.publishIn--; f.publishIn == 0 {
+		refuse(w, 404, "")
+		return
+	}
+	f.snapshot = f.snapshotFile()
+	n := rrdp.Notification{Session: rrdpSession, Serial: 42, Snapshot: rrdp.Ref{URI: f.rrdpBase + strings.TrimPrefix(snapshotPath, "/rrdp/"), Hash: sha256.Sum256(f.snapshot)}}
+	_, _ = w.Write(n.Encode())
+}
+
+func (f *fakeServer) getSnapshot(w http.ResponseWriter, _ *http.Request) {
+	_, _ = w.Write(append(f.snapshot, f.damage...))
 }

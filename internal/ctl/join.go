@@ -31,13 +31,21 @@ type joinStep struct {
 // an operator would make one by one. What is there already is left as it is,
 // so that a run which was cut off can be repeated.
 type joiner struct {
-	client *client
-	say    func(joinStep) // hears of each step that was taken
+	client   *client
+	say      func(joinStep) // hears of each step that was taken
+	patience time.Duration  // with a server that is only just setting up its testbed
+}
+
+func newJoiner(c *client, say func(joinStep)) *joiner {
+	return &joiner{client: c, say: say, patience: 15 * time.Second}
 }
 
 // join brings a CA to where it publishes in this server and has asked the
 // testbed for exactly the wanted resources.
 func (j *joiner) join(ctx context.Context, ca handle, wanted resources.Set) error {
+	if err := j.awaitTestbed(ctx, wanted); err != nil {
+		return err
+	}
 	for _, step := range []func(ctx context.Context, ca handle, wanted resources.Set) (joinStep, error){
 		j.create, j.configureRepository, j.addChild, j.addParent,
 	} {
@@ -52,6 +60,28 @@ func (j *joiner) join(ctx context.Context, ca handle, wanted resources.Set) erro
 		j.say(done)
 	}
 	return nil
+}
+
+// awaitTestbed returns once the testbed can give what is wanted.
+func (j *joiner) awaitTestbed(ctx context.Context, wanted resources.Set) error {
+	ctx, cancel := context.WithTimeout(ctx, j.patience)
+	defer cancel()
+	missing := fmt.Errorf("this server has no CA %s", testbedCA)
+	err := poll(ctx, func() (bool, error) {
+		testbed, err := j.info(ctx, testbedCA)
+		switch {
+		case hasLabel(err, "ca-unknown"):
+			return false, nil
+		case err == nil && !testbed.Resources.Contains(wanted):
+			missing = fmt.Errorf("CA %s does not hold %s", testbedCA, wanted.Difference(testbed.Resources))
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return missing
+	}
+	return err
 }
 
 func (j *joiner) create(ctx context.Context, ca handle, _ resources.Set) (joinStep, error) {

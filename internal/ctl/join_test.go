@@ -166,6 +166,27 @@ func TestJoinWaits(t *testing.T) {
 	}
 }
 
+func TestJoinNeedsTestbed(t *testing.T) {
+	f := newFake(t)
+	small := resources.Set{AS: resources.NewASSet(resources.ASRange{Lo: 1, Hi: 5})}
+	wanted := resources.Set{AS: resources.NewASSet(resources.ASRange{Lo: 4, Hi: 6})}
+	for want, testbed := range map[string]*fakeCA{
+		"this server has no CA testbed":                           nil,
+		"CA testbed does not hold asn: 'AS6', ipv4: '', ipv6: ''": {held: small},
+	} {
+		f.mu.Lock()
+		f.cas["testbed"] = testbed
+		f.mu.Unlock()
+		j := &joiner{client: &client{base: f.URL, http: f.Client()}, patience: 10 * time.Millisecond}
+		if err := j.join(t.Context(), "ca1", wanted); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if len(f.writes) != 0 {
+		t.Errorf("wrote %q", f.writes)
+	}
+}
+
 func TestRetryEnds(t *testing.T) {
 	busy := &callError{status: 503}
 	ctx, cancel := context.WithCancel(t.Context())

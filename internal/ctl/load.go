@@ -1,11 +1,11 @@
 package ctl
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"sync"
 
@@ -16,10 +16,7 @@ import (
 	"baleen/internal/rpki/resources"
 )
 
-const (
-	loadWorkers = 4             // networks that are worked on at a time
-	rrdpTask    = "rrdp_update" // the task that makes staged objects public
-)
+const loadWorkers = 4 // networks that are worked on at a time
 
 // loader turns networks into CAs with ROAs.
 type loader struct {
@@ -37,7 +34,7 @@ type loaded struct {
 	Serial   uint64 `json:"rrdp_serial"` // in which all of it is public
 }
 
-// load sets all networks up, then waits until all of it is public.
+// load sets all networks up, then waits until all of it is issued and public.
 func (l *loader) load(ctx context.Context, networks []demo.Network) (loaded, error) {
 	done := loaded{Networks: len(networks)}
 	var mu sync.Mutex
@@ -61,6 +58,7 @@ func (l *loader) load(ctx context.Context, networks []demo.Network) (loaded, err
 	}
 
 	l.progress.done = 0
+	wanted := make(map[string][]byte)
 	err = l.each(ctx, networks, func(ctx context.Context, n demo.Network) error {
 		objects, err := l.awaitObjects(ctx, n)
 		if err != nil {
@@ -68,14 +66,15 @@ func (l *loader) load(ctx context.Context, networks []demo.Network) (loaded, err
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		done.Objects += objects
-		l.progress.step(fmt.Sprintf("%s: %d ROA objects published", caOf(n), objects))
+		maps.Copy(wanted, objects)
+		l.progress.step(fmt.Sprintf("%s: ROA objects issued: %d", caOf(n), len(objects)))
 		return nil
 	})
 	if err != nil {
 		return done, err
 	}
-	done.Serial, err = l.awaitRRDP(ctx)
+	done.Objects = len(wanted)
+	done.Serial, err = l.awaitPublic(ctx, wanted)
 	return done, err
 }
 
@@ -108,7 +107,7 @@ func resourcesOf(n demo.Network) resources.Set {
 // setUp makes the CA of a network and adds the ROAs that it lacks.
 func (l *loader) setUp(ctx context.Context, n demo.Network) (added int, err error) {
 	ca, wanted := caOf(n), resourcesOf(n)
-	j := &joiner{client: l.client, say: func(joinStep) {}}
+	j := newJoiner(l.client, func(joinStep) {})
 	if err := j.join(ctx, ca, wanted); err != nil {
 		return 0, err
 	}
@@ -161,73 +160,33 @@ func (l *loader) routes(ctx context.Context, n demo.Network) (map[netip.Prefix][
 	return there, nil
 }
 
-// awaitObjects returns once a ROA object for every route of a network is in
-// the repository, and gives the number of those objects.
-func (l *loader) awaitObjects(ctx context.Context, n demo.Network) (objects int, err error) {
+// awaitObjects returns once there is a ROA object for every route of a
+// network, and gives those objects by their URIs.
+func (l *loader) awaitObjects(ctx context.Context, n demo.Network) (objects map[string][]byte, err error) {
 	ca := caOf(n)
 	err = poll(ctx, func() (bool, error) {
 		there, err := l.routes(ctx, n)
 		if err != nil {
 			return false, err
 		}
-		wanted := make(map[string][]byte)
+		objects = make(map[string][]byte)
 		for _, p := range n.Prefixes {
 			if len(there[p]) == 0 {
 				return false, nil
 			}
 			for _, object := range there[p] {
-				wanted[object.URI] = object.Base64
+				objects[object.URI] = object.Base64
 			}
 		}
-		objects = len(wanted)
-		return l.published(ctx, ca, wanted)
+		return true, nil
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return 0, fmt.Errorf("CA %s has not published all of its ROAs yet: see the commands issues and tasks", ca)
+		return nil, fmt.Errorf("CA %s has not issued all of its ROAs yet: see the commands issues and tasks", ca)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("CA %s: %w", ca, err)
+		return nil, fmt.Errorf("CA %s: %w", ca, err)
 	}
 	return objects, nil
-}
-
-// published tells whether the repository has all of the objects.
-func (l *loader) published(ctx context.Context, ca handle, wanted map[string][]byte) (bool, error) {
-	var status api.RepoStatus
-	if _, err := l.client.fetch(ctx, get(ca.path("/repo/status")), &status); err != nil {
-		return false, err
-	}
-	found := 0
-	for _, file := range status.Published {
-		if der, ok := wanted[file.URI]; ok && bytes.Equal(der, file.Base64) {
-			found++
-		}
-	}
-	return found == len(wanted), nil
-}
-
-// awaitRRDP returns once nothing waits to become public, and gives the serial.
-func (l *loader) awaitRRDP(ctx context.Context) (uint64, error) {
-	err := poll(ctx, func() (bool, error) {
-		var tasks api.TaskReport
-		if _, err := l.client.fetch(ctx, get("/api/v1/tasks"), &tasks); err != nil {
-			return false, err
-		}
-		n := tasks.Kinds[rrdpTask]
-		if n.Parked > 0 {
-			return false, errors.New("the server cannot make a new RRDP serial: see the command tasks")
-		}
-		return n.Waiting+n.Due+n.Running == 0, nil
-	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return 0, errors.New("the last RRDP serial is not public yet: see the command tasks")
-	}
-	if err != nil {
-		return 0, err
-	}
-	var stats api.RepoStats
-	_, err = l.client.fetch(ctx, get("/stats/repo"), &stats)
-	return stats.Serial, err
 }
 
 // progress shows how far a load is: in one line that is drawn again on a

@@ -34,7 +34,7 @@ func TestLoad(t *testing.T) {
 		t.Errorf("status %d, %s\nprinted %s\nwant %s", status, stderr, stdout, want)
 	}
 	if n := strings.Count(stderr, "\n"); n != 6 || !strings.Contains(stderr, "/3] AS42: 2 routes, 2 added\n") ||
-		!strings.Contains(stderr, "[3/3] AS") || !strings.Contains(stderr, "AS2116: 1 ROA objects published\n") {
+		!strings.Contains(stderr, "[3/3] AS") || !strings.Contains(stderr, "AS2116: ROA objects issued: 1\n") {
 		t.Errorf("progress was\n%s", stderr)
 	}
 	if got, want := state(f), "AS2116: asn: 'AS2116', ipv4: '109.239.224.0/20', ipv6: '': 109.239.224.0/20-20 => 2116, 109.239.224.0/21-21 => 2116\n"+
@@ -58,6 +58,9 @@ func TestLoad(t *testing.T) {
 func state(f *fakeServer) string {
 	var lines []string
 	for name, ca := range f.cas {
+		if name == string(testbedCA) {
+			continue
+		}
 		var roas []string
 		for _, roa := range ca.roas {
 			roas = append(roas, roa.String())
@@ -92,15 +95,31 @@ func TestLoadInTrouble(t *testing.T) {
 	}
 }
 
-func TestLoadIsBounded(t *testing.T) {
+func TestLoadInRepositoryTrouble(t *testing.T) {
 	t.Parallel()
-	f := newFake(t)
-	args := []string{"demo", "load", "--data", routesFile(t)}
-	f.run(t, args)
-	f.rrdpBusy = 1 << 30
-	status, _, stderr := f.run(t, append(args, "--wait", "200ms"))
-	if status != 1 || !strings.Contains(stderr, "Error: the last RRDP serial is not public yet") {
-		t.Errorf("status %d, %s", status, stderr)
+	tests := map[string]struct {
+		arrange func(f *fakeServer)
+		want    string
+	}{
+		"never published": {
+			func(f *fakeServer) { f.publishIn = 1 << 30 },
+			"Error: 3 of 3 ROA objects are not public yet: see the command tasks\n",
+		},
+		"damaged":   {func(f *fakeServer) { f.damage = " " }, "is not the one that was notified\n"},
+		"elsewhere": {func(f *fakeServer) { f.rrdpBase = "https://other.example/rrdp/" }, "is not below https://rpki.example/rrdp/\n"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t)
+			args := []string{"demo", "load", "--data", routesFile(t)}
+			f.run(t, args)
+			test.arrange(f)
+			status, _, stderr := f.run(t, append(args, "--wait", "500ms"))
+			if status != 1 || !strings.HasSuffix(stderr, test.want) {
+				t.Errorf("status %d, %s", status, stderr)
+			}
+		})
 	}
 }
 

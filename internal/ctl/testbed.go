@@ -51,12 +51,12 @@ func (s *session) joinTestbed(ctx context.Context, ca handle, flags resourceFlag
 
 	done := joinReport{CA: string(ca)}
 	var written error
-	j := &joiner{client: s.client, say: func(step joinStep) {
+	j := newJoiner(s.client, func(step joinStep) {
 		done.Steps = append(done.Steps, step)
 		if s.opt.format == formatText {
 			written = errors.Join(written, s.print([]byte(step.Step+": "+step.Result+"\n")))
 		}
-	}}
+	})
 	if err := j.join(ctx, ca, wanted); err != nil {
 		return err
 	}

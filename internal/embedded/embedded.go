@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -134,7 +135,9 @@ func (s *Server) URL() string { return s.url(Database) }
 
 func (s *Server) url(database string) string {
 	q := url.Values{"host": {s.SocketDir}, "port": {"5432"}, "sslmode": {"disable"}}
-	return (&url.URL{Scheme: "postgres", User: url.User(Database), Path: "/" + database, RawQuery: q.Encode()}).String()
+	// libpq, and pgx like it, takes a plus sign for itself and not for a blank.
+	query := strings.ReplaceAll(q.Encode(), "+", "%20")
+	return (&url.URL{Scheme: "postgres", User: url.User(Database), Path: "/" + database, RawQuery: query}).String()
 }
 
 // Done is closed when the supervisor has ended: after Stop, or when the start failed.

@@ -338,6 +338,11 @@ func TestStartFails(t *testing.T) {
 		"a setting that Postgres refuses": {func(_ *testing.T, cfg *Config) {
 			cfg.Settings["shared_buffers"] = "plenty"
 		}, `invalid value for parameter "shared_buffers"`},
+		"a socket that is not where we look": {func(t *testing.T, cfg *Config) {
+			cfg.Settings["unix_socket_directories"] = "/tmp"
+			cfg.Settings["port"] = "54329"
+			cfg.BusyWait = 50 * time.Millisecond
+		}, "no such file"},
 		"no programs there": {func(_ *testing.T, cfg *Config) {
 			cfg.BinDir = "/nonexistent"
 		}, "/nonexistent does not hold the programs postgres and initdb"},

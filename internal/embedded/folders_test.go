@@ -3,7 +3,9 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -123,6 +125,9 @@ func TestStartInAnAwkwardFolder(t *testing.T) {
 		s := start(t, quick(filepath.Join(folder(t), name)))
 		if got := query1[int](t, s.URL(), "SELECT 1"); got != 1 {
 			t.Errorf("%s: got %d", name, got)
+		}
+		if out, err := exec.Command(filepath.Join(s.BinDir, "psql"), s.URL(), "-Atc", "SELECT 2").CombinedOutput(); err != nil && !errors.Is(err, fs.ErrNotExist) || err == nil && string(out) != "2\n" {
+			t.Errorf("%s: psql: %s, %v", name, out, err)
 		}
 		if err := s.Stop(t.Context()); err != nil {
 			t.Error(err)

@@ -177,8 +177,13 @@ func (s *Server) wait(cmd *exec.Cmd) error {
 	return err
 }
 
-// waitReady returns when our postmaster accepts connections and the database exists.
+// unreachable is how long a server that calls itself ready may refuse us.
+const unreachable = 10 * time.Second
+
+// waitReady returns when our postmaster accepts connections and the database
+// exists. While it recovers, however long that takes, it is waited for.
 func (s *Server) waitReady(ctx context.Context) error {
+	var since time.Time // since when it calls itself ready
 	for {
 		select {
 		case <-s.done:
@@ -187,32 +192,42 @@ func (s *Server) waitReady(ctx context.Context) error {
 			return fmt.Errorf("embedded Postgres was not ready in time: %w", ctx.Err())
 		case <-time.After(15 * time.Millisecond):
 		}
-		if !s.ours() {
+		ours, ready := s.state()
+		if !ours {
 			continue
 		}
 		err := s.ensureDatabase(ctx)
 		if err == nil {
 			return nil
 		}
+		switch {
+		case !ready:
+			since = time.Time{}
+		case since.IsZero():
+			since = time.Now()
+		}
 		var refused *pgconn.PgError
-		if errors.As(err, &refused) && refused.Code != "57P03" { // cannot_connect_now: starting up, recovering
+		if errors.As(err, &refused) && refused.Code != "57P03" || // cannot_connect_now: starting up, recovering
+			ready && time.Since(since) > min(unreachable, s.cfg.BusyWait) {
 			return fmt.Errorf("embedded Postgres: %w", err)
 		}
 	}
 }
 
-// ours says whether the server on this folder is the one we started, not one
-// that an earlier process left and that is about to end.
-func (s *Server) ours() bool {
+// state tells from the server's own file whether it is the one we started, not
+// one that an earlier process left and that is about to end, and whether it says
+// that it accepts connections.
+func (s *Server) state() (ours, ready bool) {
 	text, err := os.ReadFile(filepath.Join(s.dataDir(), "postmaster.pid"))
 	if err != nil {
-		return false
+		return false, false
 	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	lines := strings.Split(string(text), "\n") // the process id first, the status in line 8
+	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return err == nil && s.proc != nil && s.proc.Pid == pid
+	ours = err == nil && s.proc != nil && s.proc.Pid == pid
+	return ours, len(lines) > 7 && strings.TrimSpace(lines[7]) == "ready"
 }
 
 func (s *Server) ensureDatabase(ctx context.Context) error {

@@ -32,19 +32,30 @@ import (
 	"baleen/internal/postgres/pgq"
 )
 
-const (
-	pollInterval = 250 * time.Millisecond // between two tries of a standby
-	heartbeat    = 2 * time.Second        // between two signs of life of the active node
-	trust        = 8 * time.Second        // without an answer for so long, the lease is lost
-	sessionIdle  = 10 * time.Second       // after so long without a sign of life the server frees the lock
-	maxPause     = 2 * time.Second        // between two tries to connect or to become active after a failure
-)
+// timing is how patient a node is.
+type timing struct {
+	poll      time.Duration // between two tries of a standby
+	heartbeat time.Duration // between two signs of life of the active node
+	trust     time.Duration // without an answer for so long, the lease is lost
+	idle      time.Duration // after so long without a sign of life the server frees the lock
+	maxPause  time.Duration // longest wait before the next try after a failure
+	fence     time.Duration // how long a take-over waits for transactions of the node before it, until it ends them
+}
+
+// normal is the timing outside tests. Trust ends before the server frees the
+// lock, so that two nodes never both think that they are active.
+var normal = timing{
+	poll: 250 * time.Millisecond, heartbeat: 2 * time.Second, trust: 8 * time.Second, idle: 10 * time.Second,
+	maxPause: 2 * time.Second, fence: 500 * time.Millisecond,
+}
 
 // Node is one process that may become active.
 type Node struct {
 	URL  string       // of the database, not through a transaction pooler
 	Name string       // unique among the nodes
 	Log  *slog.Logger // nil: silent
+
+	timing timing // zero: normal
 }
 
 // Status is who is, or was last, active.

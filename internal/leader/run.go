@@ -16,11 +16,14 @@ var errReturned = errors.New("the active function returned")
 // again; so it does, after a pause, when active returns early. What goes wrong
 // is logged once per change of state, and tried again.
 func (n *Node) Run(ctx context.Context, active func(ctx context.Context, l *Lease) error) error {
-	r := runner{Node: n, active: active, log: n.Log}
+	r := runner{Node: n, active: active, log: n.Log, timing: n.timing}
+	if r.timing == (timing{}) {
+		r.timing = normal
+	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
-	pause := pollInterval
+	pause := r.timing.poll
 	for ctx.Err() == nil {
 		progress, err := r.once(ctx)
 		if ctx.Err() != nil {
@@ -28,10 +31,10 @@ func (n *Node) Run(ctx context.Context, active func(ctx context.Context, l *Leas
 		}
 		r.report("leader: not active, trying again", "fault", err, "cause", errors.Unwrap(err))
 		if progress {
-			pause = pollInterval
+			pause = r.timing.poll
 		}
 		sleep(ctx, pause)
-		pause = min(2*pause, maxPause)
+		pause = min(2*pause, r.timing.maxPause)
 	}
 	return nil
 }
@@ -41,6 +44,7 @@ type runner struct {
 	*Node
 	active func(ctx context.Context, l *Lease) error
 	log    *slog.Logger
+	timing timing
 	state  string // what was logged last
 }
 
@@ -56,7 +60,7 @@ func (r *runner) report(state string, args ...any) {
 // once is a connection's life: wait for the lock, be active, step down. It
 // tells whether it got as far as the lock.
 func (r *runner) once(ctx context.Context) (progress bool, err error) {
-	s, err := connect(ctx, r.URL)
+	s, err := connect(ctx, r.URL, r.timing)
 	if err != nil {
 		return false, err
 	}
@@ -70,7 +74,7 @@ func (r *runner) once(ctx context.Context) (progress bool, err error) {
 			break
 		}
 		r.report("leader: standing by")
-		if !sleep(ctx, pollInterval) {
+		if !sleep(ctx, r.timing.poll) {
 			return false, ctx.Err()
 		}
 	}
@@ -106,7 +110,7 @@ func (r *runner) term(ctx context.Context, s *session, lease *Lease) (bool, erro
 	}
 	cancel(err)
 	<-done
-	return time.Since(begin) > trust, err
+	return time.Since(begin) > r.timing.trust, err
 }
 
 // sleep waits for d and tells whether ctx is still alive.

@@ -15,10 +15,6 @@ import (
 	"baleen/internal/postgres/pgq"
 )
 
-// fencePatience is how long a take-over waits for writing transactions of the
-// node before it, until it ends their sessions.
-const fencePatience = 500 * time.Millisecond
-
 var (
 	errReplica   = errors.New("the database is a replica: the leader lock must be on the primary")
 	errLockGone  = errors.New("the session does not hold the leader lock any more: is there a transaction pooler in between?")
@@ -29,14 +25,15 @@ var (
 type session struct {
 	conn *pgx.Conn
 	q    *pgq.Queries
+	timing
 }
 
-func connect(ctx context.Context, url string) (*session, error) {
-	conn, err := postgres.ConnectPrimary(ctx, url, sessionIdle)
+func connect(ctx context.Context, url string, t timing) (*session, error) {
+	conn, err := postgres.ConnectPrimary(ctx, url, t.idle)
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn: conn, q: pgq.New()}, nil
+	return &session{conn: conn, q: pgq.New(), timing: t}, nil
 }
 
 // close ends the session, which frees the lock at once.
@@ -49,7 +46,7 @@ func (s *session) close(ctx context.Context) {
 // try asks for the leader lock without waiting for it: a waiting session would
 // hold back vacuum.
 func (s *session) try(ctx context.Context) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, trust)
+	ctx, cancel := context.WithTimeout(ctx, s.trust)
 	defer cancel()
 	row, err := s.q.TryLeaderLock(ctx, s.conn, postgres.LockLeader)
 	switch {
@@ -65,13 +62,13 @@ func (s *session) try(ctx context.Context) (bool, error) {
 // epoch before; those that do not end soon belong to a node that hangs, and are
 // ended.
 func (s *session) takeOver(ctx context.Context, node string) (*Lease, error) {
-	ctx, cancel := context.WithTimeout(ctx, trust)
+	ctx, cancel := context.WithTimeout(ctx, s.trust)
 	defer cancel()
 	for {
 		begin := time.Now()
 		lease, err := s.beginEpoch(ctx, node)
 		if err == nil {
-			lease.pulse = &pulse{}
+			lease.pulse = &pulse{trust: s.trust}
 			lease.pulse.beat(begin)
 			return lease, nil
 		}
@@ -87,7 +84,7 @@ func (s *session) takeOver(ctx context.Context, node string) (*Lease, error) {
 func (s *session) beginEpoch(ctx context.Context, node string) (*Lease, error) {
 	var lease *Lease
 	err := postgres.InTx(ctx, s.conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", fencePatience.Milliseconds())); err != nil {
+		if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", s.fence.Milliseconds())); err != nil {
 			return err
 		}
 		if err := s.q.LockFence(ctx, tx, postgres.LockFence); err != nil {
@@ -140,7 +137,7 @@ func moved(before pgq.GetLeaderRow, now pgq.WhereaboutsRow) string {
 // Between them it listens, so that a connection that is cut is noticed at once.
 func (s *session) keep(ctx context.Context, l *Lease) error {
 	for {
-		quiet, cancel := context.WithTimeout(ctx, heartbeat)
+		quiet, cancel := context.WithTimeout(ctx, s.heartbeat)
 		_, err := s.conn.WaitForNotification(quiet)
 		cancel()
 		switch {
@@ -175,13 +172,16 @@ func (s *session) beat(ctx context.Context, l *Lease) error {
 }
 
 // pulse is when the node last heard from its session, by the monotonic clock.
-type pulse struct{ last atomic.Pointer[time.Time] }
+type pulse struct {
+	trust time.Duration
+	last  atomic.Pointer[time.Time]
+}
 
 func (p *pulse) beat(at time.Time) { p.last.Store(&at) }
 
 // stop ends the pulse for good.
 func (p *pulse) stop() { p.last.Store(&time.Time{}) }
 
-func (p *pulse) end() time.Time { return p.last.Load().Add(trust) }
+func (p *pulse) end() time.Time { return p.last.Load().Add(p.trust) }
 
 func (p *pulse) alive() bool { return time.Now().Before(p.end()) }

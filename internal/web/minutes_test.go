@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +73,7 @@ func TestFirstTenMinutes(t *testing.T) {
 	w.get(ca+"/routes?limit=-1").fails(http.StatusBadRequest, "general-error")
 	w.post(ca+"/routes", `{"added":[],"removed":[{"asn":64497,"prefix":"2001:db8::/48","max_length":48}]}`).empty()
 	w.post(ca+"/routes", `{"added":[{"asn":64496,"prefix":"10.0.0.0/16","max_length":24,"comment":"other"}],"removed":[]}`).empty()
+	w.settle()
 	w.post("/api/v1/cas/testbed/children/ca1", `{"resources":{"asn":"AS64496","v4":"10.0.0.0/8","v6":""}}`).empty()
 	w.settle()
 
@@ -139,7 +142,14 @@ func (w *world) checkHistory() {
 
 func (w *world) checkStatistics() {
 	w.t.Helper()
-	golden(w.t, "publisher", w.get("/api/v1/pubd/publishers/ca1").ok().body)
+	var publisher api.PublisherDetails
+	w.get("/api/v1/pubd/publishers/ca1").json(&publisher)
+	slices.SortFunc(publisher.CurrentFiles, func(a, b api.PublishedFile) int { return strings.Compare(path.Ext(a.URI), path.Ext(b.URI)) })
+	text, err := api.Marshal(publisher)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	golden(w.t, "publisher", string(text))
 	golden(w.t, "publishers", w.get("/api/v1/pubd/publishers").ok().body)
 	golden(w.t, "stats_repo", w.ask(anybody, "GET", "/stats/repo", "").ok().body)
 	golden(w.t, "stats_cas", w.ask(anybody, "GET", "/stats/cas", "").ok().body)

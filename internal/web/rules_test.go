@@ -95,8 +95,8 @@ func TestWithoutAdminTokenNobodyGetsIn(t *testing.T) {
 		PostLimit: 64, Role: &role{active: true}, Log: log, Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Log: log}),
 	})}
 	empty := func(r *http.Request) { r.Header.Set("Authorization", "Bearer ") }
-	w.ask(empty, "GET", "/api/v1/authorized", "").fails(http.StatusForbidden, "api-insufficient-rights")
-	w.ask(empty, "POST", "/auth/login", "").fails(http.StatusUnauthorized, "api-invalid-credentials")
+	w.ask(empty, "GET", "/api/v1/authorized", "").fails(http.StatusForbidden, "api-insufficient-rights").record("api-insufficient-rights")
+	w.ask(empty, "POST", "/auth/login", "").fails(http.StatusUnauthorized, "api-invalid-credentials").record("api-invalid-credentials")
 }
 
 func TestLogin(t *testing.T) {
@@ -126,23 +126,23 @@ func TestLogin(t *testing.T) {
 
 func TestPathsAreText(t *testing.T) {
 	w := newRules(t)
-	w.ask(anybody, "GET", "/health%FF", "").fails(http.StatusBadRequest, "invalid-path")
+	w.ask(anybody, "GET", "/health%FF", "").fails(http.StatusBadRequest, "invalid-path").record("invalid-path")
 	w.ask(anybody, "GET", "/h%65alth?anything=%zz", "").empty()
 }
 
 func TestBodies(t *testing.T) {
 	w := newRules(t)
-	w.ask(admin, "GET", "/api/v1/authorized", "x").fails(http.StatusBadRequest, "api-unexpected-body")
+	w.ask(admin, "GET", "/api/v1/authorized", "x").fails(http.StatusBadRequest, "api-unexpected-body").record("api-unexpected-body")
 	w.ask(admin, "POST", "/api/v1/cas/ca1/sync/repo", "{}").fails(http.StatusBadRequest, "api-unexpected-body")
 	w.ask(admin, "DELETE", "/api/v1/pubd/publishers/p", "{}").fails(http.StatusBadRequest, "api-unexpected-body")
 	w.ask(func(r *http.Request) { admin(r); r.ContentLength = -1 }, "GET", "/api/v1/authorized", "").fails(http.StatusBadRequest, "api-unexpected-body")
 
 	atLimit := strings.Repeat(" ", 64)
 	w.post("/api/v1/cas", atLimit).fails(http.StatusBadRequest, "api-json")
-	w.post("/api/v1/cas", atLimit+" ").fails(http.StatusBadRequest, "api-post-body-exceeds-limit")
+	w.post("/api/v1/cas", atLimit+" ").fails(http.StatusBadRequest, "api-post-body-exceeds-limit").record("api-post-body-exceeds-limit")
 	chunked := func(r *http.Request) { admin(r); r.ContentLength = -1 }
 	w.ask(chunked, "POST", "/api/v1/cas", atLimit).fails(http.StatusBadRequest, "api-json")
-	w.ask(chunked, "POST", "/api/v1/cas", atLimit+" ").fails(http.StatusBadRequest, "api-post-body-cannot-read")
+	w.ask(chunked, "POST", "/api/v1/cas", atLimit+" ").fails(http.StatusBadRequest, "api-post-body-cannot-read").record("api-post-body-cannot-read")
 	w.ask(anybody, "POST", "/api/v1/cas", atLimit+" ").fails(http.StatusForbidden, "api-insufficient-rights")
 
 	a := w.post("/api/v1/cas", "{\n  \"handle\": 7}").fails(http.StatusBadRequest, "api-json")
@@ -217,7 +217,7 @@ func TestPanicsAndUnknownErrorsAreOurs(t *testing.T) {
 func TestStoppingServerRefuses(t *testing.T) {
 	w := newRules(t)
 	w.server.Stop()
-	a := w.get("/api/v1/authorized").fails(http.StatusServiceUnavailable, "sys-unavailable")
+	a := w.get("/api/v1/authorized").fails(http.StatusServiceUnavailable, "sys-unavailable").record("sys-unavailable")
 	if want := `{"label":"sys-unavailable","msg":"Service Unavailable","args":{}}`; a.body != want || a.header.Get("Connection") != "close" {
 		t.Errorf("got %s %v", a.body, a.header)
 	}

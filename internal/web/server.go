@@ -84,7 +84,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.Serv
 // With secure set it speaks TLS, except on Unix sockets. A server serves once.
 func (s *Server) Serve(ctx context.Context, secure *tls.Config, listeners ...net.Listener) error {
 	srv := &http.Server{
-		Handler: s, TLSConfig: secure, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: s, TLSConfig: secure.Clone(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), Protocols: new(http.Protocols),
 	}
 	srv.Protocols.SetHTTP1(true)

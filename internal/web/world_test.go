@@ -70,7 +70,7 @@ func newWorld(t *testing.T) *world {
 	follow := []pgstore.Listener{service.Follow}
 	const week, uri = 7 * 24 * time.Hour, "https://localhost:3000/"
 	w := &world{t: t, role: &role{active: true}, repo: filepath.Join(dir, "repo")}
-	w.worker = &tasks.Worker{DB: db, Fence: fence, Log: log, Node: "test", Concurrency: 4, Lease: time.Minute, Now: time.Now}
+	w.worker = &tasks.Worker{DB: db, Fence: fence, Log: log, Node: "test", Concurrency: 1, Lease: time.Minute, Now: time.Now}
 	w.service = &service.Service{
 		Config: service.Config{
 			ServiceURI: uri,

@@ -1,4 +1,3 @@
-// Package e2e plays an operator's day with the built programs.
 package e2e
 
 import (
@@ -8,6 +7,10 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,95 +27,171 @@ const kills = 50
 // promised, and in the end everything is configured, issued and published, and
 // nothing else.
 func TestKillLosesNothingAcknowledged(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	s := newServer(t, testdb.URL(t))
-	mustStart(ctx, t, s)
-	if _, err := s.Ctl(ctx, "testbed", "join", "--ca", "ca1", "--ipv4", "10.0.0.0/8"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Settle(ctx); err != nil {
-		t.Fatal(err)
-	}
-	w := &writer{server: s, acked: map[string]bool{}, unknown: map[string]bool{}}
+	ctx := bounded(t)
+	s := started(ctx, t)
+	join(ctx, t, s, "ca1", "--ipv4", "10.0.0.0/8")
+	settle(ctx, t, s)
+	w := newWriter(s, "ca1")
+	var restarts time.Duration
 	for i := range kills {
-		w.runAndKill(ctx, t, i)
+		w.runAndKill(ctx, t, time.Duration(rand.IntN(150*(1+i%3)))*time.Millisecond)
+		begin := time.Now()
 		mustStart(ctx, t, s)
+		restarts += time.Since(begin)
 	}
-	if err := s.Settle(ctx); err != nil {
-		t.Fatal(err)
-	}
+	settle(ctx, t, s)
 	w.check(ctx, t)
-	t.Logf("%d changes acknowledged over %d kills", len(w.acked), kills)
+	checkHistory(ctx, t, s, "ca1")
+	verifyLog(ctx, t, s)
+	t.Logf("%d changes acknowledged, %d answers lost over %d kills; active again after %v on average",
+		w.acked, len(w.unknown), kills, restarts/kills)
 }
 
-// writer adds one ROA after the other and remembers what was answered.
+// A testbed that was killed while it was being made goes on where it was.
+func TestKillDuringSetUp(t *testing.T) {
+	ctx := bounded(t)
+	s := newServer(t, testdb.URL(t))
+	for i := range 10 {
+		if err := s.Launch(); err != nil {
+			t.Fatal(err)
+		}
+		launched := time.Now()
+		err := s.Until(ctx, "it is time", func() (bool, error) { return time.Since(launched) > time.Duration(i)*80*time.Millisecond, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustStart(ctx, t, s)
+	join(ctx, t, s, "ca1", "--ipv4", "10.0.0.0/8", "--asn", "AS64496")
+	w := newWriter(s, "ca1")
+	if err := w.change(ctx); err != nil {
+		t.Fatal(err)
+	}
+	settle(ctx, t, s)
+	w.check(ctx, t)
+	verifyLog(ctx, t, s)
+}
+
+// writer changes the ROAs of a CA, one after the other, and remembers what was
+// answered. Every fourth change takes away the ROA that was added first.
 type writer struct {
 	server  *harness.Server
-	next    int
-	acked   map[string]bool
+	ca      string
+	count   int
+	acked   int
+	added   []string        // prefixes, oldest first
+	certain map[string]bool // text form: configured or not, as acknowledged
 	unknown map[string]bool // the answer was lost: either way is right
 }
 
-// runAndKill adds ROAs until the server is killed, some milliseconds after the
-// first of this round was acknowledged.
-func (w *writer) runAndKill(ctx context.Context, t *testing.T, round int) {
+func newWriter(s *harness.Server, ca string) *writer {
+	return &writer{server: s, ca: ca, certain: map[string]bool{}, unknown: map[string]bool{}}
+}
+
+// lost says that no answer came.
+type lost struct{ error }
+
+// refusedError is an answer other than success.
+type refusedError struct {
+	status int
+	body   []byte
+}
+
+func (e refusedError) Error() string { return fmt.Sprintf("status %d: %s", e.status, e.body) }
+
+// change makes the next change.
+func (w *writer) change(ctx context.Context) error {
+	w.count++
+	if w.count%4 == 0 && len(w.added) > 0 {
+		prefix := w.added[0]
+		w.added = w.added[1:]
+		return w.send(ctx, prefix, false)
+	}
+	prefix := fmt.Sprintf("10.%d.%d.0/24", w.count/256, w.count%256)
+	err := w.send(ctx, prefix, true)
+	if err == nil {
+		w.added = append(w.added, prefix)
+	}
+	return err
+}
+
+func (w *writer) send(ctx context.Context, prefix string, add bool) error {
+	delta := map[string]any{"added": []any{}, "removed": []any{}}
+	text := prefix + "-24 => 64496"
+	if add {
+		delta["added"] = []any{map[string]any{"asn": 64496, "prefix": prefix}}
+	} else {
+		delta["removed"] = []any{map[string]any{"asn": 64496, "prefix": prefix}}
+	}
+	status, body, err := w.server.Do(ctx, http.MethodPost, "/api/v1/cas/"+w.ca+"/routes", delta)
+	switch {
+	case err != nil:
+		delete(w.certain, text)
+		w.unknown[text] = true
+		return lost{err}
+	case status != http.StatusOK:
+		if !add {
+			w.added = append(w.added, prefix)
+		}
+		return refusedError{status, body}
+	}
+	w.certain[text] = add
+	w.acked++
+	return nil
+}
+
+// runAndKill changes ROAs until the server is killed, some time after the first
+// change of this round was acknowledged.
+func (w *writer) runAndKill(ctx context.Context, t *testing.T, after time.Duration) {
 	t.Helper()
 	var once sync.Once
 	killed := make(chan error, 1)
-	kill := func() {
-		once.Do(func() {
-			delay := time.Duration(rand.IntN(150*(1+round%3))) * time.Millisecond
-			time.AfterFunc(delay, func() { killed <- w.server.Kill() })
-		})
-	}
 	for {
-		prefix := fmt.Sprintf("10.%d.%d.0/24", w.next/256, w.next%256)
-		w.next++
-		roa := map[string]any{"asn": 64496, "prefix": prefix}
-		text := prefix + "-24 => 64496"
-		status, body, err := w.server.Do(ctx, http.MethodPost, "/api/v1/cas/ca1/routes", map[string]any{"added": []any{roa}, "removed": []any{}})
-		switch {
-		case err != nil:
-			w.unknown[text] = true
-			if err := <-killed; err != nil {
-				t.Fatal(err)
+		err := w.change(ctx)
+		if err == nil {
+			once.Do(func() { time.AfterFunc(after, func() { killed <- w.server.Kill() }) })
+			continue
+		}
+		if _, ok := err.(lost); !ok {
+			t.Fatal(err)
+		}
+		select {
+		case kill := <-killed:
+			if kill != nil {
+				t.Fatal(kill)
 			}
 			return
-		case status == http.StatusOK:
-			w.acked[text] = true
-			kill()
-		default:
-			t.Fatalf("round %d: status %d: %s", round, status, body)
+		case <-ctx.Done():
+			t.Fatalf("no answer, but nobody killed the server: %v", err)
 		}
 	}
 }
 
+// check wants exactly what was acknowledged to be configured, and what is
+// configured to be what a relying party sees.
 func (w *writer) check(ctx context.Context, t *testing.T) {
 	t.Helper()
-	configured := configuredROAs(ctx, t, w.server, "ca1")
-	for text := range w.acked {
-		if !configured[text] {
-			t.Errorf("%s was acknowledged and is lost", text)
+	configured := configuredROAs(ctx, t, w.server, w.ca)
+	for text, want := range w.certain {
+		if configured[text] != want {
+			t.Errorf("%s: the change was acknowledged and is lost", text)
 		}
 	}
 	for text := range configured {
-		if !w.acked[text] && !w.unknown[text] {
+		if !w.certain[text] && !w.unknown[text] {
 			t.Errorf("%s is configured, but nobody asked for it", text)
 		}
 	}
-	p, err := w.server.Published(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	vrps, err := p.VRPs("rsync://localhost/repo/ca1/")
+	vrps, err := w.server.VRPs(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !maps.Equal(vrps, configured) {
 		t.Errorf("published are %d routes, configured %d", len(vrps), len(configured))
 	}
-	checkHistory(ctx, t, w.server, "ca1")
 }
 
 // configuredROAs gives what GET routes lists, in text form.
@@ -164,5 +243,16 @@ func checkHistory(ctx context.Context, t *testing.T, s *harness.Server, ca strin
 		if c.Version != i+1 {
 			t.Fatalf("the history has version %d at place %d", c.Version, i+1)
 		}
+	}
+}
+
+// verifyLog has the program prove that the log is as it was written.
+func verifyLog(ctx context.Context, t *testing.T, s *harness.Server) {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, filepath.Join(s.Bin, "baleen"), "verify")
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "BALEEN_DATA_DIR=" + s.Dir, "BALEEN_DATABASE_URL=" + s.Database}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), " streams verified, 0 findings\n") {
+		t.Errorf("verify: %v\n%s", err, out)
 	}
 }

@@ -4,27 +4,25 @@
 package harness
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
-
-	"baleen/api"
 )
 
 // Token is the admin token of every server that the harness starts.
 const Token = "harness-admin-token"
+
+// stopPatience is how long a server may take to end when it is asked to.
+const stopPatience = 30 * time.Second
 
 // Build makes the programs of this module in a folder.
 func Build(ctx context.Context, dir string) error {
@@ -58,63 +56,124 @@ func Root() (string, error) {
 	}
 }
 
-// Server is one run of the built program. The zero value of Database means the
-// embedded default.
+// Server is one run of the built program after the other, on one data folder.
+// The zero value of Database means the embedded default.
 type Server struct {
 	Bin      string // folder of the programs
 	Dir      string // data folder
 	Database string
-	Env      []string // further settings
+	Public   string   // where peers reach it, such as "https://localhost:3000/"; empty: its own port
+	Env      []string // further settings, which win over those of the harness
 
-	port int
-	cmd  *exec.Cmd
-	log  *os.File
-	done chan error
+	port   int
+	client http.Client
+	run    *run
 }
 
-// Start runs the server until it is active and its testbed can be used. The
-// port is chosen at the first start and kept.
+// run is one life of the process.
+type run struct {
+	cmd  *exec.Cmd
+	from int64         // where its part of the log begins
+	done chan struct{} // closed when the process has ended
+	err  error         // how; read after done
+}
+
+// Start runs the server until it is active and its testbed can be used.
 func (s *Server) Start(ctx context.Context) error {
-	if s.port == 0 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		s.port = l.Addr().(*net.TCPAddr).Port
-		if err := l.Close(); err != nil {
-			return err
-		}
+	if err := s.Launch(); err != nil {
+		return err
+	}
+	return s.WaitActive(ctx)
+}
+
+// Launch starts the server and does not wait for anything. The port is chosen
+// at the first start and kept.
+func (s *Server) Launch() error {
+	if s.run != nil {
+		return errors.New("the server runs already")
+	}
+	if err := s.pickPort(); err != nil {
+		return err
 	}
 	log, err := os.OpenFile(s.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	s.log = log
-	s.cmd = exec.Command(filepath.Join(s.Bin, "baleen"), "serve")
-	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = append(s.env(), s.Env...), log, log
-	if err := s.cmd.Start(); err != nil {
+	defer func() { _ = log.Close() }() // the process has its own
+	st, err := log.Stat()
+	if err != nil {
 		return err
 	}
-	s.done = make(chan error, 1)
-	go func() { s.done <- s.cmd.Wait() }()
-	return s.waitActive(ctx)
+	r := &run{cmd: exec.Command(filepath.Join(s.Bin, "baleen"), "serve"), from: st.Size(), done: make(chan struct{})}
+	r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = append(s.env(), s.Env...), log, log
+	if err := r.cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		r.err = r.cmd.Wait()
+		close(r.done)
+	}()
+	s.client.CloseIdleConnections() // of the life before
+	s.run = r
+	return nil
+}
+
+func (s *Server) pickPort() error {
+	if s.port != 0 {
+		return nil
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s.port = l.Addr().(*net.TCPAddr).Port
+	return l.Close()
 }
 
 // LogFile is where the server's log goes.
 func (s *Server) LogFile() string { return filepath.Join(s.Dir, "server.log") }
 
+// Log gives what the server wrote since its last start.
+func (s *Server) Log() string {
+	b, err := os.ReadFile(s.LogFile())
+	if err != nil {
+		return err.Error()
+	}
+	if s.run == nil {
+		return string(b)
+	}
+	return string(b[min(s.run.from, int64(len(b))):])
+}
+
 func (s *Server) env() []string {
-	port := strconv.Itoa(s.port)
+	public := s.PublicURI()
 	return []string{
-		"PATH=" + os.Getenv("PATH"), "BALEEN_DATA_DIR=" + s.Dir, "BALEEN_DATABASE_URL=" + s.Database, "BALEEN_LISTEN=127.0.0.1:" + port,
-		"BALEEN_HTTPS_MODE=disable", "BALEEN_ADMIN_TOKEN=" + Token, "BALEEN_TEST_MODE=true", "BALEEN_SERVICE_URI=https://localhost:" + port + "/",
-		"BALEEN_TESTBED_TA_AIA=rsync://localhost/ta/ta.cer", "BALEEN_TESTBED_TA_URI=https://localhost:" + port + "/ta/ta.cer",
-		"BALEEN_TESTBED_RRDP_BASE_URI=https://localhost:" + port + "/rrdp/", "BALEEN_TESTBED_RSYNC_JAIL=rsync://localhost/repo/",
+		"PATH=" + os.Getenv("PATH"), "BALEEN_DATA_DIR=" + s.Dir, "BALEEN_DATABASE_URL=" + s.Database, "BALEEN_LISTEN=127.0.0.1:" + strconv.Itoa(s.port),
+		"BALEEN_HTTPS_MODE=disable", "BALEEN_ADMIN_TOKEN=" + Token, "BALEEN_TEST_MODE=true", "BALEEN_SERVICE_URI=" + public,
+		"BALEEN_TESTBED_TA_AIA=rsync://localhost/ta/ta.cer", "BALEEN_TESTBED_TA_URI=" + public + "ta/ta.cer",
+		"BALEEN_TESTBED_RRDP_BASE_URI=" + public + "rrdp/", "BALEEN_TESTBED_RSYNC_JAIL=rsync://localhost/repo/",
 	}
 }
 
-// waitActive waits until the node is active and CA testbed holds resources.
-func (s *Server) waitActive(ctx context.Context) error {
+// PublicURI is the base of the URIs that the server gives to its peers.
+func (s *Server) PublicURI() string {
+	if s.Public != "" {
+		return s.Public
+	}
+	return "https://localhost:" + strconv.Itoa(s.port) + "/"
+}
+
+// WaitUp waits until the server answers at all.
+func (s *Server) WaitUp(ctx context.Context) error {
+	return s.Until(ctx, "the server answers", func() (bool, error) {
+		status, _, err := s.Do(ctx, http.MethodGet, "/health", nil)
+		return err == nil && status == http.StatusOK, nil
+	})
+}
+
+// WaitActive waits until the server takes writes and its CA testbed holds
+// resources.
+func (s *Server) WaitActive(ctx context.Context) error {
 	return s.Until(ctx, "the server is active", func() (bool, error) {
 		status, _, err := s.Do(ctx, http.MethodGet, "/health/active", nil)
 		if err != nil || status != http.StatusOK {
@@ -130,20 +189,22 @@ func (s *Server) waitActive(ctx context.Context) error {
 	})
 }
 
-// Until asks again and again, every 10 ms, until f says yes, the server ends or
-// ctx does.
+// Until asks again and again, every 10 ms, until f says yes or fails, the
+// server ends or ctx does.
 func (s *Server) Until(ctx context.Context, what string, f func() (bool, error)) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		ok, err := f()
-		if ok || err != nil {
-			return err
+		if err != nil {
+			return fmt.Errorf("waiting until %s: %w", what, err)
+		}
+		if ok {
+			return nil
 		}
 		select {
-		case err := <-s.done:
-			s.done <- err
-			return fmt.Errorf("waiting until %s: the server ended: %w\n%s", what, err, s.tail())
+		case <-s.ended():
+			return fmt.Errorf("waiting until %s: the server ended: %w\n%s", what, s.run.err, s.tail())
 		case <-ctx.Done():
 			return fmt.Errorf("waiting until %s: %w\n%s", what, ctx.Err(), s.tail())
 		case <-tick.C:
@@ -151,114 +212,72 @@ func (s *Server) Until(ctx context.Context, what string, f func() (bool, error))
 	}
 }
 
-// tail gives the end of the server's log.
-func (s *Server) tail() []byte {
-	b, err := os.ReadFile(s.LogFile())
-	if err != nil {
-		return []byte(err.Error())
+// ended is closed when the process has ended by itself; never without one.
+func (s *Server) ended() <-chan struct{} {
+	if s.run == nil {
+		return nil
 	}
-	return b[max(0, len(b)-4000):]
+	return s.run.done
+}
+
+// tail gives the end of the server's log.
+func (s *Server) tail() string {
+	text := s.Log()
+	return text[max(0, len(text)-4000):]
+}
+
+// Exit waits until the server has ended by itself and gives its exit status.
+func (s *Server) Exit(ctx context.Context) (int, error) {
+	if s.run == nil {
+		return 0, errors.New("the server does not run")
+	}
+	select {
+	case <-s.run.done:
+	case <-ctx.Done():
+		return 0, fmt.Errorf("waiting until the server ends: %w\n%s", ctx.Err(), s.tail())
+	}
+	return s.run.cmd.ProcessState.ExitCode(), nil
 }
 
 // Kill ends the server at once, as a power cut would.
-func (s *Server) Kill() error { return s.end(syscall.SIGKILL) }
-
-// Stop asks the server to end and waits for it.
-func (s *Server) Stop() error { return s.end(syscall.SIGTERM) }
-
-func (s *Server) end(sig syscall.Signal) error {
-	if s.cmd == nil {
+func (s *Server) Kill() error {
+	if s.run == nil {
 		return nil
 	}
-	if err := s.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := s.Signal(syscall.SIGKILL); err != nil {
 		return err
 	}
-	err := <-s.done
-	s.cmd = nil
-	if closeErr := s.log.Close(); closeErr != nil {
-		return closeErr
-	}
-	if sig == syscall.SIGKILL {
+	<-s.run.done
+	s.run = nil
+	return nil
+}
+
+// Stop asks the server to end and waits for it. One that does not end in time
+// is killed, which is an error.
+func (s *Server) Stop() error {
+	if s.run == nil {
 		return nil
 	}
-	return err
+	if err := s.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	r := s.run
+	select {
+	case <-r.done:
+		s.run = nil
+		return r.err
+	case <-time.After(stopPatience):
+		return errors.Join(fmt.Errorf("the server did not end within %v\n%s", stopPatience, s.tail()), s.Kill())
+	}
 }
 
-// URL gives the address of a path.
-func (s *Server) URL(path string) string {
-	return "http://127.0.0.1:" + strconv.Itoa(s.port) + path
-}
-
-// Do asks the server as administrator. A body that is no []byte is sent as JSON.
-func (s *Server) Do(ctx context.Context, method, path string, body any) (status int, answer []byte, err error) {
-	var r io.Reader
-	if body != nil {
-		raw, ok := body.([]byte)
-		if !ok {
-			if raw, err = json.Marshal(body); err != nil {
-				return 0, nil, err
-			}
-		}
-		r = bytes.NewReader(raw)
+// Signal sends a signal to the server. It is no error that it has ended.
+func (s *Server) Signal(sig syscall.Signal) error {
+	if err := s.run.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, s.URL(path), r)
-	if err != nil {
-		return 0, nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+Token)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer func() { _ = res.Body.Close() }()
-	answer, err = io.ReadAll(res.Body)
-	return res.StatusCode, answer, err
-}
-
-// Ctl runs baleenctl against the server.
-func (s *Server) Ctl(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.Bin, "baleenctl"), args...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "BALEEN_CLI_SERVER=" + s.URL("/"), "BALEEN_CLI_TOKEN=" + Token}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return out, fmt.Errorf("baleenctl %s: %w\n%s", strings.Join(args, " "), err, out)
-	}
-	return out, nil
-}
-
-// Settle waits until everything that was promised is published: no task is due,
-// running, failing or put off, apart from those that recur.
-func (s *Server) Settle(ctx context.Context) error {
-	return s.Until(ctx, "all work is done", func() (bool, error) {
-		status, body, err := s.Do(ctx, http.MethodGet, "/api/v1/tasks", nil)
-		if err != nil || status != http.StatusOK {
-			return false, nil
-		}
-		var queue api.TaskReport
-		if err := json.Unmarshal(body, &queue); err != nil {
-			return false, err
-		}
-		for kind, n := range queue.Kinds {
-			if n.Parked > 0 {
-				return false, fmt.Errorf("a task is parked: %s", body)
-			}
-			if n.Due+n.Running+n.Failing > 0 || n.Waiting > 0 && !recurs(kind) {
-				return false, nil
-			}
-		}
-		return true, nil
-	})
-}
-
-// recurs says whether a task of this kind waits for its next time when nothing
-// is to be done.
-func recurs(kind string) bool {
-	switch kind {
-	case "ca_refresh", "cas_republish", "cas_renew", "ta_renew", "rrdp_update":
-		return true
-	}
-	return false
+	return nil
 }
 
 // PID is the process of the running server.
-func (s *Server) PID() int { return s.cmd.Process.Pid }
+func (s *Server) PID() int { return s.run.cmd.Process.Pid }

@@ -7,11 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path"
-	"strings"
 
-	"baleen/internal/rpki/cms"
-	"baleen/internal/rpki/roa"
 	"baleen/internal/rpki/rrdp"
 )
 
@@ -67,27 +63,4 @@ func (s *Server) fetch(ctx context.Context, uri string) ([]byte, error) {
 		return nil, fmt.Errorf("GET %s: status %d: %s", u.Path, status, body)
 	}
 	return body, nil
-}
-
-// VRPs gives the routes that the published ROAs below a URI authorise, in the
-// form "10.0.0.0/16-24 => 64496".
-func (p Published) VRPs(base string) (map[string]bool, error) {
-	out := map[string]bool{}
-	for uri, der := range p.Objects {
-		if path.Ext(uri) != ".roa" || !strings.HasPrefix(uri, base) {
-			continue
-		}
-		obj, err := cms.Decode(der)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", uri, err)
-		}
-		r, err := roa.Decode(obj.Content)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", uri, err)
-		}
-		for _, x := range r.Prefixes {
-			out[fmt.Sprintf("%s-%d => %d", x.Prefix, x.MaxLength, r.ASID)] = true
-		}
-	}
-	return out, nil
 }

@@ -52,7 +52,7 @@ func (c register) Process(_ *person, _ time.Time) ([]es.Event, error) {
 	if c.Name == "" {
 		return nil, fault.New(fault.Invalid, "person-nameless", "A person needs a name.")
 	}
-	return []es.Event{registered{Name: c.Name}}, nil
+	return []es.Event{registered(c)}, nil
 }
 
 func (c meet) Process(s *person, now time.Time) ([]es.Event, error) {

@@ -90,7 +90,8 @@ func fileOf(path string) (name, keep string, ok bool) {
 	return path, keepOthers, true
 }
 
-// isPlain says whether a folder's name has only letters, digits and "-".
+// isPlain says whether a folder's name has only letters, digits and "-", and
+// not more of them than a file system takes.
 func isPlain(name string) bool {
 	for i := range len(name) {
 		c := name[i] | 0x20
@@ -98,5 +99,5 @@ func isPlain(name string) bool {
 			return false
 		}
 	}
-	return name != ""
+	return name != "" && len(name) <= 255
 }

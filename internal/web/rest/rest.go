@@ -47,7 +47,7 @@ type API struct {
 func New(d Deps) *API {
 	return &API{
 		Deps: &d, Auth: newAuth(&d), CAs: CAs{&d}, Children: Children{&d}, Parents: Parents{&d}, Repo: Repo{&d}, ROAs: ROAs{&d},
-		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{&d}, TA: TrustAnchor{&d}, Tasks: Tasks{&d},
+		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)}, TA: TrustAnchor{&d}, Tasks: Tasks{&d},
 	}
 }
 

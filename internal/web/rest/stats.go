@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"context"
+
 	"github.com/labstack/echo/v4"
 
 	"baleen/api"
@@ -12,8 +14,26 @@ import (
 // what is announced.
 const testbedCA = "testbed"
 
-// Stats answers with figures for everybody.
-type Stats struct{ *Deps }
+// Stats answers with figures for everybody. Those that cost more with every CA
+// and publisher are made for a few callers at a time; others wait.
+type Stats struct {
+	*Deps
+
+	turns chan struct{}
+}
+
+// maxTurns is how many such answers are made at once.
+const maxTurns = 4
+
+// turn waits until it is the caller's turn; done gives it to the next.
+func (h Stats) turn(ctx context.Context) (done func(), err error) {
+	select {
+	case h.turns <- struct{}{}:
+		return func() { <-h.turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
 
 // Info gives the version of the program and when it started.
 func (h Stats) Info(c echo.Context) error {
@@ -22,14 +42,26 @@ func (h Stats) Info(c echo.Context) error {
 
 // Repo gives the figures of the repository.
 func (h Stats) Repo(c echo.Context) error {
-	ctx := c.Request().Context()
+	out, err := h.repo(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return sendJSON(c, out)
+}
+
+func (h Stats) repo(ctx context.Context) (api.RepoStats, error) {
+	done, err := h.turn(ctx)
+	if err != nil {
+		return api.RepoStats{}, err
+	}
+	defer done()
 	st, err := h.Service.Pubs.Stats(ctx)
 	if err != nil {
-		return uninitialized(err)
+		return api.RepoStats{}, uninitialized(err)
 	}
 	manifests, err := h.manifests(ctx)
 	if err != nil {
-		return err
+		return api.RepoStats{}, err
 	}
 	out := api.RepoStats{
 		Publishers: make(map[string]api.PublisherStats, len(st.Publishers)), Session: st.Session, Serial: st.Serial,
@@ -40,15 +72,27 @@ func (h Stats) Repo(c echo.Context) error {
 			Objects: p.Objects, Size: p.Bytes, Manifests: append([]api.ManifestStats{}, manifests[p.Handle]...),
 		}
 	}
-	return sendJSON(c, out)
+	return out, nil
 }
 
 // CAs counts routes and children of every CA.
 func (h Stats) CAs(c echo.Context) error {
-	ctx := c.Request().Context()
-	handles, err := h.Service.Handles(ctx)
+	out, err := h.cas(c.Request().Context())
 	if err != nil {
 		return err
+	}
+	return sendJSON(c, out)
+}
+
+func (h Stats) cas(ctx context.Context) (map[string]api.CAStats, error) {
+	done, err := h.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	handles, err := h.Service.Handles(ctx)
+	if err != nil {
+		return nil, err
 	}
 	out := make(map[string]api.CAStats, len(handles))
 	for _, handle := range handles {
@@ -57,10 +101,10 @@ func (h Stats) CAs(c echo.Context) error {
 			return nil
 		})
 		if err != nil && fault.Code(err) != "ca-unknown" { // that one was deleted meanwhile
-			return err
+			return nil, err
 		}
 	}
-	return sendJSON(c, out)
+	return out, nil
 }
 
 func caStats(handle string, st *ca.State) api.CAStats {
