@@ -2,7 +2,6 @@ package ca
 
 import (
 	"encoding/json"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -110,5 +109,3 @@ func wantFault(t *testing.T, err error, kind fault.Kind, code string) {
 		t.Fatalf("got %v %q (%v), want %v %q", fault.Of(err), fault.Code(err), err, kind, code)
 	}
 }
-
-func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }

@@ -24,7 +24,7 @@ func (c Init) Process(_ *State, _ time.Time) ([]es.Event, error) {
 	if err := CheckNewHandle(c.Handle); err != nil {
 		return nil, err
 	}
-	return []es.Event{Initialized{Handle: c.Handle, Identity: c.Identity}}, nil
+	return []es.Event{Initialized(c)}, nil
 }
 
 // CheckNewHandle says whether a CA may be called so.

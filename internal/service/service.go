@@ -48,21 +48,21 @@ type Refresh struct {
 
 // Service offers every use case. All fields must be set.
 type Service struct {
-	Config  Config
-	CAs     *pgstore.Store[ca.State]
-	Proxy   *pgstore.Store[ta.ProxyState]
-	Signer  *pgstore.Store[ta.SignerState]
-	Pubs    *pubserver.Server
-	Export  *export.Renderer
-	Rows    *castore.Store
-	Keys    *signer.Keys
-	OneOff  *signer.Pool
-	DB      *pgxpool.Pool
-	Fence   postgres.Fence
-	Log     *slog.Logger
-	Now     func() time.Time
-	Cores   int    // how many signatures to make at once
-	Wake    func() // called after a commit that scheduled a task
+	Config Config
+	CAs    *pgstore.Store[ca.State]
+	Proxy  *pgstore.Store[ta.ProxyState]
+	Signer *pgstore.Store[ta.SignerState]
+	Pubs   *pubserver.Server
+	Export *export.Renderer
+	Rows   *castore.Store
+	Keys   *signer.Keys
+	OneOff *signer.Pool
+	DB     *pgxpool.Pool
+	Fence  postgres.Fence
+	Log    *slog.Logger
+	Now    func() time.Time
+	Cores  int    // how many signatures to make at once
+	Wake   func() // called after a commit that scheduled a task
 
 	locks keyedMutex
 }

@@ -246,4 +246,3 @@ func quantiles(d []time.Duration) string {
 	at := func(q float64) time.Duration { return round(d[min(len(d)-1, int(q*float64(len(d))))]) }
 	return fmt.Sprintf("p50 %s, p99 %s, worst %s (%d)", at(0.5), at(0.99), at(1), len(d))
 }
-
