@@ -93,7 +93,7 @@ func (n *node) newService() *service.Service {
 			DB: n.db, Repository: pubserver.Repository, Dir: n.cfg.RepoDir, Settings: n.exportSettings(), Now: time.Now, Log: n.log, Held: n.term.Held,
 		},
 		Rows: &castore.Store{DB: n.db}, Keys: n.keys, OneOff: n.keys.Pool, DB: n.db, Fence: n.term, Log: n.log, Now: time.Now,
-		Cores: runtime.NumCPU(), Wake: n.worker.Wake,
+		Cores: runtime.NumCPU(), Wake: n.worker.Wake, Published: n.note,
 	}
 }
 

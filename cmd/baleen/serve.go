@@ -16,6 +16,7 @@ import (
 
 	"baleen/internal/config"
 	"baleen/internal/embedded"
+	"baleen/internal/fault"
 	"baleen/internal/leader"
 	"baleen/internal/obs"
 	"baleen/internal/postgres"
@@ -112,16 +113,50 @@ func (n *node) active(ctx context.Context, lease *leader.Lease, welcome io.Write
 	n.term.begin(lease)
 	defer n.term.end()
 	n.log.Info("active", "epoch", lease.Epoch(), "node", n.cfg.NodeName)
-	if lease.Moved {
-		n.log.Warn("the database is not where it was at the last take-over", "reason", lease.Reason)
-	}
 	if err := signer.CheckMaster(ctx, n.db, n.term, n.keys.Master); err != nil {
+		return err
+	}
+	if err := n.overtake(ctx, lease); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.worker.Run(ctx) })
 	g.Go(func() error { return n.prepare(ctx, welcome) })
 	return g.Wait()
+}
+
+// overtake looks whether the database went back or moved since it was last
+// seen, and has what the world saw meanwhile overtaken.
+func (n *node) overtake(ctx context.Context, lease *leader.Lease) error {
+	saw, err := readNoted(n.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	now := noted{Epoch: lease.Epoch()}
+	stats, err := n.service.Pubs.Stats(ctx)
+	switch {
+	case err == nil:
+		now.Session, now.Serial = stats.Session, stats.Serial
+	case fault.Code(err) != "pub-repo-not-initialized":
+		return err
+	}
+	reason := lease.Reason
+	if back := saw.behind(now); back != "" {
+		reason = strings.Trim(reason+", "+back, ", ")
+	}
+	if reason != "" {
+		if err := n.service.Overtake(ctx, lease.Epoch(), reason); err != nil {
+			return err
+		}
+	}
+	return now.write(n.cfg.DataDir)
+}
+
+// note keeps what was published last, for overtake.
+func (n *node) note(session string, serial uint64) {
+	if err := (noted{Epoch: n.term.Epoch(), Session: session, Serial: serial}).write(n.cfg.DataDir); err != nil {
+		n.log.Warn("what was published cannot be noted in the data folder", "error", err)
+	}
 }
 
 // prepare makes what is missing while tasks run already: a testbed waits for

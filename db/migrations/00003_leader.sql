@@ -7,7 +7,8 @@ CREATE TABLE leader (
     system_identifier bigint,
     timeline          bigint,
     database_oid      bigint,
-    table_oid         bigint
+    table_oid         bigint,
+    moved             text
 ) WITH (fillfactor = 50);
 
 INSERT INTO leader (epoch) VALUES (0);
@@ -40,6 +41,7 @@ COMMENT ON COLUMN leader.system_identifier IS 'Identifier of the Postgres cluste
 COMMENT ON COLUMN leader.timeline IS 'Timeline of the Postgres cluster at the last take-over. Another one now means a fail-over or a recovery.';
 COMMENT ON COLUMN leader.database_oid IS 'OID of the database at the last take-over; a restored dump has another.';
 COMMENT ON COLUMN leader.table_oid IS 'OID of this table at the last take-over; a restored dump has another.';
+COMMENT ON COLUMN leader.moved IS 'What a take-over found changed about where the data lives, until the active node has scheduled what overtakes it; null: nothing to do.';
 COMMENT ON FUNCTION leader_fence(bigint) IS 'First statement of every writing transaction: holds off take-overs until it ends, and fails with SQLSTATE BL001 if another node took over.';
 
 -- +goose Down

@@ -57,3 +57,8 @@ ON CONFLICT (stream_id) DO UPDATE SET uri = excluded.uri, at = excluded.at, faul
 -- name: GetRepoStatus :one
 -- The last exchange with the repository.
 SELECT uri, at, fault, last_success FROM ca_repo_status WHERE stream_id = $1;
+
+-- name: JumpManifests :exec
+-- Makes the next manifest and CRL of each key of a CA have a number above the given one, and due at once.
+UPDATE ca_manifest SET number = greatest(number, @number::bigint), next_update = least(next_update, this_update)
+WHERE stream_id = @stream_id;

@@ -28,14 +28,18 @@ WHERE k.locktype = 'advisory' AND k.objsubid = 2 AND k.granted AND k.pid <> pg_b
 SELECT epoch, node, since, system_identifier, timeline, database_oid, table_oid FROM leader;
 
 -- name: TakeOver :one
--- A new epoch, with where the data lives now.
-INSERT INTO leader (epoch, node, since, system_identifier, timeline, database_oid, table_oid)
-VALUES (1, @node, now(), @system_identifier, @timeline, @database_oid, @table_oid)
+-- A new epoch, with where the data lives now and what changed about that since somebody last took care of it.
+INSERT INTO leader (epoch, node, since, system_identifier, timeline, database_oid, table_oid, moved)
+VALUES (1, @node, now(), @system_identifier, @timeline, @database_oid, @table_oid, sqlc.narg(moved))
 ON CONFLICT (id) DO UPDATE
 SET epoch = leader.epoch + 1, node = EXCLUDED.node, since = EXCLUDED.since,
     system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline,
-    database_oid = EXCLUDED.database_oid, table_oid = EXCLUDED.table_oid
-RETURNING epoch, since;
+    database_oid = EXCLUDED.database_oid, table_oid = EXCLUDED.table_oid, moved = coalesce(EXCLUDED.moved, leader.moved)
+RETURNING epoch, since, moved;
+
+-- name: SettleMoved :exec
+-- What changed about where the data lives has been taken care of.
+UPDATE leader SET moved = NULL WHERE moved IS NOT NULL;
 
 -- name: Whereabouts :one
 -- Where the data lives: cluster, timeline (of the write-ahead log as it is written now), database and table.

@@ -43,6 +43,8 @@ func apply(s *State, m es.Meta, e es.Event) {
 		s.childCertsRevoked(m.At, e)
 	case ROAsConfigured:
 		s.configureROAs(m.At, e)
+	case RestoreNoted:
+		s.RestoreEpoch = e.Epoch
 	case ROAsIssued:
 		if c := s.Classes[e.Class]; c != nil {
 			c.roasIssued(m.At, e)

@@ -105,6 +105,14 @@ type ROAsIssued struct {
 	Withdrawn []string    `json:"withdrawn,omitempty"` // file names
 }
 
+// RestoreNoted says that the database went back to an earlier moment, or may
+// have: what the world saw since then must be overtaken. Numbers jump,
+// everything is issued again, parents and repository are asked.
+type RestoreNoted struct {
+	Epoch  int64  `json:"epoch"` // of the active node that noticed
+	Reason string `json:"reason"`
+}
+
 // EventName names the event in the log.
 func (Initialized) EventName() string { return "ca_initialized/1" }
 
@@ -147,6 +155,9 @@ func (ROAsConfigured) EventName() string { return "roas_configured/1" }
 // EventName names the event in the log.
 func (ROAsIssued) EventName() string { return "roas_issued/1" }
 
+// EventName names the event in the log.
+func (RestoreNoted) EventName() string { return "restore_noted/1" }
+
 // codec reads every form of every event that was ever stored.
 func codec() es.Codec {
 	return es.Codec{
@@ -164,5 +175,6 @@ func codec() es.Codec {
 		"child_certificates_revoked/1": es.JSON[ChildCertificatesRevoked],
 		"roas_configured/1":            es.JSON[ROAsConfigured],
 		"roas_issued/1":                es.JSON[ROAsIssued],
+		"restore_noted/1":              es.JSON[RestoreNoted],
 	}
 }

@@ -37,6 +37,7 @@ func examples(t *testing.T) []es.Event {
 		ChildCertificatesRevoked{Class: "0", Keys: []cert.KeyID{key(3)}},
 		ROAsConfigured{Added: []ConfiguredROA{r}, Removed: []ROA{roa(t, "2001:db8::/32-48 => 4294967295")}, Commented: []ConfiguredROA{r}},
 		ROAsIssued{Class: "0", Issued: []IssuedROA{issued("x.roa", "19", r.ROA)}, Withdrawn: []string{"y.roa"}},
+		RestoreNoted{Epoch: 7, Reason: "another cluster"},
 	}
 }
 

@@ -62,3 +62,20 @@ func (c ConfigureRepository) Process(s *State, _ time.Time) ([]es.Event, error) 
 	}
 	return nil, fault.New(fault.Invalid, "sys-not-implemented", "Not yet implemented: moving a CA to another repository")
 }
+
+// NoteRestore records that the database went back to an earlier moment.
+type NoteRestore struct {
+	Epoch  int64  `json:"epoch"`
+	Reason string `json:"reason"`
+}
+
+// CommandName names the command in the log.
+func (NoteRestore) CommandName() string { return "note_restore" }
+
+// Process notes each restore once.
+func (c NoteRestore) Process(s *State, _ time.Time) ([]es.Event, error) {
+	if s.RestoreEpoch == c.Epoch {
+		return nil, nil
+	}
+	return []es.Event{RestoreNoted(c)}, nil
+}

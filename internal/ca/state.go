@@ -29,6 +29,9 @@ type State struct {
 	Classes    map[string]*Class `json:"classes"`
 	Children   map[string]*Child `json:"children"`
 	ROAs       map[ROA]ROAConfig `json:"roas"`
+
+	// RestoreEpoch is the epoch of the last restore that was noted; 0: none.
+	RestoreEpoch int64 `json:"restore_epoch,omitempty"`
 }
 
 // Identity is a CA's key and certificate for the protocols of RFC 6492 and

@@ -174,3 +174,12 @@ func (s *Store) DueManifests(ctx context.Context, before time.Time) ([]string, e
 	}
 	return handles, nil
 }
+
+// Jump makes the next manifest and CRL of each key of a CA due at once, with a
+// number above the given one.
+func (s *Store) Jump(ctx context.Context, tx pgx.Tx, stream uuid.UUID, number int64) error {
+	if err := pgq.New().JumpManifests(ctx, tx, pgq.JumpManifestsParams{StreamID: stream, Number: number}); err != nil {
+		return fmt.Errorf("jump manifest numbers: %w", err)
+	}
+	return nil
+}

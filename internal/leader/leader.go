@@ -28,6 +28,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"baleen/internal/postgres"
 	"baleen/internal/postgres/pgq"
 )
@@ -70,7 +72,8 @@ type Status struct {
 // the node writes.
 type Lease struct {
 	// Moved says that the data lives elsewhere than at the take-over before: another cluster, timeline, database or
-	// table. Commits that the world has seen may be missing. Reason names what changed.
+	// table. Commits that the world has seen may be missing. Reason names what changed. Every later lease says so too,
+	// until SettleMoved.
 	Moved  bool
 	Reason string
 
@@ -97,4 +100,13 @@ func Active(ctx context.Context, db postgres.DBTX) (Status, error) {
 		return Status{}, fmt.Errorf("active node: %w", postgres.Classify(err))
 	}
 	return Status{Epoch: row.Epoch, Node: row.Node, Since: row.Since, Held: row.Held}, nil
+}
+
+// SettleMoved notes, in the transaction that schedules what has to be done
+// about moved data, that somebody took care of it.
+func SettleMoved(ctx context.Context, tx pgx.Tx) error {
+	if err := pgq.New().SettleMoved(ctx, tx); err != nil {
+		return fmt.Errorf("settle moved data: %w", postgres.Classify(err))
+	}
+	return nil
 }

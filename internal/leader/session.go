@@ -98,15 +98,21 @@ func (s *session) beginEpoch(ctx context.Context, node string) (*Lease, error) {
 		if err != nil {
 			return err
 		}
-		now, err := s.q.TakeOver(ctx, tx, pgq.TakeOverParams{
+		change := pgq.TakeOverParams{
 			Node: node, SystemIdentifier: &here.SystemIdentifier, Timeline: &here.Timeline,
 			DatabaseOid: &here.DatabaseOid, TableOid: &here.TableOid,
-		})
+		}
+		if reason := moved(before, here); reason != "" {
+			change.Moved = &reason
+		}
+		now, err := s.q.TakeOver(ctx, tx, change)
 		if err != nil {
 			return err
 		}
-		reason := moved(before, here)
-		lease = &Lease{Since: now.Since, epoch: now.Epoch, Moved: reason != "", Reason: reason}
+		lease = &Lease{Since: now.Since, epoch: now.Epoch, Moved: now.Moved != nil}
+		if lease.Moved {
+			lease.Reason = *now.Moved
+		}
 		return nil
 	})
 	return lease, err

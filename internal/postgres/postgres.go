@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -58,6 +59,10 @@ func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	if cfg.ConnConfig.ValidateConnect == nil && severalHosts(cfg.ConnConfig) {
 		cfg.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
+	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		readUTC(conn)
+		return nil
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)
@@ -82,7 +87,15 @@ func ConnectPrimary(ctx context.Context, url string, idle time.Duration) (*pgx.C
 	if err != nil {
 		return nil, Classify(err)
 	}
+	readUTC(conn)
 	return conn, nil
+}
+
+// readUTC makes times come out of the database in UTC.
+func readUTC(conn *pgx.Conn) {
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
 }
 
 // harden sets what every connection of this program has in common.

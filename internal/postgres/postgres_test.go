@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/pressly/goose/v3"
 
+	"baleen/db"
 	"baleen/internal/fault"
 	"baleen/internal/postgres"
 	"baleen/internal/postgres/pgq"
@@ -265,4 +268,44 @@ func count(t *testing.T, pool *pgxpool.Pool) (n int) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// Every migration can be undone and done again.
+func TestMigrationsGoBothWays(t *testing.T) {
+	url := testdb.URL(t)
+	files, err := db.Migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	provider, err := goose.NewProvider(goose.DialectPostgres, conn, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.DownTo(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	pool := open(t, url)
+	var left int
+	if err := pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE 'goose%'").Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d tables are left, %v", left, err)
+	}
+	if err := postgres.Migrate(t.Context(), url, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// Operators and analysts find out from the database what its columns mean.
+func TestTablesAreCommented(t *testing.T) {
+	pool := testdb.New(t)
+	rows, _ := pool.Query(t.Context(), `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname NOT LIKE 'goose%' AND obj_description(c.oid) IS NULL`)
+	bare, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(bare) > 0 {
+		t.Errorf("tables without comment: %v, %v", bare, err)
+	}
 }

@@ -46,6 +46,8 @@ func follow(handle string, e es.Event) []tasks.Scheduled {
 		return now(PublishCA{CA: handle})
 	case ca.ROAsConfigured:
 		return now(IssueCA{CA: handle})
+	case ca.RestoreNoted:
+		return now(RefreshCA{CA: handle}, IssueCA{CA: handle}, PublishCA{CA: handle, Force: true}, SyncRepo{CA: handle})
 	default:
 		return followTA(e)
 	}

@@ -158,6 +158,9 @@ func (s *Service) updateRRDP(ctx context.Context, _ pubserver.UpdateRRDP) (tasks
 	if err := s.Export.Render(ctx); err != nil {
 		return tasks.Outcome{}, fmt.Errorf("repository files: %w", err)
 	}
+	if s.Published != nil && frozen.Serial > 0 {
+		s.Published(frozen.Session, frozen.Serial)
+	}
 	if frozen.Changed {
 		s.Log.Info("RRDP serial published", "session", frozen.Session, "serial", frozen.Serial)
 	}

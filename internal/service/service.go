@@ -64,6 +64,9 @@ type Service struct {
 	Cores  int    // how many signatures to make at once
 	Wake   func() // called after a commit that scheduled a task
 
+	// Published is called after the files of a serial were rendered; nil: nobody wants to know.
+	Published func(session string, serial uint64)
+
 	locks keyedMutex
 }
 

@@ -22,7 +22,8 @@ const taHandle = ta.Handle
 // SignTA lets the embedded signer answer what the trust anchor's children ask
 // for; with Renew also if nobody asks.
 type SignTA struct {
-	Renew bool `json:"renew,omitempty"`
+	Renew  bool   `json:"renew,omitempty"`
+	Number uint64 `json:"number,omitempty"` // the least manifest number to use; 0: the next one
 }
 
 // PublishTA brings the trust anchor's repository to what it has issued.
@@ -203,7 +204,7 @@ func (s *Service) signTA(ctx context.Context, a SignTA) (tasks.Outcome, error) {
 			return tasks.Outcome{}, err
 		}
 	}
-	response, err := s.answerTA(ctx, *req)
+	response, err := s.answerTA(ctx, *req, a.Number)
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
@@ -212,8 +213,8 @@ func (s *Service) signTA(ctx context.Context, a SignTA) (tasks.Outcome, error) {
 }
 
 // answerTA gives the embedded signer's response to a request: the one it gave
-// already, or a new one.
-func (s *Service) answerTA(ctx context.Context, req ta.Request) (ta.Response, error) {
+// already, or a new one whose manifest number is at least the given one.
+func (s *Service) answerTA(ctx context.Context, req ta.Request, number uint64) (ta.Response, error) {
 	var plan ta.Plan
 	var done *ta.Response
 	err := s.Signer.View(ctx, taHandle, func(st *ta.SignerState, _ int64) (err error) {
@@ -221,7 +222,9 @@ func (s *Service) answerTA(ctx context.Context, req ta.Request) (ta.Response, er
 			done = &r
 			return nil
 		}
-		plan, err = st.PlanRequest(req, s.Now(), s.Config.TA)
+		if plan, err = st.PlanRequest(req, s.Now(), s.Config.TA); err == nil && plan.Number < number {
+			plan, err = plan.WithNumber(number)
+		}
 		return err
 	})
 	if err != nil {

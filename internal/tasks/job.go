@@ -52,7 +52,7 @@ func (j *Job) FinishIn(ctx context.Context, tx pgx.Tx, o Outcome) error {
 	}
 	var touched int64
 	b := &pgx.Batch{}
-	queueCompletions(b, j.node, []completion{{job: j, verdict: succeeded(o)}}, func(t pgconn.CommandTag) error {
+	completions{{job: j, verdict: succeeded(o)}}.queue(b, func(t pgconn.CommandTag) error {
 		touched += t.RowsAffected()
 		return nil
 	})
@@ -73,9 +73,13 @@ type completion struct {
 	then []Scheduled
 }
 
-// queueCompletions adds the statements that finish jobs of one node. Each
-// tells how many rows it touched: a job whose lease was lost touches none.
-func queueCompletions(b *pgx.Batch, node string, list []completion, touched func(pgconn.CommandTag) error) {
+// completions are those of one worker, not none.
+type completions []completion
+
+// queue adds the statements that finish the jobs. Each tells how many rows it
+// touched: a job whose lease was lost touches none.
+func (list completions) queue(b *pgx.Batch, touched func(pgconn.CommandTag) error) {
+	node := list[0].job.node
 	var all, done leases
 	var runAts []pgtype.Timestamptz
 	var failures []int32

@@ -134,8 +134,8 @@ func (r *run) record() {
 }
 
 // gather takes along what else waits to be recorded.
-func (r *run) gather(first completion) []completion {
-	group := []completion{first}
+func (r *run) gather(first completion) completions {
+	group := completions{first}
 	for len(group) < maxGroup {
 		select {
 		case c, ok := <-r.results:
@@ -152,11 +152,11 @@ func (r *run) gather(first completion) []completion {
 
 // settle records a group; what the database refuses in a group it gets one by
 // one, so that a bad one spoils no other.
-func (r *run) settle(group []completion) {
+func (r *run) settle(group completions) {
 	err := r.recordGroup(group)
 	if err != nil && len(group) > 1 && fault.Of(err) == fault.Internal {
 		for _, c := range group {
-			r.settle([]completion{c})
+			r.settle(completions{c})
 		}
 		return
 	}
@@ -173,7 +173,7 @@ func (r *run) settle(group []completion) {
 
 // recordGroup tries again while the database is away, as long as the leases
 // surely last, and when it gets in the way of another transaction.
-func (r *run) recordGroup(group []completion) error {
+func (r *run) recordGroup(group completions) error {
 	deadline := time.Now().Add(r.w.lease() / 3)
 	for {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), afterlife)
@@ -192,7 +192,7 @@ func (r *run) recordGroup(group []completion) error {
 	}
 }
 
-func (r *run) write(ctx context.Context, group []completion) error {
+func (r *run) write(ctx context.Context, group completions) error {
 	w := r.w
 	var then []Scheduled
 	for _, c := range group {
@@ -206,7 +206,7 @@ func (r *run) write(ctx context.Context, group []completion) error {
 		if len(rows.Kinds) > 0 {
 			b.Queue(pgq.EnqueueTasks, rows.Kinds, rows.Keys, rows.Args, rows.RunAts, rows.Now)
 		}
-		queueCompletions(b, w.Node, group, func(pgconn.CommandTag) error { return nil })
+		group.queue(b, func(pgconn.CommandTag) error { return nil })
 	}, nil)
 }
 

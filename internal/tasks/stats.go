@@ -65,7 +65,7 @@ func List(ctx context.Context, db DBTX, rows, offset int) ([]Row, error) {
 	list := make([]Row, 0, len(found))
 	for _, f := range found {
 		r := Row{
-			Kind: f.Kind, Key: f.Key, RunAt: f.DueAt, Attempt: f.Attempt, Failures: int(f.Failures),
+			Kind: f.Kind, Key: f.Key, RunAt: f.DueAt.UTC(), Attempt: f.Attempt, Failures: int(f.Failures),
 			AgainAt: f.AgainAt, CreatedAt: f.CreatedAt,
 		}
 		if f.Parked {

@@ -38,8 +38,8 @@ func released(now time.Time, failures int) verdict {
 // failed decides by the kind of the error. Invalid and Denied can never
 // succeed: parked. NotFound and Exists mean that there is nothing left to do.
 // Conflict means that the state moved on: again now. All others, again later.
-func failed(err error, now time.Time, failures int, maxBackoff time.Duration) verdict {
-	kind := fault.Of(err)
+func (w *Worker) failed(err error, failures int) verdict {
+	kind, now := fault.Of(err), w.now()
 	v := verdict{failures: failures + 1, fault: describe(kind, err)}
 	switch kind {
 	case fault.NotFound, fault.Exists:
@@ -52,7 +52,7 @@ func failed(err error, now time.Time, failures int, maxBackoff time.Duration) ve
 			return v
 		}
 	}
-	v.runAt = now.Add(backoff(v.failures, maxBackoff))
+	v.runAt = now.Add(backoff(v.failures, w.maxBackoff()))
 	return v
 }
 

@@ -131,13 +131,13 @@ func (r *run) execute(j *Job) (completion, bool) {
 		log.DebugContext(j.ctx, "task done")
 		c.verdict, c.then = succeeded(o), o.Then
 		if _, err := collect(w.now(), o.Then); err != nil {
-			c.verdict, c.then = failed(err, w.now(), j.Failures, w.maxBackoff()), nil
+			c.verdict, c.then = w.failed(err, j.Failures), nil
 		}
 	case r.ctx.Err() != nil:
 		log.InfoContext(j.ctx, "task given back", "fault", err)
 		c.verdict = released(w.now(), j.Failures)
 	default:
-		c.verdict = failed(err, w.now(), j.Failures, w.maxBackoff())
+		c.verdict = w.failed(err, j.Failures)
 		log.WarnContext(j.ctx, "task failed", "kind", fault.Of(err).String(), "code", fault.Code(err), "fault", err, "cause", errors.Unwrap(err))
 	}
 	return c, true

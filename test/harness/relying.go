@@ -16,23 +16,24 @@ import (
 )
 
 // VRPs is what a relying party makes of the repository at this moment: the
-// validated routes, in the form "10.0.0.0/16-24 => 64496". It walks from the
-// trust anchor down everything that RRDP serves and forgives nothing: an object
-// that is missing, not listed, revoked or against its RFC is an error.
+// validated routes, in the form "10.0.0.0/16-24 => 64496".
 func (s *Server) VRPs(ctx context.Context) (map[string]bool, error) {
 	p, err := s.Published(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return s.Validate(ctx, p)
+}
+
+// Validate gives the validated routes of what was published at some moment. It
+// walks from the trust anchor down and forgives nothing: an object that is
+// missing, not listed, revoked or against its RFC is an error.
+func (s *Server) Validate(ctx context.Context, p Published) (map[string]bool, error) {
 	anchor, err := s.fetch(ctx, "https://localhost/ta/ta.cer")
 	if err != nil {
 		return nil, err
 	}
-	return p.VRPs(anchor, time.Now())
-}
-
-// VRPs validates what was published from the trust anchor's certificate down.
-func (p Published) VRPs(anchor []byte, now time.Time) (map[string]bool, error) {
+	now := time.Now()
 	if err := profile.CheckTrustAnchor(anchor, now); err != nil {
 		return nil, fmt.Errorf("trust anchor: %w", err)
 	}

@@ -149,7 +149,7 @@ func (e *entry[S]) take(t *es.Type[S], facts ...fact) error {
 func fold[S any](t *es.Type[S], s *S, f fact) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = broken(f.id, f.meta.Handle, f.version, fmt.Errorf("apply panicked: %v", p))
+			err = f.broken(f.meta.Handle, fmt.Errorf("apply panicked: %v", p))
 		}
 	}()
 	for _, event := range f.events {

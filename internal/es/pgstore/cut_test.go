@@ -28,6 +28,7 @@ type relay struct {
 
 	mu   sync.Mutex
 	next func(client, server net.Conn, commit []byte) // what to do with the next commit; nil: let it pass
+	down bool                                         // new connections are refused
 }
 
 // newRelay gives a pool whose connections go through a relay.
@@ -46,6 +47,10 @@ func newRelay(t *testing.T, pool *pgxpool.Pool) (*relay, *pgxpool.Pool) {
 			client, err := listener.Accept()
 			if err != nil {
 				return
+			}
+			if r.isDown() {
+				_ = client.Close()
+				continue
 			}
 			go r.carry(client)
 		}
@@ -71,6 +76,19 @@ func (r *relay) take() func(client, server net.Conn, commit []byte) {
 	do := r.next
 	r.next = nil
 	return do
+}
+
+// shut refuses new connections, or takes them again.
+func (r *relay) shut(down bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.down = down
+}
+
+func (r *relay) isDown() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.down
 }
 
 func (r *relay) carry(client net.Conn) {
@@ -204,6 +222,37 @@ func TestCommitWithoutAnswer(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The database stays away after a commit without answer: the caller is told
+// that nobody knows, and the next look at the stream shows what became of it.
+func TestCommitThatNobodyCanLookUp(t *testing.T) {
+	st := newStore(t)
+	mustCreate(t, st, "ada")
+	wire, pool := newRelay(t, st.DB)
+	far := &store{Type: personType, DB: pool, Fence: st.Fence}
+	far.SettleFor(300 * time.Millisecond)
+	see(t, far, "ada")
+	back := make(chan struct{})
+	wire.atCommit(func(client, server net.Conn, commit []byte) {
+		wire.shut(true)
+		_ = client.Close()
+		_, _ = server.Write(commit)
+		<-back
+	})
+	_, err := far.Execute(t.Context(), "ada", meet{Friend: "Bea"}, bob)
+	if fault.Code(err) != pgstore.CodeOutcomeUnknown || fault.Of(err) != fault.Unavailable {
+		t.Errorf("got %v", err)
+	}
+	if err := far.View(t.Context(), "ada", nil); fault.Code(err) != postgres.CodeUnavailable {
+		t.Errorf("view: %v", err)
+	}
+	close(back)
+	wire.shut(false)
+	if _, v := see(t, far, "ada"); v != 1 {
+		t.Errorf("version %d, want 1", v)
+	}
+	sameEverywhere(t, far, "ada")
 }
 
 // The connection is lost before the commit: nothing happened, and it is said so.

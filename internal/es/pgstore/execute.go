@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,9 @@ const (
 	// it waits between two tries.
 	settleFor   = 10 * time.Second
 	settlePause = 100 * time.Millisecond
+
+	// noEpoch is the epoch of a store without fence: the database refuses it.
+	noEpoch = -1
 )
 
 // Create runs the command that begins a new stream, at version 0. A refused
@@ -32,7 +36,7 @@ func (st *Store[S]) Create(ctx context.Context, handle string, cmd es.Command[S]
 	if err != nil {
 		return Result{}, fmt.Errorf("stream id: %w", err)
 	}
-	q, err := newRequest(cmd, w)
+	q, err := newRequest(handle, cmd, w)
 	if err != nil {
 		return Result{}, err
 	}
@@ -44,7 +48,7 @@ func (st *Store[S]) Create(ctx context.Context, handle string, cmd es.Command[S]
 	if len(events) == 0 {
 		return Result{}, fmt.Errorf("%s: the creating command of a stream decided nothing", cmd.CommandName())
 	}
-	r, err := st.draft(q, head{id: id, version: -1}, handle, now).seal(st.Type.Codec, events)
+	r, err := st.draft(q, head{id: id, version: -1}, now).seal(st.Type.Codec, events)
 	if err != nil {
 		return Result{}, err
 	}
@@ -69,33 +73,34 @@ func (st *Store[S]) Create(ctx context.Context, handle string, cmd es.Command[S]
 // Execute runs a command on a live stream. A command that the domain refuses is
 // stored too: its result has the version it took, beside the refusal.
 func (st *Store[S]) Execute(ctx context.Context, handle string, cmd es.Command[S], w Write) (Result, error) {
-	q, err := newRequest(cmd, w)
+	q, err := newRequest(handle, cmd, w)
 	if err != nil {
 		return Result{}, err
 	}
-	return st.execute(ctx, handle, q)
+	return st.execute(ctx, q)
 }
 
-// Delete runs a command that ends the stream, if it decides something. The log
-// stays; the handle is free for a new stream.
+// Delete runs a command that ends the stream; it must decide something, or be
+// refused. The log stays; the handle is free for a new stream.
 func (st *Store[S]) Delete(ctx context.Context, handle string, cmd es.Command[S], w Write) (Result, error) {
-	q, err := newRequest(cmd, w)
+	q, err := newRequest(handle, cmd, w)
 	if err != nil {
 		return Result{}, err
 	}
 	q.deletes = true
-	return st.execute(ctx, handle, q)
+	return st.execute(ctx, q)
 }
 
 // request is a command to be run, with its stored form.
 type request[S any] struct {
 	es.Command[S]
 	Write
+	handle  string
 	payload json.RawMessage
 	deletes bool
 }
 
-func newRequest[S any](cmd es.Command[S], w Write) (request[S], error) {
+func newRequest[S any](handle string, cmd es.Command[S], w Write) (request[S], error) {
 	if w.Actor.Name == "" {
 		return request[S]{}, fmt.Errorf("%s: nobody is named as its actor", cmd.CommandName())
 	}
@@ -103,25 +108,29 @@ func newRequest[S any](cmd es.Command[S], w Write) (request[S], error) {
 	if err != nil {
 		return request[S]{}, fmt.Errorf("%s: %w", cmd.CommandName(), err)
 	}
-	return request[S]{Command: cmd, Write: w, payload: payload}, nil
+	return request[S]{Command: cmd, Write: w, handle: handle, payload: payload}, nil
 }
 
 // draft begins the record of a request that is decided at a place in the log.
-func (st *Store[S]) draft(q request[S], at head, handle string, now time.Time) *record {
+func (st *Store[S]) draft(q request[S], at head, now time.Time) *record {
+	epoch := int64(noEpoch)
+	if st.Fence != nil {
+		epoch = st.Fence.Epoch()
+	}
 	return &record{
 		Commit: Commit{
-			StreamID: at.id, Kind: st.Type.Kind, Handle: handle, Version: at.version + 1, At: now,
+			StreamID: at.id, Kind: st.Type.Kind, Handle: q.handle, Version: at.version + 1, At: now,
 			Actor: q.Actor, Command: q.CommandName(),
 		},
-		payload: q.payload, epoch: st.Fence.Epoch(), previous: at.hash, deletes: q.deletes, inTx: q.InTx,
+		payload: q.payload, epoch: epoch, previous: at.hash, deletes: q.deletes, inTx: q.InTx,
 	}
 }
 
-func (st *Store[S]) execute(ctx context.Context, handle string, q request[S]) (Result, error) {
-	if !possible(handle) {
-		return Result{}, unknownStream(st.Type.Kind, handle)
+func (st *Store[S]) execute(ctx context.Context, q request[S]) (Result, error) {
+	if !possible(q.handle) {
+		return Result{}, unknownStream(st.Type.Kind, q.handle)
 	}
-	e := st.entry(handle)
+	e := st.entry(q.handle)
 	if err := e.lock(ctx); err != nil {
 		return Result{}, err
 	}
@@ -154,7 +163,7 @@ func (st *Store[S]) execute(ctx context.Context, handle string, q request[S]) (R
 		st.adopt(ctx, e, d.record)
 		return d.result, d.err
 	}
-	return Result{}, versionRace(handle)
+	return Result{}, versionRace(q.handle)
 }
 
 // decision is what became of a command: a record to be stored, or nothing, and
@@ -178,7 +187,7 @@ func (st *Store[S]) decide(e *entry[S], q request[S]) decision {
 	}
 	now := st.now()
 	events, refusal := q.Process(e.state, now)
-	r := st.draft(q, e.head, e.handle, now)
+	r := st.draft(q, e.head, now)
 	if refusal != nil {
 		events = nil
 		if r.fault = storedFault(refusal); r.fault == nil {
@@ -186,6 +195,9 @@ func (st *Store[S]) decide(e *entry[S], q request[S]) decision {
 		}
 	}
 	if len(events) == 0 && refusal == nil {
+		if q.deletes {
+			return decision{result: unchanged, err: fmt.Errorf("%s: the command that ends a stream decided nothing", q.CommandName())}
+		}
 		return decision{result: unchanged}
 	}
 	if _, err := r.seal(st.Type.Codec, events); err != nil {
@@ -213,7 +225,7 @@ func (st *Store[S]) commit(ctx context.Context, e *entry[S], r *record) error {
 // waits for it; if it was committed the log has the record's hash; and if not,
 // this attempt takes its place.
 func (st *Store[S]) settle(ctx context.Context, r *record) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleFor)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(st.settleFor, settleFor))
 	defer cancel()
 	for {
 		err := st.write(ctx, r)

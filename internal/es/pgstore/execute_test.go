@@ -166,6 +166,9 @@ func TestWhatStoresNothing(t *testing.T) {
 	if _, err := st.Execute(t.Context(), "nobody", meet{}, bob); fault.Code(err) != pgstore.CodeStreamUnknown {
 		t.Errorf("unknown: %v", err)
 	}
+	if _, err := st.Delete(t.Context(), "ada", rename{Name: "ada"}, bob); err == nil {
+		t.Error("a stream ended without an event")
+	}
 	if n, m := count(t, st.DB, "es_command"), count(t, st.DB, "es_stream"); n != 1 || m != 1 {
 		t.Errorf("%d commands in %d streams, want only the creation", n, m)
 	}
@@ -228,6 +231,18 @@ func TestStaleEpochStoresNothing(t *testing.T) {
 		t.Errorf("the state saw what was not committed: %s", after)
 	}
 	soundLog(t, st)
+}
+
+func TestStoreWithoutFenceOnlyReads(t *testing.T) {
+	st := newStore(t)
+	mustCreate(t, st, "ada")
+	standby := &store{Type: personType, DB: st.DB}
+	if _, v := see(t, standby, "ada"); v != 0 {
+		t.Errorf("version %d", v)
+	}
+	if _, err := standby.Execute(t.Context(), "ada", meet{Friend: "Bea"}, bob); fault.Code(err) != postgres.CodeNotActive {
+		t.Errorf("got %v", err)
+	}
 }
 
 func second(_ pgstore.Result, err error) error { return err }

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"baleen/internal/es"
 	"baleen/internal/fault"
 )
@@ -48,11 +46,11 @@ func versionRace(handle string) error {
 }
 
 // broken is the fault of a stream whose log cannot be folded.
-func broken(id uuid.UUID, handle string, version int64, err error) error {
+func (h head) broken(handle string, err error) error {
 	return &fault.Error{
 		Kind: fault.Internal, Code: CodeLogBroken, Err: err,
-		Msg:  fmt.Sprintf("The log of %q (stream %s) cannot be read at version %d.", handle, id, version),
-		Args: map[string]string{"handle": handle, "stream": id.String(), "version": fmt.Sprint(version)},
+		Msg:  fmt.Sprintf("The log of %q (stream %s) cannot be read at version %d.", handle, h.id, h.version),
+		Args: map[string]string{"handle": handle, "stream": h.id.String(), "version": fmt.Sprint(h.version)},
 	}
 }
 

@@ -41,7 +41,7 @@ func (st *Store[S]) History(ctx context.Context, handle string, q HistoryQuery) 
 	for _, row := range rows {
 		c, err := storedCommand(pgq.GetCommandRow(row))
 		if err != nil {
-			return HistoryPage{}, broken(stream.ID, handle, row.Version, err)
+			return HistoryPage{}, head{id: stream.ID, version: row.Version}.broken(handle, err)
 		}
 		page.Commands = append(page.Commands, c)
 	}
@@ -70,7 +70,7 @@ func (st *Store[S]) CommandAt(ctx context.Context, handle string, version int64)
 	}
 	c, err := storedCommand(row)
 	if err != nil {
-		return StoredCommand{}, broken(stream.ID, handle, version, err)
+		return StoredCommand{}, head{id: stream.ID, version: version}.broken(handle, err)
 	}
 	list := []StoredCommand{c}
 	if err := st.addEvents(ctx, stream.ID, handle, list); err != nil {
@@ -110,7 +110,7 @@ func (st *Store[S]) addEvents(ctx context.Context, id uuid.UUID, handle string, 
 		}
 		e, err := st.Type.Codec.Decode(row.Name, row.Payload)
 		if err != nil {
-			return broken(id, handle, row.Version, err)
+			return head{id: id, version: row.Version}.broken(handle, err)
 		}
 		list[i].Events = append(list[i].Events, e)
 	}

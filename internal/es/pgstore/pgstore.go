@@ -90,6 +90,8 @@ type Store[S any] struct {
 	Wake      func()       // called after each commit; may be nil
 	Log       *slog.Logger // may be nil
 
+	settleFor time.Duration // zero: the constant
+
 	mu      sync.Mutex
 	entries map[string]*entry[S]
 }

@@ -140,7 +140,7 @@ func (st *Store[S]) walk(ctx context.Context, handle string, after head, take fu
 		if n := len(facts); n > 0 {
 			after = facts[n-1].head
 		} else if after.version < newest {
-			return broken(after.id, handle, after.version+1, errMissing)
+			return after.next().broken(handle, errMissing)
 		}
 		if after.version >= newest {
 			return nil
@@ -159,7 +159,7 @@ func (st *Store[S]) whyEmpty(ctx context.Context, handle string, after head) err
 	case after.version >= 0:
 		return errGone
 	}
-	return broken(s.ID, handle, 0, errMissing)
+	return head{id: s.ID}.broken(handle, errMissing)
 }
 
 // decode turns rows, one for each event or command without event, into facts
@@ -170,7 +170,7 @@ func (st *Store[S]) decode(handle string, after head, rows []pgq.ReadLogRow) ([]
 	for _, row := range rows {
 		if row.Version != last {
 			if row.Version != last+1 {
-				return nil, broken(row.ID, handle, last+1, errMissing)
+				return nil, head{id: row.ID, version: last + 1}.broken(handle, errMissing)
 			}
 			last = row.Version
 			facts = append(facts, fact{head: headOf(row), meta: es.Meta{
@@ -182,13 +182,16 @@ func (st *Store[S]) decode(handle string, after head, rows []pgq.ReadLogRow) ([]
 		}
 		event, err := st.Type.Codec.Decode(*row.Name, row.Payload)
 		if err != nil {
-			return nil, broken(row.ID, handle, row.Version, err)
+			return nil, headOf(row).broken(handle, err)
 		}
 		f := &facts[len(facts)-1]
 		f.events = append(f.events, event)
 	}
 	return facts, nil
 }
+
+// next is the place of the command behind h.
+func (h head) next() head { return head{id: h.id, version: h.version + 1} }
 
 func headOf(row pgq.ReadLogRow) head {
 	return head{id: row.ID, version: row.Version, hash: [32]byte(row.Hash)}

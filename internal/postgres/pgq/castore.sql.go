@@ -154,6 +154,22 @@ func (q *Queries) InsertManifest(ctx context.Context, db DBTX, arg InsertManifes
 	return result.RowsAffected(), nil
 }
 
+const JumpManifests = `-- name: JumpManifests :exec
+UPDATE ca_manifest SET number = greatest(number, $1::bigint), next_update = least(next_update, this_update)
+WHERE stream_id = $2
+`
+
+type JumpManifestsParams struct {
+	Number   int64
+	StreamID uuid.UUID
+}
+
+// Makes the next manifest and CRL of each key of a CA have a number above the given one, and due at once.
+func (q *Queries) JumpManifests(ctx context.Context, db DBTX, arg JumpManifestsParams) error {
+	_, err := db.Exec(ctx, JumpManifests, arg.Number, arg.StreamID)
+	return err
+}
+
 const ListManifests = `-- name: ListManifests :many
 SELECT class, key_id, number, this_update, next_update, covers, mft_hash, crl_hash
 FROM ca_manifest WHERE stream_id = $1 ORDER BY class, key_id

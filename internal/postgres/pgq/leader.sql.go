@@ -127,14 +127,24 @@ func (q *Queries) LockFence(ctx context.Context, db DBTX, class int32) error {
 	return err
 }
 
+const SettleMoved = `-- name: SettleMoved :exec
+UPDATE leader SET moved = NULL WHERE moved IS NOT NULL
+`
+
+// What changed about where the data lives has been taken care of.
+func (q *Queries) SettleMoved(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, SettleMoved)
+	return err
+}
+
 const TakeOver = `-- name: TakeOver :one
-INSERT INTO leader (epoch, node, since, system_identifier, timeline, database_oid, table_oid)
-VALUES (1, $1, now(), $2, $3, $4, $5)
+INSERT INTO leader (epoch, node, since, system_identifier, timeline, database_oid, table_oid, moved)
+VALUES (1, $1, now(), $2, $3, $4, $5, $6)
 ON CONFLICT (id) DO UPDATE
 SET epoch = leader.epoch + 1, node = EXCLUDED.node, since = EXCLUDED.since,
     system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline,
-    database_oid = EXCLUDED.database_oid, table_oid = EXCLUDED.table_oid
-RETURNING epoch, since
+    database_oid = EXCLUDED.database_oid, table_oid = EXCLUDED.table_oid, moved = coalesce(EXCLUDED.moved, leader.moved)
+RETURNING epoch, since, moved
 `
 
 type TakeOverParams struct {
@@ -143,14 +153,16 @@ type TakeOverParams struct {
 	Timeline         *int64
 	DatabaseOid      *int64
 	TableOid         *int64
+	Moved            *string
 }
 
 type TakeOverRow struct {
 	Epoch int64
 	Since time.Time
+	Moved *string
 }
 
-// A new epoch, with where the data lives now.
+// A new epoch, with where the data lives now and what changed about that since somebody last took care of it.
 func (q *Queries) TakeOver(ctx context.Context, db DBTX, arg TakeOverParams) (TakeOverRow, error) {
 	row := db.QueryRow(ctx, TakeOver,
 		arg.Node,
@@ -158,9 +170,10 @@ func (q *Queries) TakeOver(ctx context.Context, db DBTX, arg TakeOverParams) (Ta
 		arg.Timeline,
 		arg.DatabaseOid,
 		arg.TableOid,
+		arg.Moved,
 	)
 	var i TakeOverRow
-	err := row.Scan(&i.Epoch, &i.Since)
+	err := row.Scan(&i.Epoch, &i.Since, &i.Moved)
 	return i, err
 }
 

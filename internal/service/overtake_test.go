@@ -1,0 +1,81 @@
+package service_test
+
+import (
+	"testing"
+	"time"
+
+	"baleen/internal/ca"
+	"baleen/internal/es/pgstore"
+)
+
+// After a restore validators that saw the newer state accept what follows: a
+// new session, numbers above all that went before, everything issued again; and
+// the history says so, once.
+func TestRestoreIsOvertaken(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.join("ca1", "testbed", set("AS64496", "10.0.0.0/8", ""))
+	if err := w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 24, 64496)}}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	before, err := w.Pubs.Stats(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := w.now()
+	if err := w.Overtake(t.Context(), 7, "another cluster"); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	after, err := w.Pubs.Stats(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Session == before.Session {
+		t.Error("the RRDP session is the old one")
+	}
+	for _, name := range []string{"ca1", "testbed", "ta"} {
+		if n := w.manifestNumber(name); n < moved.Unix() {
+			t.Errorf("manifest number of %s is %d, want at least %d", name, n, moved.Unix())
+		}
+	}
+	if vrps, err := w.validate(); err != nil || len(vrps) != 1 {
+		t.Errorf("published: %v, %v", vrps, err)
+	}
+	if n := w.noted("ca1"); n != 1 {
+		t.Errorf("the history notes %d restores", n)
+	}
+	// The same notice again, as after a crash, changes nothing in the history; a
+	// later restore jumps again.
+	if err := w.Overtake(t.Context(), 7, "another cluster"); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	if n := w.noted("ca1"); n != 1 {
+		t.Errorf("the history notes %d restores after the same notice", n)
+	}
+	w.pass(time.Hour)
+	if err := w.Overtake(t.Context(), 9, "another timeline"); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	if n := w.manifestNumber("ca1"); n < moved.Add(time.Hour).Unix() {
+		t.Errorf("manifest number after a second restore is %d", n)
+	}
+}
+
+// noted counts the restores in a CA's history.
+func (w *world) noted(name string) (n int) {
+	w.t.Helper()
+	page, err := w.History(w.t.Context(), name, pgstore.HistoryQuery{Rows: 1000})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, c := range page.Commands {
+		if c.Name == "note_restore" {
+			n++
+		}
+	}
+	return n
+}
