@@ -112,7 +112,6 @@ func (n *node) run(ctx context.Context, welcome io.Writer) error {
 func (n *node) active(ctx context.Context, lease *leader.Lease, welcome io.Writer) error {
 	n.term.begin(lease)
 	defer n.term.end()
-	n.log.Info("active", "epoch", lease.Epoch(), "node", n.cfg.NodeName)
 	if err := signer.CheckMaster(ctx, n.db, n.term, n.keys.Master); err != nil {
 		return err
 	}

@@ -23,6 +23,10 @@ import (
 func (s *Service) Overtake(ctx context.Context, epoch int64, reason string) error {
 	s.Log.Warn("the database went back or moved: a new RRDP session begins, and everything is issued again", "reason", reason, "epoch", epoch)
 	at := s.Now().UTC().Unix()
+	s.CAs.Forget()
+	s.Proxy.Forget()
+	s.Signer.Forget()
+	s.Pubs.Store.Forget()
 	if err := s.Pubs.SessionReset(ctx); err != nil && fault.Code(err) != "pub-repo-not-initialized" {
 		return err
 	}

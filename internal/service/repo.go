@@ -161,9 +161,6 @@ func (s *Service) updateRRDP(ctx context.Context, _ pubserver.UpdateRRDP) (tasks
 	if s.Published != nil && frozen.Serial > 0 {
 		s.Published(frozen.Session, frozen.Serial)
 	}
-	if frozen.Changed {
-		s.Log.Info("RRDP serial published", "session", frozen.Session, "serial", frozen.Serial)
-	}
 	return tasks.Outcome{Again: sooner(frozen.NextAt, s.Export.Next())}, nil
 }
 

@@ -1,0 +1,204 @@
+package audit_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"baleen/internal/ca"
+	"baleen/internal/es"
+	"baleen/internal/testdb"
+)
+
+var commands = flag.Int("commands", 1_000_000, "length of the log that benchmarks run on")
+
+// bulk writes a long log as rows, without deciding or signing anything: some
+// CAs, each of which adds and removes routes one at a time and issues what
+// follows. The payloads are those of the real events.
+type bulk struct {
+	db      *pgxpool.Pool
+	perCA   int // commands of each CA
+	streams []uuid.UUID
+	seed    rand.PCG
+
+	last lastChange
+}
+
+// lastChange is a route in the middle of the log, to be searched for.
+type lastChange struct {
+	ca     string
+	prefix netip.Prefix
+	at     time.Time
+}
+
+var bulkStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// fill writes about n commands. In step k of a CA, the even command configures
+// one route and the odd one issues or withdraws its object.
+func (b *bulk) fill(t testing.TB, n int) {
+	t.Helper()
+	b.perCA = 500
+	for range max(1, n/b.perCA) {
+		b.streams = append(b.streams, must(uuid.NewV7()))
+	}
+	b.copy(t, "es_stream", []string{"id", "kind", "handle", "version", "created_at"}, len(b.streams), func(i int) []any {
+		return []any{b.streams[i], ca.Kind, handleOf(i), b.perCA - 1, bulkStart}
+	})
+	total := len(b.streams) * b.perCA
+	b.copy(t, "es_command", []string{"stream_id", "version", "at", "actor", "name", "payload", "outcome", "epoch", "hash"}, total, func(i int) []any {
+		c := b.step(i)
+		return []any{c.stream, c.version, c.at, c.actor, c.command, c.payload, "ok", 1, c.hash[:]}
+	})
+	b.copy(t, "es_event", []string{"stream_id", "version", "ordinal", "name", "payload"}, total, func(i int) []any {
+		c := b.step(i)
+		return []any{c.stream, c.version, 0, c.event.EventName(), must(json.Marshal(c.event))}
+	})
+	b.publish(t, total)
+	if _, err := b.db.Exec(t.Context(), "VACUUM (ANALYZE)"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// publish gives every step a serial in which its object, and a manifest and a
+// CRL, appear and replace those before.
+func (b *bulk) publish(t testing.TB, total int) {
+	session := must(uuid.NewRandom())
+	steps := total / 2
+	b.copy(t, "rrdp_serial", []string{"repository", "session", "serial", "revision", "at"}, steps, func(i int) []any {
+		return []any{"0", session, i + 1, i + 1, b.step(2 * i).at}
+	})
+	columns := []string{"repository", "publisher", "uri", "hash", "size", "from_revision", "to_revision"}
+	until := func(i int) any {
+		if next := i + len(b.streams); next < steps {
+			return next + 1
+		}
+		return nil
+	}
+	for _, kind := range []string{"mft", "crl"} {
+		b.copy(t, "pub_object", columns, steps, func(i int) []any {
+			handle := handleOf(i % len(b.streams))
+			hash := ca.HashOf(fmt.Appendf(nil, "%s %d", kind, i))
+			return []any{"0", handle, "rsync://localhost/repo/" + handle + "/0/KEY." + kind, hash[:], 2000, i + 1, until(i)}
+		})
+	}
+	b.copy(t, "pub_object", columns, steps, func(i int) []any {
+		c := b.step(2*i + 1)
+		ev := c.event.(ca.ROAsIssued)
+		if len(ev.Issued) == 0 {
+			return nil
+		}
+		o := ev.Issued[0]
+		return []any{"0", c.handle, "rsync://localhost/repo/" + c.handle + "/0/" + o.Name, o.Hash[:], 2000, i + 1, until(i + len(b.streams)*(routes-1))}
+	})
+}
+
+// routes is how many routes a CA has in turn: first each is added, then each
+// is removed, and so on.
+const routes = 50
+
+type step struct {
+	stream         uuid.UUID
+	handle         string
+	version        int
+	at             time.Time
+	actor, command string
+	payload        json.RawMessage
+	event          es.Event
+	hash           ca.Hash
+}
+
+// step gives the i-th command of the log; the CAs take turns.
+func (b *bulk) step(i int) step {
+	n, half := i/2, i%2
+	who, round := n%len(b.streams), n/len(b.streams)
+	slot, add := round%routes, (round/routes)%2 == 0
+	s := step{
+		stream: b.streams[who], handle: handleOf(who), version: 2*round + half,
+		at: bulkStart.Add(time.Duration(i) * 20 * time.Second),
+	}
+	roa := ca.ROA{ASID: 64496 + uint32(who%16), Prefix: prefixOf(who, slot), MaxLength: 24}
+	file := fmt.Sprintf("%x.roa", roa.String())
+	configured := ca.ROAsConfigured{Removed: []ca.ROA{roa}}
+	issued := ca.ROAsIssued{Class: "0", Withdrawn: []string{file}}
+	if add {
+		configured = ca.ROAsConfigured{Added: []ca.ConfiguredROA{{ROA: roa, Comment: "customer " + handleOf(who)}}}
+		issued = ca.ROAsIssued{Class: "0", Issued: []ca.IssuedROA{{
+			Name: file, Authorizations: []ca.ROA{roa}, Hash: ca.HashOf(fmt.Appendf(nil, "roa %d", n)), Serial: "1208925819614629174706175",
+			NotBefore: s.at, NotAfter: s.at.AddDate(1, 0, 0),
+		}}}
+	}
+	if half == 0 {
+		s.actor, s.command, s.event = fmt.Sprintf("user:operator%d", who%7), "configure_roas", configured
+	} else {
+		s.actor, s.command, s.event = "task:ca_issue", "record_roas", issued
+	}
+	s.payload = must(json.Marshal(s.event))
+	s.hash = ca.HashOf(fmt.Appendf(nil, "command %d", i))
+	if who == len(b.streams)/2 && half == 0 {
+		b.last = lastChange{ca: s.handle, prefix: roa.Prefix, at: s.at}
+	}
+	return s
+}
+
+func handleOf(i int) string { return fmt.Sprintf("isp%05d", i) }
+
+// prefixOf gives each CA 64 neighbouring prefixes of 24 bits.
+func prefixOf(who, slot int) netip.Prefix {
+	n := 10<<24 | uint32(who*64+slot)<<8
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), 0}), 24)
+}
+
+// copy writes rows; one that is nil is left out.
+func (b *bulk) copy(t testing.TB, table string, columns []string, n int, row func(i int) []any) {
+	t.Helper()
+	i := 0
+	source := pgx.CopyFromFunc(func() ([]any, error) {
+		for ; i < n; i++ {
+			if r := row(i); r != nil {
+				i++
+				return r, nil
+			}
+		}
+		return nil, nil
+	})
+	if _, err := b.db.CopyFrom(t.Context(), pgx.Identifier{table}, columns, source); err != nil {
+		t.Fatalf("copy %s: %v", table, err)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// BenchmarkAudit asks a long log the questions of the cookbook that an on-call
+// engineer cannot wait for.
+func BenchmarkAudit(b *testing.B) {
+	log := bulk{db: testdb.New(b)}
+	log.fill(b, *commands)
+	for name, q := range map[string]struct {
+		sql  string
+		args []any
+	}{
+		"who changed": {"SELECT * FROM audit.who_changed($1)", []any{log.last.prefix}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				rows, _ := log.db.Query(b.Context(), q.sql, q.args...)
+				if n := len(must(pgx.CollectRows(rows, pgx.RowToMap))); n == 0 {
+					b.Fatal("nothing found")
+				}
+			}
+		})
+	}
+}
