@@ -1,0 +1,170 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"baleen/internal/embedded"
+)
+
+// cluster is a Postgres of the test's own that it can stop, start, copy and promote.
+type cluster struct {
+	dir      string
+	settings map[string]string
+	server   *embedded.Server // nil while it is stopped
+}
+
+// newCluster starts an empty cluster.
+func newCluster(ctx context.Context, t *testing.T) *cluster {
+	t.Helper()
+	c := &cluster{dir: temp(t)}
+	c.start(ctx, t)
+	return c
+}
+
+// start starts Postgres on the data folder and waits until it takes connections.
+func (c *cluster) start(ctx context.Context, t *testing.T) {
+	t.Helper()
+	settings := map[string]string{
+		"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "track_commit_timestamp": "on",
+		"max_connections": "200", "shared_buffers": "64MB", "jit": "off",
+	}
+	maps.Copy(settings, c.settings)
+	server, err := embedded.Start(ctx, embedded.Config{Dir: c.dir, Settings: settings, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.server = server
+	t.Cleanup(func() {
+		if c.server == server {
+			c.stop(context.Background(), t)
+		}
+	})
+}
+
+// stop shuts Postgres down in its fast way.
+func (c *cluster) stop(ctx context.Context, t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err := c.server.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	c.server = nil
+}
+
+// crash ends Postgres without letting it finish anything, for good.
+func (c *cluster) crash(ctx context.Context, t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := c.server.Stop(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	c.server = nil
+}
+
+// killed ends the postmaster with kill -9. What supervises it starts it again.
+func (c *cluster) killed(t *testing.T) {
+	t.Helper()
+	var pid int
+	c.scan(t.Context(), t, "SELECT pg_read_file('postmaster.pid', 0, 20)::text ~ '^[0-9]+', split_part(pg_read_file('postmaster.pid'), chr(10), 1)::int", new(bool), &pid)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// url leads to the database, without anything in between.
+func (c *cluster) url() string { return c.server.URL() }
+
+// socket is where Postgres listens.
+func (c *cluster) socket() string { return filepath.Join(c.server.SocketDir, ".s.PGSQL.5432") }
+
+// scan runs a query that gives one row, on a connection of its own.
+func (c *cluster) scan(ctx context.Context, t *testing.T, sql string, into ...any) {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, c.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if err := conn.QueryRow(ctx, sql).Scan(into...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// query gives the single value of a query.
+func query[T any](ctx context.Context, t *testing.T, c *cluster, sql string) T {
+	t.Helper()
+	var v T
+	c.scan(ctx, t, sql, &v)
+	return v
+}
+
+// program prepares a program that runs as the user that owns the data folder.
+func (c *cluster) program(ctx context.Context, t *testing.T, path string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Dir, cmd.Env = "/", []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
+	uid, gid := c.owner(t)
+	if uid != os.Geteuid() {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	}
+	return cmd
+}
+
+// owner is the user that Postgres runs as.
+func (c *cluster) owner(t *testing.T) (uid, gid int) {
+	t.Helper()
+	st, err := os.Stat(filepath.Join(c.dir, embedded.DataFolder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	if !ok {
+		t.Fatal("whose data folder is this?")
+	}
+	return int(sys.Uid), int(sys.Gid)
+}
+
+// postgres runs one of the programs of Postgres.
+func (c *cluster) postgres(ctx context.Context, t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := c.program(ctx, t, filepath.Join(c.server.BinDir, name), args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+}
+
+// replica makes a copy of the cluster that follows it.
+func (c *cluster) replica(ctx context.Context, t *testing.T) *cluster {
+	t.Helper()
+	r := &cluster{dir: temp(t), settings: c.settings}
+	uid, gid := c.owner(t)
+	data := filepath.Join(r.dir, embedded.DataFolder)
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(data, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	c.postgres(ctx, t, "pg_basebackup", "--pgdata", data, "--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast", "--no-sync",
+		"--host", c.server.SocketDir, "--username", embedded.Database)
+	r.start(ctx, t)
+	return r
+}
+
+// promote makes a replica the primary.
+func (c *cluster) promote(ctx context.Context, t *testing.T) {
+	t.Helper()
+	c.postgres(ctx, t, "pg_ctl", "promote", "--pgdata", filepath.Join(c.dir, embedded.DataFolder), "--wait")
+}
