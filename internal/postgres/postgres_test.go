@@ -109,7 +109,7 @@ func TestMigrate(t *testing.T) {
 func TestMigrateOnceAmongManyStarters(t *testing.T) {
 	url := testdb.URL(t)
 	pool := open(t, url)
-	mustExec(t, pool, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+	mustExec(t, pool, "DROP SCHEMA IF EXISTS audit CASCADE; DROP SCHEMA IF EXISTS archive CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 	var log bytes.Buffer
 	var mu sync.Mutex
 	logger := slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
