@@ -31,23 +31,32 @@ $$ SELECT family(prefix) || left(('x' || encode(substr(inet_send(prefix), 5), 'h
 -- +goose StatementEnd
 COMMENT ON FUNCTION audit.prefix_bits(inet) IS 'A prefix as text: 4 or 6, then its bits. One prefix covers another exactly if its text begins the other''s.';
 
+-- +goose StatementBegin
+CREATE FUNCTION audit.roa_lines(payload jsonb) RETURNS TABLE (change text, roa text, comment text) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$
+    SELECT 'removed', r.value, NULL
+    FROM jsonb_array_elements_text(nullif(payload -> 'removed', 'null')) AS r (value)
+    UNION ALL
+    SELECT 'added', a.value ->> 'roa', a.value ->> 'comment'
+    FROM jsonb_array_elements(nullif(payload -> 'added', 'null')) AS a (value)
+    UNION ALL
+    SELECT 'commented', m.value ->> 'roa', m.value ->> 'comment'
+    FROM jsonb_array_elements(nullif(payload -> 'commented', 'null')) AS m (value)
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION audit.roa_lines(jsonb) IS 'The routes that a roas_configured/1 event, or a configure_roas command, names, with what is done to each: removed, added or commented.';
+
 -- The index below must never make a write fail: a tsvector has an upper bound
 -- on its size, so a delta of very many routes has one term for all of them, and
 -- every search looks at those too. What a search finds is compared with the
 -- routes themselves afterwards.
 -- +goose StatementBegin
-CREATE FUNCTION audit.roa_terms(payload jsonb) RETURNS tsvector LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
+CREATE FUNCTION audit.roa_terms(payload jsonb) RETURNS tsvector LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS
 $$
     SELECT CASE WHEN count(*) > 2000 THEN 'many'::tsvector ELSE array_to_tsvector(coalesce(array_agg(t.term), '{}')) END
     FROM (
         SELECT DISTINCT audit.prefix_bits(split_part(l.roa, '-', 1)::inet) AS term
-        FROM (
-            SELECT a.value #>> '{roa}' AS roa FROM jsonb_path_query(payload, '$.added[*]') AS a (value)
-            UNION ALL
-            SELECT r.value #>> '{}' FROM jsonb_path_query(payload, '$.removed[*]') AS r (value)
-            UNION ALL
-            SELECT c.value #>> '{roa}' FROM jsonb_path_query(payload, '$.commented[*]') AS c (value)
-        ) l
+        FROM audit.roa_lines(payload) l
         WHERE l.roa ~ '^[0-9a-f.:]+/[0-9]+-'
     ) t
 $$;
@@ -151,16 +160,7 @@ CREATE VIEW audit.roa_change AS
 SELECT e.handle AS ca, e.stream_id, e.version, e.ordinal, e.at, e.actor, e.actor_key_id, l.change,
        audit.roa_prefix(l.roa) AS prefix, audit.roa_max_length(l.roa) AS max_length, audit.roa_asid(l.roa) AS asid, l.comment
 FROM audit.event e
-CROSS JOIN LATERAL (
-    SELECT 'removed' AS change, r.value AS roa, NULL AS comment
-    FROM jsonb_array_elements_text(nullif(e.payload -> 'removed', 'null')) AS r (value)
-    UNION ALL
-    SELECT 'added', a.value ->> 'roa', a.value ->> 'comment'
-    FROM jsonb_array_elements(nullif(e.payload -> 'added', 'null')) AS a (value)
-    UNION ALL
-    SELECT 'commented', m.value ->> 'roa', m.value ->> 'comment'
-    FROM jsonb_array_elements(nullif(e.payload -> 'commented', 'null')) AS m (value)
-) l
+CROSS JOIN LATERAL audit.roa_lines(e.payload) l
 WHERE e.name = 'roas_configured/1' AND e.kind = 'ca';
 
 COMMENT ON VIEW audit.roa_change IS 'Every change of the routes that CAs authorise, one row for each route. In one change, what is removed goes before what is added.';
@@ -465,6 +465,36 @@ COMMENT ON COLUMN audit.exchange.fault_code IS 'What went wrong, in the words of
 COMMENT ON COLUMN audit.exchange.fault_msg IS 'The same for people.';
 COMMENT ON COLUMN audit.exchange.last_success IS 'When an exchange succeeded last; NULL: never.';
 
+CREATE VIEW audit.restore AS
+SELECT e.handle AS ca, e.stream_id, e.at, (e.payload ->> 'epoch')::bigint AS epoch, e.payload ->> 'reason' AS reason, e.version
+FROM audit.event e
+WHERE e.name = 'restore_noted/1';
+
+COMMENT ON VIEW audit.restore IS 'When the server noticed that the database had gone back to an earlier moment, such as by a restored dump or a fail-over: one row for each CA, which then overtook what the world may have seen.';
+COMMENT ON COLUMN audit.restore.ca IS 'Handle of the CA.';
+COMMENT ON COLUMN audit.restore.stream_id IS 'Tells apart CAs that had the same name one after the other.';
+COMMENT ON COLUMN audit.restore.at IS 'When it was noticed.';
+COMMENT ON COLUMN audit.restore.epoch IS 'Number of the take-over by which the node that noticed became active.';
+COMMENT ON COLUMN audit.restore.reason IS 'What had changed.';
+COMMENT ON COLUMN audit.restore.version IS 'Number of the command.';
+
+CREATE VIEW audit.repository AS
+SELECT e.handle AS repository, e.stream_id, e.payload ->> 'rsync_base' AS rsync_base, e.payload ->> 'rrdp_base_uri' AS rrdp_base_uri,
+       e.at AS created_at, e.actor AS created_by, x.at AS cleared_at, x.actor AS cleared_by
+FROM audit.event e
+LEFT JOIN audit.event x ON x.name = 'repository_cleared/1' AND x.stream_id = e.stream_id
+WHERE e.name = 'repository_initialized/1';
+
+COMMENT ON VIEW audit.repository IS 'The repository of this server, and those it had before.';
+COMMENT ON COLUMN audit.repository.repository IS 'Its name.';
+COMMENT ON COLUMN audit.repository.stream_id IS 'Tells apart repositories that had the same name one after the other.';
+COMMENT ON COLUMN audit.repository.rsync_base IS 'Everything is published below this URI.';
+COMMENT ON COLUMN audit.repository.rrdp_base_uri IS 'The notification file is below this URI (RFC 8182).';
+COMMENT ON COLUMN audit.repository.created_at IS 'When it was created.';
+COMMENT ON COLUMN audit.repository.created_by IS 'Who created it.';
+COMMENT ON COLUMN audit.repository.cleared_at IS 'When it was cleared for good; NULL while it exists.';
+COMMENT ON COLUMN audit.repository.cleared_by IS 'Who cleared it.';
+
 CREATE VIEW audit.publisher AS
 SELECT o.repository, o.stream_id, o.publisher, o.base_uri, o.id_cert, o.at AS added_at, o.actor AS added_by,
        o.next_at AS removed_at, o.next_actor AS removed_by
@@ -572,14 +602,8 @@ CREATE VIEW audit.configuration_change AS
 SELECT e.at, e.kind, e.handle, e.stream_id, e.version, e.ordinal, e.actor, e.actor_key_id, l.change, l.subject, l.detail
 FROM audit.event e
 CROSS JOIN LATERAL (
-    SELECT 'roa_removed' AS change, r.value AS subject, NULL AS detail
-    FROM jsonb_array_elements_text(nullif(e.payload -> 'removed', 'null')) AS r (value) WHERE e.name = 'roas_configured/1'
-    UNION ALL
-    SELECT 'roa_added', a.value ->> 'roa', a.value ->> 'comment'
-    FROM jsonb_array_elements(nullif(e.payload -> 'added', 'null')) AS a (value) WHERE e.name = 'roas_configured/1'
-    UNION ALL
-    SELECT 'roa_commented', m.value ->> 'roa', m.value ->> 'comment'
-    FROM jsonb_array_elements(nullif(e.payload -> 'commented', 'null')) AS m (value) WHERE e.name = 'roas_configured/1'
+    SELECT 'roa_' || r.change AS change, r.roa AS subject, r.comment AS detail
+    FROM audit.roa_lines(e.payload) r WHERE e.name = 'roas_configured/1'
     UNION ALL
     SELECT v.change, v.subject, v.detail
     FROM (VALUES
@@ -621,7 +645,7 @@ COMMENT ON COLUMN audit.configuration_change.detail IS 'More about it: the comme
 -- +goose StatementBegin
 CREATE FUNCTION audit.roas_at(ca text, at timestamptz DEFAULT now())
 RETURNS TABLE (stream_id uuid, prefix cidr, max_length integer, asid bigint, comment text, since timestamptz, added_by text)
-LANGUAGE sql STABLE PARALLEL SAFE AS
+LANGUAGE sql STABLE SET jit = off AS
 $$
     SELECT k.stream_id, k.prefix, k.max_length, k.asid, k.comment, k.since, k.added_by
     FROM (
@@ -642,12 +666,37 @@ $$;
 COMMENT ON FUNCTION audit.roas_at(text, timestamptz) IS 'The routes that a CA authorised at a time, with the comment of that time; by default now.';
 
 -- +goose StatementBegin
+CREATE FUNCTION audit.revision_at(repository text, at timestamptz) RETURNS bigint LANGUAGE sql STABLE AS
+$$
+    SELECT max(r.revision) FROM audit.rrdp_serial r WHERE r.repository = revision_at.repository AND r.at <= revision_at.at
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION audit.revision_at(text, timestamptz) IS 'The revision of a repository that the world could fetch at a time; NULL before the first.';
+
+-- +goose StatementBegin
+CREATE FUNCTION audit.published_at(at timestamptz DEFAULT now())
+RETURNS TABLE (repository text, publisher text, uri text, hash text, size integer)
+LANGUAGE sql STABLE SET jit = off AS
+$$
+    WITH revision AS MATERIALIZED (
+        SELECT DISTINCT p.repository, audit.revision_at(p.repository, published_at.at) AS at FROM audit.repository p
+    )
+    SELECT p.repository, p.publisher, p.uri, p.hash, p.size
+    FROM revision r
+    JOIN audit.publication p ON p.repository = r.repository AND p.revision <= r.at
+        AND (p.withdrawn_revision IS NULL OR p.withdrawn_revision > r.at)
+    ORDER BY p.repository, p.uri
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION audit.published_at(timestamptz) IS 'The objects that the world could fetch here at a time; by default now.';
+
+-- +goose StatementBegin
 CREATE FUNCTION audit.vrps_at(at timestamptz DEFAULT now())
 RETURNS TABLE (prefix cidr, max_length integer, asid bigint, ca text, stream_id uuid, uri text, hash text, not_after timestamptz)
-LANGUAGE sql STABLE PARALLEL SAFE AS
+LANGUAGE sql STABLE SET jit = off AS
 $$
-    WITH revision AS (
-        SELECT r.repository, max(r.revision) AS at FROM audit.rrdp_serial r WHERE r.at <= vrps_at.at GROUP BY r.repository
+    WITH revision AS MATERIALIZED (
+        SELECT DISTINCT p.repository, audit.revision_at(p.repository, vrps_at.at) AS at FROM audit.repository p
     )
     SELECT v.prefix, v.max_length, v.asid, v.ca, v.stream_id, v.uri, v.hash, v.not_after
     FROM revision r
@@ -658,32 +707,40 @@ $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION audit.vrps_at(timestamptz) IS 'The routes in the ROA objects of this server''s CAs that were published here and not expired at a time; by default now. A route in two objects has two rows.';
 
+-- The planner cannot know how few events a search finds. It is told to follow
+-- the index, row by row, and not to prepare for millions.
 -- +goose StatementBegin
 CREATE FUNCTION audit.who_changed(prefix cidr, match text DEFAULT 'equal')
 RETURNS TABLE (at timestamptz, ca text, stream_id uuid, version bigint, actor text, actor_key_id text, change text,
                changed cidr, max_length integer, asid bigint, comment text)
-LANGUAGE sql STABLE PARALLEL SAFE AS
+LANGUAGE sql STABLE SET jit = off SET max_parallel_workers_per_gather = 0 SET enable_hashjoin = off SET enable_mergejoin = off AS
 $$
     WITH found AS MATERIALIZED (
-        SELECT e.stream_id, e.version, e.ordinal FROM audit.event e
+        SELECT e.* FROM audit.event e
         WHERE e.name = 'roas_configured/1' AND audit.roa_terms(e.payload) @@ audit.prefix_query(who_changed.prefix, who_changed.match)
     ), line AS MATERIALIZED (
-        SELECT c.* FROM found f
-        JOIN audit.roa_change c ON c.stream_id = f.stream_id AND c.version = f.version AND c.ordinal = f.ordinal
-        WHERE (who_changed.match = 'equal' AND c.prefix = who_changed.prefix)
-           OR (who_changed.match IN ('covering', 'related') AND c.prefix >>= who_changed.prefix)
-           OR (who_changed.match IN ('covered', 'related') AND c.prefix <<= who_changed.prefix)
-    ), last AS (
-        SELECT DISTINCT ON (l.stream_id, l.prefix, l.max_length, l.asid) l.* FROM line l
-        ORDER BY l.stream_id, l.prefix, l.max_length, l.asid, l.version DESC, l.ordinal DESC, l.change = 'removed'
+        SELECT f.at, f.handle, f.stream_id, f.version, f.ordinal, f.actor, f.actor_key_id, l.change, p.prefix, l.roa, l.comment
+        FROM found f
+        CROSS JOIN LATERAL audit.roa_lines(f.payload) l
+        CROSS JOIN LATERAL audit.roa_prefix(l.roa) p (prefix)
+        WHERE (who_changed.match = 'equal' AND p.prefix = who_changed.prefix)
+           OR (who_changed.match IN ('covering', 'related') AND p.prefix >>= who_changed.prefix)
+           OR (who_changed.match IN ('covered', 'related') AND p.prefix <<= who_changed.prefix)
+    ), ended AS (
+        SELECT DISTINCT ON (l.stream_id, l.roa) l.* FROM line l
+        ORDER BY l.stream_id, l.roa, l.version DESC, l.ordinal DESC, l.change = 'removed'
     )
-    SELECT l.at, l.ca, l.stream_id, l.version, l.actor, l.actor_key_id, l.change, l.prefix, l.max_length, l.asid, l.comment
-    FROM line l
-    UNION ALL
-    SELECT a.deleted_at, l.ca, l.stream_id, a.version, a.deleted_by, NULL, 'ca_deleted', l.prefix, l.max_length, l.asid, NULL
-    FROM last l JOIN audit.ca a ON a.stream_id = l.stream_id
-    WHERE l.change <> 'removed' AND a.deleted_at IS NOT NULL
-    ORDER BY 1, 2, 4, 8, 9, 10
+    SELECT w.at, w.handle, w.stream_id, w.version, w.actor, w.actor_key_id, w.change,
+           w.prefix, audit.roa_max_length(w.roa), audit.roa_asid(w.roa), w.comment
+    FROM (
+        SELECT l.at, l.handle, l.stream_id, l.version, l.ordinal, l.actor, l.actor_key_id, l.change, l.prefix, l.roa, l.comment
+        FROM line l
+        UNION ALL
+        SELECT a.deleted_at, l.handle, l.stream_id, a.version, 0, a.deleted_by, NULL, 'ca_deleted', l.prefix, l.roa, NULL
+        FROM ended l JOIN audit.ca a ON a.stream_id = l.stream_id
+        WHERE l.change <> 'removed' AND a.deleted_at IS NOT NULL
+    ) w
+    ORDER BY w.at, w.handle, w.stream_id, w.version, w.ordinal, w.change <> 'removed', w.prefix, w.roa
 $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION audit.who_changed(cidr, text) IS 'Who changed routes for a prefix, oldest first. match: equal (the default), covering (the prefix and what covers it), covered (the prefix and all in it) or related (both). A route that ended because its CA was deleted has a row ca_deleted.';

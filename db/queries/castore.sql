@@ -59,6 +59,12 @@ ON CONFLICT (stream_id) DO UPDATE SET uri = excluded.uri, at = excluded.at, faul
 SELECT uri, at, fault, last_success FROM ca_repo_status WHERE stream_id = $1;
 
 -- name: JumpManifests :exec
--- Makes the next manifest and CRL of each key of a CA have a number above the given one, and due at once.
-UPDATE ca_manifest SET number = greatest(number, @number::bigint), next_update = least(next_update, this_update)
+-- Makes the next manifest and CRL of each key of a CA have a number above the given one and a thisUpdate after the
+-- given time, and due at once.
+UPDATE ca_manifest SET number = greatest(number, @number::bigint), this_update = greatest(this_update, @after::timestamptz),
+    next_update = least(next_update, this_update)
 WHERE stream_id = @stream_id;
+
+-- name: ListDamagedDERs :many
+-- Objects that are not what their name says.
+SELECT hash FROM der_object WHERE sha256(der) <> hash ORDER BY hash;

@@ -136,3 +136,10 @@ WHERE o.repository = @repository
   AND (o.to_revision IS NULL
     OR o.to_revision > (SELECT max(s.revision) FROM rrdp_serial s WHERE s.repository = @repository AND s.at <= @at))
 ORDER BY o.uri;
+
+-- name: PubCurrent :many
+-- What all publishers have, with whether the content is there.
+SELECT p.publisher, p.uri, p.hash, p.size, coalesce(octet_length(d.der), -1)::integer AS octets
+FROM pub_object p LEFT JOIN der_object d ON d.hash = p.hash
+WHERE p.repository = @repository AND p.to_revision IS NULL AND NOT p.withdrawn
+ORDER BY p.publisher, p.uri;

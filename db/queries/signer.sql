@@ -24,3 +24,7 @@ SELECT sealed FROM signer_master;
 -- name: HasSignerMaster :one
 -- Whether the database belongs to a master key already.
 SELECT EXISTS (SELECT FROM signer_master);
+
+-- name: ListSignerKeys :many
+-- Every key there is or was.
+SELECT key_id, purpose, (sealed IS NULL)::boolean AS destroyed FROM signer_key ORDER BY key_id;

@@ -62,8 +62,24 @@ func (b *bulk) fill(t testing.TB, n int) {
 		return []any{c.stream, c.version, 0, c.event.EventName(), must(json.Marshal(c.event))}
 	})
 	b.publish(t, total)
+	b.openRepository(t)
 	if _, err := b.db.Exec(t.Context(), "VACUUM (ANALYZE)"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// openRepository gives the repository its stream.
+func (b *bulk) openRepository(t testing.TB) {
+	t.Helper()
+	id := must(uuid.NewV7())
+	for _, q := range []string{
+		"INSERT INTO es_stream (id, kind, handle, version, created_at) VALUES ($1, 'repository', '0', 0, '2026-01-01Z')",
+		"INSERT INTO es_command (stream_id, version, at, actor, name, payload, outcome, epoch, hash) VALUES ($1, 0, '2026-01-01Z', 'baleen', 'init_repository', '{}', 'ok', 1, sha256(''))",
+		"INSERT INTO es_event (stream_id, version, ordinal, name, payload) VALUES ($1, 0, 0, 'repository_initialized/1', '{}')",
+	} {
+		if _, err := b.db.Exec(t.Context(), q, id); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -53,22 +53,7 @@ type Publication struct {
 
 // Manifests gives the newest manifest of each key of a CA.
 func (s *Store) Manifests(ctx context.Context, stream uuid.UUID) (map[cert.KeyID]Manifest, error) {
-	rows, err := pgq.New().ListManifests(ctx, s.DB, stream)
-	if err != nil {
-		return nil, fmt.Errorf("list manifests: %w", err)
-	}
-	out := make(map[cert.KeyID]Manifest, len(rows))
-	for _, r := range rows {
-		key, err := cert.ParseKeyID(r.KeyID)
-		if err != nil {
-			return nil, fmt.Errorf("manifest row: %w", err)
-		}
-		out[key] = Manifest{
-			Class: r.Class, Key: key, Number: r.Number, ThisUpdate: r.ThisUpdate.UTC(), NextUpdate: r.NextUpdate.UTC(),
-			Covers: ca.Hash(r.Covers), MFT: ca.Hash(r.MftHash), CRL: ca.Hash(r.CrlHash),
-		}
-	}
-	return out, nil
+	return View{s.DB}.Manifests(ctx, stream)
 }
 
 // Record stores a publication in tx. Where another writer replaced a manifest
@@ -119,24 +104,12 @@ func replaceManifest(ctx context.Context, tx pgx.Tx, stream uuid.UUID, c Change)
 
 // Objects gives what a CA wants published, by URI.
 func (s *Store) Objects(ctx context.Context, stream uuid.UUID) (map[string]ca.Hash, error) {
-	return listObjects(ctx, s.DB, stream)
-}
-
-func listObjects(ctx context.Context, db pgq.DBTX, stream uuid.UUID) (map[string]ca.Hash, error) {
-	rows, err := pgq.New().ListObjects(ctx, db, stream)
-	if err != nil {
-		return nil, fmt.Errorf("list wanted objects: %w", err)
-	}
-	out := make(map[string]ca.Hash, len(rows))
-	for _, r := range rows {
-		out[r.URI] = ca.Hash(r.Hash)
-	}
-	return out, nil
+	return View{s.DB}.Objects(ctx, stream)
 }
 
 // setObjects writes only the difference.
 func setObjects(ctx context.Context, tx pgx.Tx, stream uuid.UUID, want map[string]ca.Hash) (bool, error) {
-	have, err := listObjects(ctx, tx, stream)
+	have, err := View{tx}.Objects(ctx, stream)
 	if err != nil {
 		return false, err
 	}
@@ -176,9 +149,10 @@ func (s *Store) DueManifests(ctx context.Context, before time.Time) ([]string, e
 }
 
 // Jump makes the next manifest and CRL of each key of a CA due at once, with a
-// number above the given one.
-func (s *Store) Jump(ctx context.Context, tx pgx.Tx, stream uuid.UUID, number int64) error {
-	if err := pgq.New().JumpManifests(ctx, tx, pgq.JumpManifestsParams{StreamID: stream, Number: number}); err != nil {
+// number above the Unix time and a thisUpdate after it: nothing that was issued
+// before can have had either.
+func (s *Store) Jump(ctx context.Context, tx pgx.Tx, stream uuid.UUID, at time.Time) error {
+	if err := pgq.New().JumpManifests(ctx, tx, pgq.JumpManifestsParams{StreamID: stream, Number: at.Unix(), After: at}); err != nil {
 		return fmt.Errorf("jump manifest numbers: %w", err)
 	}
 	return nil

@@ -118,15 +118,16 @@ func TestJumpAndDue(t *testing.T) {
 	if due, err := d.DueManifests(t.Context(), noon.Add(23*time.Hour)); err != nil || len(due) != 0 {
 		t.Errorf("due before its time: %v, %v", due, err)
 	}
-	for _, number := range []int64{1000, 5} { // the second is below what there is
-		err := postgres.InFencedTx(t.Context(), d.db, d.fence, func(tx pgx.Tx) error { return d.Jump(t.Context(), tx, d.stream, number) })
+	at := noon.Add(time.Hour)
+	for _, moment := range []time.Time{at, noon.Add(-time.Hour)} { // the second is before what there is
+		err := postgres.InFencedTx(t.Context(), d.db, d.fence, func(tx pgx.Tx) error { return d.Jump(t.Context(), tx, d.stream, moment) })
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	have, err := d.Manifests(t.Context(), d.stream)
-	if err != nil || have[first.Next.Key].Number != 1000 {
-		t.Errorf("got %+v, %v", have, err)
+	if got := have[first.Next.Key]; err != nil || got.Number != at.Unix() || !got.ThisUpdate.Equal(at) {
+		t.Errorf("got %+v, %v", got, err)
 	}
 	if due, err := d.DueManifests(t.Context(), noon); err != nil || len(due) != 1 || due[0] != "ca1" {
 		t.Errorf("not due after a jump: %v, %v", due, err)

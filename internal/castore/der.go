@@ -68,17 +68,9 @@ func (s *Store) DER(ctx context.Context, hash ca.Hash) ([]byte, error) {
 
 // DERs gives many objects; if one is missing it is an error that names it.
 func (s *Store) DERs(ctx context.Context, hashes []ca.Hash) (map[ca.Hash][]byte, error) {
-	raw := make([][]byte, len(hashes))
-	for i, h := range hashes {
-		raw[i] = h[:]
-	}
-	rows, err := pgq.New().GetDERs(ctx, s.DB, raw)
+	out, err := View{s.DB}.Found(ctx, hashes)
 	if err != nil {
-		return nil, fmt.Errorf("read objects: %w", err)
-	}
-	out := make(map[ca.Hash][]byte, len(rows))
-	for _, r := range rows {
-		out[ca.Hash(r.Hash)] = r.DER
+		return nil, err
 	}
 	for _, h := range hashes {
 		if out[h] == nil {

@@ -190,7 +190,7 @@ func lockFolder(dir string) (*os.File, error) {
 		by, _ := os.ReadFile(path)
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("embedded Postgres: folder %s is in use by a running process (pid %s)", dir, by)
+			return nil, fmt.Errorf("embedded Postgres: folder %s is %w (pid %s)", dir, ErrInUse, by)
 		}
 		return nil, fmt.Errorf("embedded Postgres: lock %s: %w", path, err)
 	}

@@ -33,7 +33,14 @@ func connect(ctx context.Context, url string, t timing) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn: conn, q: pgq.New(), timing: t}, nil
+	s := &session{conn: conn, q: pgq.New(), timing: t}
+	bounded, cancel := context.WithTimeout(ctx, t.trust)
+	defer cancel()
+	if err := s.own(bounded, url); err != nil {
+		s.close(ctx)
+		return nil, err
+	}
+	return s, nil
 }
 
 // close ends the session, which frees the lock at once.

@@ -43,6 +43,21 @@ func InTx(ctx context.Context, db Beginner, f func(tx pgx.Tx) error) error {
 	return finish(ctx, tx, f)
 }
 
+// InSnapshot gives f a transaction that sees one moment of the database and
+// cannot write. It may take as long as it needs, also between two statements.
+func InSnapshot(ctx context.Context, db *pgxpool.Pool, f func(tx pgx.Tx) error) error {
+	tx, err := db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return fmt.Errorf("begin: %w", Classify(err))
+	}
+	return finish(ctx, tx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+			return err
+		}
+		return f(tx)
+	})
+}
+
 // InFencedTx is InTx for a transaction that writes: it begins and checks the
 // fence in one round trip.
 func InFencedTx(ctx context.Context, db *pgxpool.Pool, fence Fence, f func(tx pgx.Tx) error) error {

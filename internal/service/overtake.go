@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,7 +23,7 @@ import (
 // crash in between leaves the finding, and the next active node begins again.
 func (s *Service) Overtake(ctx context.Context, epoch int64, reason string) error {
 	s.Log.Warn("the database went back or moved: a new RRDP session begins, and everything is issued again", "reason", reason, "epoch", epoch)
-	at := s.Now().UTC().Unix()
+	at := s.Now().UTC().Truncate(time.Second)
 	s.CAs.Forget()
 	s.Proxy.Forget()
 	s.Signer.Forget()
@@ -41,7 +42,7 @@ func (s *Service) Overtake(ctx context.Context, epoch int64, reason string) erro
 	}
 	var next []tasks.Scheduled
 	if _, err := s.Signer.StreamID(ctx, taHandle); err == nil {
-		next = now(SignTA{Renew: true, Number: uint64(at)}, PublishTA{})
+		next = now(SignTA{Renew: true, Number: uint64(at.Unix())}, PublishTA{})
 	} else if fault.Code(err) != "stream-unknown" {
 		return err
 	}
@@ -56,7 +57,7 @@ func (s *Service) Overtake(ctx context.Context, epoch int64, reason string) erro
 
 // overtakeCA notes the restore in a CA's history. The tasks that follow from
 // that event, and the jump of its numbers, commit with it.
-func (s *Service) overtakeCA(ctx context.Context, handle string, cmd ca.NoteRestore, at int64) error {
+func (s *Service) overtakeCA(ctx context.Context, handle string, cmd ca.NoteRestore, at time.Time) error {
 	_, err := s.CAs.Execute(ctx, handle, cmd, pgstore.Write{Actor: systemActor, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 		return s.Rows.Jump(ctx, tx, c.StreamID, at)
 	}})

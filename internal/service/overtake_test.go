@@ -28,6 +28,8 @@ func TestRestoreIsOvertaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.settle()
+	w.pass(2 * time.Second) // the next thisUpdate is later than any before
+	w.settle()
 	after, err := w.Pubs.Stats(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +61,8 @@ func TestRestoreIsOvertaken(t *testing.T) {
 	if err := w.Overtake(t.Context(), 9, "another timeline"); err != nil {
 		t.Fatal(err)
 	}
+	w.settle()
+	w.pass(2 * time.Second)
 	w.settle()
 	if n := w.manifestNumber("ca1"); n < moved.Add(time.Hour).Unix() {
 		t.Errorf("manifest number after a second restore is %d", n)

@@ -94,7 +94,7 @@ func (p Plan) Sign(k Keys) (Signed, error) {
 		return Signed{}, fmt.Errorf("sign for trust anchor: %w", err)
 	}
 	s := Signed{Plan: p, Objects: Objects{
-		Number: p.Number, ThisUpdate: p.Now.Add(-clockSkew), NextUpdate: p.NextUpdate, Revoked: p.Revoked, Issued: maps.Clone(p.Keep),
+		Number: p.Number, ThisUpdate: p.ThisUpdate, NextUpdate: p.NextUpdate, Revoked: p.Revoked, Issued: maps.Clone(p.Keep),
 	}}
 	for i, c := range p.Issue {
 		if err := s.signCert(c, k, k.Serials[i]); err != nil {

@@ -19,7 +19,8 @@ type Plan struct {
 	After      uint64     // manifest number before
 	Number     uint64     // manifest and CRL number to use
 	Now        time.Time  // signing time, in seconds
-	NextUpdate time.Time  // of manifest and CRL
+	ThisUpdate time.Time  // of manifest and CRL: always later than before (RFC 9286 section 4.2.1)
+	NextUpdate time.Time
 	Issue      []PlannedCert
 	Keep       map[cert.KeyID]IssuedCert // stay as they are
 	Revoked    []Revocation              // whole content of the CRL
@@ -52,6 +53,7 @@ func newPlan(ta CertRecord, old Objects, now time.Time, t Timing) Plan {
 	p := Plan{
 		TA: ta, After: old.Number, Number: old.Number + 1, Now: seconds(now),
 		NextUpdate: earlier(seconds(now.Add(weeks(t.MftNextUpdateWeeks))), ta.NotAfter),
+		ThisUpdate: thisUpdate(old.ThisUpdate, seconds(now)),
 		Keep:       maps.Clone(old.Issued), Revoked: []Revocation{},
 		Answers: map[string]map[cert.KeyID]KeyResponse{},
 	}
@@ -68,6 +70,16 @@ func newPlan(ta CertRecord, old Objects, now time.Time, t Timing) Plan {
 	return p
 }
 
+// thisUpdate gives the time that a manifest made now says: a little earlier, for
+// clocks that are behind, but after the one before it.
+func thisUpdate(before, now time.Time) time.Time {
+	at := now.Add(-clockSkew)
+	if next := before.Add(time.Second); at.Before(next) {
+		at = earlier(next, now)
+	}
+	return at
+}
+
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
@@ -76,12 +88,13 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // WithNumber gives the plan with another manifest number. Numbers only grow
-// (RFC 9286 section 4.2.1).
+// (RFC 9286 section 4.2.1). Whoever needs one may have lost manifests, so
+// thisUpdate is the present: those that were lost cannot have a later one.
 func (p Plan) WithNumber(number uint64) (Plan, error) {
 	if number <= p.After || number > maxNumber {
 		return Plan{}, general(fmt.Sprintf("manifest number %d must be above %d and at most %d", number, p.After, uint64(maxNumber)))
 	}
-	p.Number = number
+	p.Number, p.ThisUpdate = number, p.Now
 	return p, nil
 }
 

@@ -127,11 +127,15 @@ func (w *writer) send(ctx context.Context, prefix string, add bool) error {
 		delta["removed"] = []any{map[string]any{"asn": 64496, "prefix": prefix}}
 	}
 	status, body, err := w.server.Do(ctx, http.MethodPost, "/api/v1/cas/"+w.ca+"/routes", delta)
-	switch {
-	case err != nil:
+	if err != nil || strings.Contains(string(body), `"label":"outcome-unknown"`) {
 		delete(w.certain, text)
 		w.unknown[text] = true
+	}
+	switch {
+	case err != nil:
 		return lost{err}
+	case status != http.StatusOK && w.unknown[text]:
+		return refusedError{status, body}
 	case status != http.StatusOK:
 		if !add {
 			w.added = append(w.added, prefix)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"testing"
 
 	"baleen/test/harness"
@@ -111,44 +110,5 @@ func newSession(ctx context.Context, t *testing.T, s *harness.Server, seen harne
 	}
 	if fresh.Serial != 1 || len(fresh.Objects) != len(seen.Objects) {
 		t.Errorf("the new session is at serial %d with %d objects, want 1 with %d", fresh.Serial, len(fresh.Objects), len(seen.Objects))
-	}
-}
-
-// What relying parties fetch has the headers and refusals of the reference.
-func TestRRDPFiles(t *testing.T) {
-	ctx := bounded(t)
-	s := started(ctx, t)
-	settle(ctx, t, s)
-	n, err := s.Notification(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	snapshot := strings.TrimPrefix(n.Snapshot.URI, strings.TrimSuffix(s.PublicURI(), "/"))
-	for path, keep := range map[string]string{
-		"/rrdp/notification.xml": "max-age=60",
-		snapshot:                 "max-age=86400",
-		"/rrdp":                  "",
-		"/rrdp/":                 "",
-		"/rrdp/" + n.Session:     "",
-		"/rrdp/nothing.xml":      "",
-		snapshot + "/":           "",
-		"/rrdp/" + n.Session + "/1/../1/x/snapshot.xml": "",
-		"/rrdp/%2e%2e/%2e%2e/master.key":                "",
-		"/rrdp/../master.key":                           "",
-	} {
-		a, err := s.Ask(ctx, harness.Request{Path: path})
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch {
-		case keep == "" && (a.Status != http.StatusNotFound || len(a.Body) > 0):
-			t.Errorf("%s: got %s, want 404 without data", path, show(a))
-		case keep != "" && (a.Status != http.StatusOK || a.Header.Get("Content-Type") != "application/xml" || a.Header.Get("Cache-Control") != keep):
-			t.Errorf("%s: got %d %v", path, a.Status, a.Header)
-		}
-	}
-	a, err := s.Ask(ctx, harness.Request{Method: http.MethodPost, Path: "/rrdp/notification.xml"})
-	if err != nil || a.Status != http.StatusMethodNotAllowed || len(a.Body) > 0 {
-		t.Errorf("POST: got %s, %v", show(a), err)
 	}
 }

@@ -3,11 +3,14 @@ package faults
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -74,11 +77,18 @@ func (c *cluster) crash(ctx context.Context, t *testing.T) {
 	c.server = nil
 }
 
-// killed ends the postmaster with kill -9. What supervises it starts it again.
-func (c *cluster) killed(t *testing.T) {
+// kill ends the postmaster with kill -9. What supervises it starts it again.
+func (c *cluster) kill(t *testing.T) {
 	t.Helper()
-	var pid int
-	c.scan(t.Context(), t, "SELECT pg_read_file('postmaster.pid', 0, 20)::text ~ '^[0-9]+', split_part(pg_read_file('postmaster.pid'), chr(10), 1)::int", new(bool), &pid)
+	text, err := os.ReadFile(filepath.Join(c.dir, embedded.DataFolder, "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(line)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -91,24 +101,51 @@ func (c *cluster) url() string { return c.server.URL() }
 func (c *cluster) socket() string { return filepath.Join(c.server.SocketDir, ".s.PGSQL.5432") }
 
 // scan runs a query that gives one row, on a connection of its own.
-func (c *cluster) scan(ctx context.Context, t *testing.T, sql string, into ...any) {
-	t.Helper()
+func (c *cluster) scan(ctx context.Context, sql string, into ...any) error {
 	conn, err := pgx.Connect(ctx, c.url())
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	if err := conn.QueryRow(ctx, sql).Scan(into...); err != nil {
+		return fmt.Errorf("%s: %w", sql, err)
+	}
+	return nil
+}
+
+// tryQuery gives the single value of a query.
+func tryQuery[T any](ctx context.Context, c *cluster, sql string) (v T, err error) {
+	err = c.scan(ctx, sql, &v)
+	return v, err
+}
+
+// query is tryQuery where the database should answer.
+func query[T any](ctx context.Context, t *testing.T, c *cluster, sql string) T {
+	t.Helper()
+	v, err := tryQuery[T](ctx, c, sql)
+	must(t, err)
+	return v
+}
+
+// exec runs a statement on a connection of its own.
+func (c *cluster) exec(ctx context.Context, t *testing.T, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, c.url())
+	must(t, err)
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, sql); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
 }
 
-// query gives the single value of a query.
-func query[T any](ctx context.Context, t *testing.T, c *cluster, sql string) T {
+// synchronous makes the cluster wait for a replica with every commit.
+func (c *cluster) synchronous(ctx context.Context, t *testing.T) {
 	t.Helper()
-	var v T
-	c.scan(ctx, t, sql, &v)
-	return v
+	c.exec(ctx, t, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+	c.exec(ctx, t, "SELECT pg_reload_conf()")
+	eventually(ctx, t, "the replica confirms commits", func() bool {
+		return query[bool](ctx, t, c, "SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'")
+	})
 }
 
 // program prepares a program that runs as the user that owns the data folder.

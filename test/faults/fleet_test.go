@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -21,8 +22,9 @@ const public = "https://baleen.test/"
 type node struct {
 	*harness.Server
 
-	name string
-	out  atomic.Bool // clients leave it alone, as a load balancer does with a node that does not answer
+	name   string
+	out    atomic.Bool // clients leave it alone, as a load balancer does with a node that does not answer
+	frozen bool
 }
 
 // fleet is several servers on one database.
@@ -47,7 +49,7 @@ func newFleet(ctx context.Context, t *testing.T, db *cluster, p plan) *fleet {
 	t.Helper()
 	f := &fleet{db: db}
 	shared := temp(t)
-	for i := range max(p.nodes, 2) {
+	for i := range cmp.Or(p.nodes, 2) {
 		n := &node{Server: &harness.Server{Bin: bin, Dir: temp(t), Database: db.url(), Public: public}, name: string(rune('a' + i))}
 		n.Env = []string{"BALEEN_NODE_NAME=" + n.name, "BALEEN_KEY_POOL_SIZE=4"}
 		if p.sharedRepo {
@@ -58,6 +60,9 @@ func newFleet(ctx context.Context, t *testing.T, db *cluster, p plan) *fleet {
 		}
 		f.nodes = append(f.nodes, n)
 		t.Cleanup(func() {
+			if n.frozen {
+				n.thaw(t)
+			}
 			if err := n.Stop(); err != nil {
 				t.Errorf("stop of %s: %v", n.name, err)
 			}
@@ -120,7 +125,16 @@ func (f *fleet) active(ctx context.Context, t *testing.T) *node {
 	return found
 }
 
-// freeze stops a node in its tracks, as a hypervisor does, and thaw lets it go on.
-func (n *node) freeze(t *testing.T) { must(t, n.Signal(syscall.SIGSTOP)) }
+// freeze stops a node in its tracks, as a hypervisor does.
+func (n *node) freeze(t *testing.T) {
+	t.Helper()
+	must(t, n.Signal(syscall.SIGSTOP))
+	n.frozen = true
+}
 
-func (n *node) thaw(t *testing.T) { must(t, n.Signal(syscall.SIGCONT)) }
+// thaw lets a frozen node go on.
+func (n *node) thaw(t *testing.T) {
+	t.Helper()
+	must(t, n.Signal(syscall.SIGCONT))
+	n.frozen = false
+}

@@ -88,16 +88,24 @@ func (s *Server) Ctl(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 // Settle waits until everything that was promised is published: no task is due,
-// running, failing or put off, apart from those that recur.
+// running, failing or put off, apart from those that recur. Two looks must say
+// so: in the first, a recurring task that was scheduled for this very moment
+// may still seem to wait.
 func (s *Server) Settle(ctx context.Context) error {
 	var last []byte
+	looks := 0
 	err := s.Until(ctx, "all work is done", func() (bool, error) {
 		status, body, err := s.Do(ctx, http.MethodGet, "/api/v1/tasks", nil)
 		if err != nil || status != http.StatusOK {
+			looks = 0
 			return false, nil
 		}
 		last = body
-		return settled(body)
+		done, err := settled(body)
+		if looks++; !done {
+			looks = 0
+		}
+		return looks == 2, err
 	})
 	if err != nil {
 		return fmt.Errorf("%w\nthe queue: %s", err, last)

@@ -71,7 +71,9 @@ func (st *Store[S]) Create(ctx context.Context, handle string, cmd es.Command[S]
 }
 
 // Execute runs a command on a live stream. A command that the domain refuses is
-// stored too: its result has the version it took, beside the refusal.
+// stored too: its result has the version it took, beside the refusal. A peer
+// (an actor with a key) that repeats what it was refused last is counted on
+// that refusal instead, so that it cannot flood the log.
 func (st *Store[S]) Execute(ctx context.Context, handle string, cmd es.Command[S], w Write) (Result, error) {
 	q, err := newRequest(handle, cmd, w)
 	if err != nil {
@@ -152,6 +154,16 @@ func (st *Store[S]) execute(ctx context.Context, q request[S]) (Result, error) {
 		current = false
 		if d.record == nil {
 			continue
+		}
+		if d.record.refused() && q.Actor.KeyID != "" {
+			if !fresh {
+				continue
+			}
+			if counted, err := st.countRepeat(ctx, d.record); err != nil {
+				return Result{}, err
+			} else if counted {
+				return Result{StreamID: d.record.StreamID, Version: d.record.Version - 1}, d.err
+			}
 		}
 		err := st.commit(ctx, e, d.record)
 		if errors.Is(err, errStale) {

@@ -259,13 +259,28 @@ func TestEventsThatCannotBeReadBackAreNotStored(t *testing.T) {
 	}
 }
 
+// renameOnce is rename as an older program stored it.
+type renameOnce struct {
+	Name string `json:"name"`
+}
+
+func (renameOnce) CommandName() string { return "rename" }
+
+func (c renameOnce) Process(*person, time.Time) ([]es.Event, error) {
+	return []es.Event{renamedV1(c)}, nil
+}
+
+func (renamedV1) EventName() string { return "renamed/1" }
+
 func TestOlderEventsAreLifted(t *testing.T) {
 	st := newStore(t)
 	mustCreate(t, st, "ada")
-	if _, err := st.Execute(t.Context(), "ada", rename{Name: "Augusta"}, bob); err != nil {
+	if _, err := st.Execute(t.Context(), "ada", renameOnce{Name: "Augusta"}, bob); err != nil {
 		t.Fatal(err)
 	}
-	mustExec(t, st.DB, `UPDATE es_event SET name = 'renamed/1', payload = '{"name": "Augusta"}' WHERE version = 1`)
+	if n := count(t, st.DB, `es_event WHERE name = 'renamed/1' AND payload = '{"name": "Augusta"}'`); n != 1 {
+		t.Fatalf("%d events of the older form", n)
+	}
 	sameEverywhere(t, st, "ada")
 	c, err := st.CommandAt(t.Context(), "ada", 1)
 	if err != nil || !reflect.DeepEqual(c.Events, []es.Event{renamed{First: "Augusta"}}) {
@@ -284,6 +299,8 @@ func TestABrokenLogStopsOneStreamOnly(t *testing.T) {
 		"unknown event":  `UPDATE es_event SET name = 'danced/1' WHERE version = 1 AND ordinal = 0`,
 		"missing middle": `DELETE FROM es_event WHERE version = 1`,
 		"missing end":    `DELETE FROM es_event WHERE version = 2`,
+		"edited event":   `UPDATE es_event SET payload = '{"amount": 2}' WHERE version = 1 AND ordinal = 1`,
+		"edited actor":   `UPDATE es_command SET actor = 'user:eve' WHERE version = 1`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			mustExec(t, st.DB, "CREATE TABLE keep_event AS TABLE es_event; CREATE TABLE keep_command AS TABLE es_command")
@@ -294,10 +311,10 @@ func TestABrokenLogStopsOneStreamOnly(t *testing.T) {
 			mustExec(t, st.DB, `DELETE FROM es_command c WHERE outcome = 'ok' AND NOT EXISTS
 				(SELECT FROM es_event e WHERE e.stream_id = c.stream_id AND e.version = c.version)`)
 			fresh := twin(st)
-			if err := fresh.View(t.Context(), "ada", nil); fault.Code(err) != pgstore.CodeLogBroken {
+			if err := fresh.View(t.Context(), "ada", nil); fault.Code(err) != pgstore.CodeStreamBroken {
 				t.Errorf("view: %v", err)
 			}
-			if _, err := fresh.Execute(t.Context(), "ada", meet{Friend: "Eve"}, bob); fault.Code(err) != pgstore.CodeLogBroken {
+			if _, err := fresh.Execute(t.Context(), "ada", meet{Friend: "Eve"}, bob); fault.Code(err) != pgstore.CodeStreamBroken {
 				t.Errorf("execute: %v", err)
 			}
 			sameEverywhere(t, fresh, "bea")
@@ -319,7 +336,7 @@ func TestAPanicInApplyStopsOneStreamOnly(t *testing.T) {
 	if res, err := st.Execute(t.Context(), "ada", meet{Friend: "Cleo", Spend: 13}, bob); err != nil || res.Version != 1 {
 		t.Errorf("the command was committed, yet: %+v, %v", res, err)
 	}
-	if err := st.View(t.Context(), "ada", nil); fault.Code(err) != pgstore.CodeLogBroken {
+	if err := st.View(t.Context(), "ada", nil); fault.Code(err) != pgstore.CodeStreamBroken {
 		t.Errorf("got %v", err)
 	}
 	sameEverywhere(t, st, "bea")

@@ -51,7 +51,7 @@ const (
 	CodeHandleInvalid   = "handle-invalid"   // Invalid: empty, not UTF-8, or with the character U+0000
 	CodeOutcomeUnknown  = "outcome-unknown"  // Unavailable: the command may or may not have been committed
 	CodeTextNUL         = "text-nul"         // Invalid: text with the character U+0000
-	CodeLogBroken       = "log-broken"       // Internal: the stream cannot be folded; baleen verify says where
+	CodeStreamBroken    = "stream-broken"    // Internal: the log of the stream is not as it was written; baleen verify says where
 )
 
 // Outcomes of a stored command.
@@ -94,6 +94,7 @@ type Store[S any] struct {
 
 	mu      sync.Mutex
 	entries map[string]*entry[S]
+	damaged map[string]Broken // by handle: whose log could not be read the last time
 }
 
 // Write says how a command is to be carried out.

@@ -73,6 +73,9 @@ func (st *Store[S]) refresh(ctx context.Context, e *entry[S]) error {
 	if _, loaded := e.at(); !loaded || fault.Code(err) == CodeStreamUnknown {
 		st.drop(e)
 	}
+	if err != nil {
+		st.noteBroken(ctx, e.handle, err)
+	}
 	return err
 }
 
@@ -108,15 +111,17 @@ func (st *Store[S]) reload(ctx context.Context, e *entry[S]) error {
 		return err
 	}
 	e.set(s, h)
+	st.mend(e.handle)
 	return nil
 }
 
 // walk calls take with the commands behind a place in the log of a handle, page
-// by page, to the newest. errGone means that this place is not in the log of
-// the handle's live stream.
+// by page, to the newest. Only who begins at the beginning reads the archive.
+// errGone means that this place is not in the log of the handle's live stream.
 func (st *Store[S]) walk(ctx context.Context, handle string, after head, take func([]fact) error) error {
+	whole := after == beginning
 	for {
-		rows, err := pgq.New().ReadLog(ctx, st.DB, pgq.ReadLogParams{Kind: st.Type.Kind, Handle: handle, After: after.version, Max: logPage})
+		rows, err := st.page(ctx, pgq.ReadLogParams{Kind: st.Type.Kind, Handle: handle, After: after.version, Max: logPage}, whole)
 		if err != nil {
 			return fmt.Errorf("read the log of %s %q: %w", st.Type.Kind, handle, postgres.Classify(err))
 		}
@@ -148,7 +153,23 @@ func (st *Store[S]) walk(ctx context.Context, handle string, after head, take fu
 	}
 }
 
-var errMissing = errors.New("the command is missing")
+// page reads rows of the log.
+func (st *Store[S]) page(ctx context.Context, p pgq.ReadLogParams, whole bool) ([]pgq.ReadLogRow, error) {
+	if !whole {
+		return pgq.New().ReadLog(ctx, st.DB, p)
+	}
+	rows, err := pgq.New().ReadWholeLog(ctx, st.DB, pgq.ReadWholeLogParams(p))
+	out := make([]pgq.ReadLogRow, len(rows))
+	for i, r := range rows {
+		out[i] = pgq.ReadLogRow(r)
+	}
+	return out, err
+}
+
+var (
+	errMissing = errors.New(ProblemMissing)
+	errHash    = errors.New(ProblemHash)
+)
 
 // whyEmpty says why the log of a handle has nothing from after on.
 func (st *Store[S]) whyEmpty(ctx context.Context, handle string, after head) error {
@@ -160,34 +181,6 @@ func (st *Store[S]) whyEmpty(ctx context.Context, handle string, after head) err
 		return errGone
 	}
 	return head{id: s.ID}.broken(handle, errMissing)
-}
-
-// decode turns rows, one for each event or command without event, into facts
-// and makes sure that none is missing between them.
-func (st *Store[S]) decode(handle string, after head, rows []pgq.ReadLogRow) ([]fact, error) {
-	var facts []fact
-	last := after.version
-	for _, row := range rows {
-		if row.Version != last {
-			if row.Version != last+1 {
-				return nil, head{id: row.ID, version: last + 1}.broken(handle, errMissing)
-			}
-			last = row.Version
-			facts = append(facts, fact{head: headOf(row), meta: es.Meta{
-				Handle: handle, Version: row.Version, At: row.At.UTC(), Actor: actorOf(row.Actor, row.ActorKeyID),
-			}})
-		}
-		if row.Name == nil {
-			continue
-		}
-		event, err := st.Type.Codec.Decode(*row.Name, row.Payload)
-		if err != nil {
-			return nil, headOf(row).broken(handle, err)
-		}
-		f := &facts[len(facts)-1]
-		f.events = append(f.events, event)
-	}
-	return facts, nil
 }
 
 // next is the place of the command behind h.

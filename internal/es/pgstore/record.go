@@ -155,6 +155,19 @@ type fixedEpoch int64
 // Epoch implements postgres.Fence.
 func (e fixedEpoch) Epoch() int64 { return int64(e) }
 
+// countRepeat counts a refusal on the peer's newest command if that was refused
+// in the same way; false: it was not, so this one is to be stored.
+func (st *Store[S]) countRepeat(ctx context.Context, r *record) (counted bool, err error) {
+	err = postgres.InFencedTx(ctx, st.DB, fixedEpoch(r.epoch), func(tx pgx.Tx) error {
+		n, err := pgq.New().CountRepeat(ctx, tx, pgq.CountRepeatParams{
+			StreamID: r.StreamID, Actor: r.Actor.Name, ActorKeyID: r.Actor.KeyID, Name: r.Command, Payload: r.payload, Fault: r.reason,
+		})
+		counted = n == 1
+		return err
+	})
+	return counted, err
+}
+
 // written tells whether exactly this record is in the log.
 func (st *Store[S]) written(ctx context.Context, r *record) (bool, error) {
 	hash, err := pgq.New().GetCommandHash(ctx, st.DB, pgq.GetCommandHashParams{StreamID: r.StreamID, Version: r.Version})

@@ -109,45 +109,6 @@ func (st *Store[S]) restore(ctx context.Context, handle string) (*S, head, error
 	return new(S), beginning, nil
 }
 
-// CheckSnapshots folds the whole log of a live stream and compares the result
-// with its snapshots of today's format.
-func (st *Store[S]) CheckSnapshots(ctx context.Context, handle string) ([]Finding, error) {
-	rows, err := pgq.New().ListSnapshots(ctx, st.DB, pgq.ListSnapshotsParams{Kind: st.Type.Kind, Handle: handle})
-	if err != nil {
-		return nil, fmt.Errorf("snapshots of %s %q: %w", st.Type.Kind, handle, postgres.Classify(err))
-	}
-	stored := map[int64][]byte{}
-	for _, row := range rows {
-		if int(row.Format) == st.Type.Format {
-			stored[row.Version] = row.State
-		}
-	}
-	var findings []Finding
-	s := new(S)
-	err = st.walk(ctx, handle, beginning, func(facts []fact) error {
-		for _, f := range facts {
-			if err := fold(&st.Type, s, f); err != nil {
-				return err
-			}
-			want, ok := stored[f.version]
-			if !ok {
-				continue
-			}
-			state, err := json.Marshal(s)
-			if err != nil {
-				return err
-			}
-			if !bytes.Equal(state, want) {
-				findings = append(findings, Finding{
-					StreamID: f.id, Kind: st.Type.Kind, Handle: handle, Version: f.version, Problem: ProblemSnapshotFold,
-				})
-			}
-		}
-		return nil
-	})
-	return findings, err
-}
-
 var (
 	errSnapshotAhead = errors.New("the log has no command at the snapshot's version")
 	errSnapshotHash  = errors.New("the snapshot's hash does not fit")

@@ -54,8 +54,8 @@ func TestSnapshotsAreTakenWhenTheyPay(t *testing.T) {
 	}
 	sameEverywhere(t, st, "ada")
 	soundLog(t, st)
-	if found, err := st.CheckSnapshots(t.Context(), "ada"); err != nil || len(found) != 0 {
-		t.Errorf("findings %v, %v", found, err)
+	if r := replay(t, st, "ada"); len(r.Findings) != 0 {
+		t.Errorf("findings %v", r.Findings)
 	}
 	if _, err := st.Snapshot(t.Context(), "nobody"); fault.Code(err) != pgstore.CodeStreamUnknown {
 		t.Errorf("got %v", err)
@@ -129,9 +129,8 @@ func TestVerifyFindsForgedSnapshots(t *testing.T) {
 	mustExec(t, st.DB, `UPDATE es_snapshot p SET hash = sha256(c.hash || convert_to(p.state::text, 'UTF8'))
 		FROM es_command c WHERE c.stream_id = p.stream_id AND c.version = p.version`)
 	soundLog(t, st)
-	found, err := st.CheckSnapshots(t.Context(), "ada")
-	if err != nil || len(found) != 1 || found[0].Version != 24 || found[0].Problem != pgstore.ProblemSnapshotFold {
-		t.Errorf("forged state and hash: %v, %v", found, err)
+	if found := replay(t, st, "ada").Findings; len(found) != 1 || found[0].Version != 24 || found[0].Problem != pgstore.ProblemSnapshotFold {
+		t.Errorf("forged state and hash: %v", found)
 	}
 }
 

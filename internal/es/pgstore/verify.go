@@ -31,6 +31,7 @@ const (
 	ProblemNewest       = "the stream's version is not that of its newest command"
 	ProblemSnapshotHash = "the snapshot is not as it was taken"
 	ProblemSnapshotFold = "the snapshot is not what the log adds up to"
+	ProblemUnreadable   = "an event cannot be read or applied" // a cause follows
 )
 
 // Verify recomputes the hash chain of a stream, live or deleted, and checks its
@@ -43,39 +44,63 @@ func Verify(ctx context.Context, db postgres.DBTX, id uuid.UUID) ([]Finding, err
 	if err != nil {
 		return nil, fmt.Errorf("verify stream %s: %w", id, postgres.Classify(err))
 	}
-	v := verifier{db: db, stream: stream}
-	if err := v.chain(ctx); err != nil {
-		return nil, fmt.Errorf("verify stream %s: %w", id, postgres.Classify(err))
-	}
-	if err := v.snapshots(ctx); err != nil {
-		return nil, fmt.Errorf("verify snapshots of stream %s: %w", id, postgres.Classify(err))
+	v := verifier{db: db, stream: stream, visit: func(pgq.ListCommandsToVerifyRow, []es.HashEvent) {}}
+	if err := v.run(ctx); err != nil {
+		return nil, err
 	}
 	return v.findings, nil
+}
+
+// run looks at snapshots first, so that a visitor of the chain may know them.
+func (v *verifier) run(ctx context.Context) error {
+	if err := v.snapshots(ctx); err != nil {
+		return fmt.Errorf("verify snapshots of stream %s: %w", v.stream.ID, postgres.Classify(err))
+	}
+	if err := v.chain(ctx); err != nil {
+		return fmt.Errorf("verify stream %s: %w", v.stream.ID, postgres.Classify(err))
+	}
+	return nil
 }
 
 // VerifyAll verifies every stream and calls report for each finding. It tells
 // how many streams there are.
 func VerifyAll(ctx context.Context, db postgres.DBTX, report func(Finding)) (streams int, err error) {
+	err = EachStream(ctx, db, func(s Stream) error {
+		findings, err := Verify(ctx, db, s.ID)
+		for _, f := range findings {
+			report(f)
+		}
+		streams++
+		return err
+	})
+	return streams, err
+}
+
+// Stream is a stream of the log.
+type Stream struct {
+	ID           uuid.UUID
+	Kind, Handle string
+	Version      int64 // of its newest command
+	Deleted      bool
+}
+
+// EachStream calls f for every stream, deleted ones included, by id.
+func EachStream(ctx context.Context, db postgres.DBTX, f func(Stream) error) error {
 	const page = 1000
 	var after uuid.UUID
 	for {
 		rows, err := pgq.New().ListStreams(ctx, db, pgq.ListStreamsParams{After: after, MaxRows: page})
 		if err != nil {
-			return streams, fmt.Errorf("list streams: %w", postgres.Classify(err))
+			return fmt.Errorf("list streams: %w", postgres.Classify(err))
 		}
 		for _, row := range rows {
-			findings, err := Verify(ctx, db, row.ID)
-			if err != nil {
-				return streams, err
+			if err := f(Stream{ID: row.ID, Kind: row.Kind, Handle: row.Handle, Version: row.Version, Deleted: row.DeletedAt != nil}); err != nil {
+				return err
 			}
-			for _, f := range findings {
-				report(f)
-			}
-			streams++
 			after = row.ID
 		}
 		if len(rows) < page {
-			return streams, nil
+			return nil
 		}
 	}
 }
@@ -83,6 +108,8 @@ func VerifyAll(ctx context.Context, db postgres.DBTX, report func(Finding)) (str
 type verifier struct {
 	db       postgres.DBTX
 	stream   pgq.GetStreamByIDRow
+	visit    func(c pgq.ListCommandsToVerifyRow, events []es.HashEvent) // each command, in order
+	stored   []pgq.ListSnapshotsToVerifyRow                             // snapshots whose hash fits
 	findings []Finding
 }
 
@@ -117,6 +144,7 @@ func (v *verifier) chain(ctx context.Context) error {
 			if err := v.command(c, previous, events[c.Version]); err != nil {
 				return err
 			}
+			v.visit(c, events[c.Version])
 			previous = [32]byte(c.Hash)
 		}
 	}
@@ -169,7 +197,9 @@ func (v *verifier) snapshots(ctx context.Context) error {
 	for _, row := range rows {
 		if checkSnapshot(row.CommandHash, row.State, row.Hash) != nil {
 			v.found(row.Version, ProblemSnapshotHash)
+			continue
 		}
+		v.stored = append(v.stored, row)
 	}
 	return nil
 }

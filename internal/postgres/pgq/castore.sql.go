@@ -155,19 +155,47 @@ func (q *Queries) InsertManifest(ctx context.Context, db DBTX, arg InsertManifes
 }
 
 const JumpManifests = `-- name: JumpManifests :exec
-UPDATE ca_manifest SET number = greatest(number, $1::bigint), next_update = least(next_update, this_update)
-WHERE stream_id = $2
+UPDATE ca_manifest SET number = greatest(number, $1::bigint), this_update = greatest(this_update, $2::timestamptz),
+    next_update = least(next_update, this_update)
+WHERE stream_id = $3
 `
 
 type JumpManifestsParams struct {
 	Number   int64
+	After    time.Time
 	StreamID uuid.UUID
 }
 
-// Makes the next manifest and CRL of each key of a CA have a number above the given one, and due at once.
+// Makes the next manifest and CRL of each key of a CA have a number above the given one and a thisUpdate after the
+// given time, and due at once.
 func (q *Queries) JumpManifests(ctx context.Context, db DBTX, arg JumpManifestsParams) error {
-	_, err := db.Exec(ctx, JumpManifests, arg.Number, arg.StreamID)
+	_, err := db.Exec(ctx, JumpManifests, arg.Number, arg.After, arg.StreamID)
 	return err
+}
+
+const ListDamagedDERs = `-- name: ListDamagedDERs :many
+SELECT hash FROM der_object WHERE sha256(der) <> hash ORDER BY hash
+`
+
+// Objects that are not what their name says.
+func (q *Queries) ListDamagedDERs(ctx context.Context, db DBTX) ([][]byte, error) {
+	rows, err := db.Query(ctx, ListDamagedDERs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var hash []byte
+		if err := rows.Scan(&hash); err != nil {
+			return nil, err
+		}
+		items = append(items, hash)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const ListManifests = `-- name: ListManifests :many

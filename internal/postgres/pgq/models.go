@@ -6,467 +6,34 @@ package pgq
 
 import (
 	"encoding/json"
-	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Every CA there is or was, and the trust anchor. A name that was used twice has two rows.
-type AuditCa struct {
-	// Handle of the CA; ta is the trust anchor.
-	Ca string
-	// ca, or ta_proxy for the trust anchor.
-	Kind string
-	// Tells apart CAs that had the same name one after the other.
-	StreamID uuid.UUID
-	// When it was created.
-	CreatedAt time.Time
-	// Who created it.
-	CreatedBy string
-	// When it was deleted; NULL while it exists.
-	DeletedAt *time.Time
-	// Who deleted it.
-	DeletedBy *string
-	// Number of its newest command.
-	Version int64
-}
-
-// Every certificate that a CA or the trust anchor issued to a child, and when it was revoked.
-type AuditCertificateIssued struct {
-	// Handle of the issuer; ta is the trust anchor.
-	Ca string
-	// Tells apart issuers that had the same name one after the other.
-	StreamID uuid.UUID
-	// Resource class of the issuer.
-	Class interface{}
-	// Handle of the child, as its parent names it.
-	Child interface{}
-	// Key identifier of the child's key (RFC 6487 section 4.8.2), hexadecimal.
-	KeyID interface{}
-	// Serial number.
-	Serial pgtype.Numeric
-	// Where the issuer publishes it.
-	URI interface{}
-	// SHA-256 of the certificate, hexadecimal.
-	Hash interface{}
-	// AS numbers in it.
-	Asn interface{}
-	// IPv4 addresses in it.
-	Ipv4 interface{}
-	// IPv6 addresses in it.
-	Ipv6 interface{}
-	// Valid from then on.
-	NotBefore time.Time
-	// Valid until then.
-	NotAfter time.Time
-	// When it was recorded as issued; for the trust anchor, when the response of its signer came.
-	IssuedAt time.Time
-	// Who caused it: child:HANDLE if the child asked, a task if its resources shrank.
-	IssuedBy string
-	// Number of the command that recorded it.
-	IssuedVersion int64
-	// When it was taken out of use; NULL while it is in use, and if it just expired.
-	RevokedAt interface{}
-	// Who caused that.
-	RevokedBy interface{}
-	// replaced (by another for the same key), revoked, class_removed (the issuer lost the class) or ca_deleted.
-	RevokedHow interface{}
-}
-
-// Every certificate that a CA received from a parent: what it held, and when.
-type AuditCertificateReceived struct {
-	// Handle of the CA.
-	Ca string
-	// Tells apart CAs that had the same name one after the other.
-	StreamID uuid.UUID
-	// Resource class of the CA.
-	Class interface{}
-	// The parent, as the CA names it.
-	Parent interface{}
-	// The class, as the parent names it.
-	ParentClass interface{}
-	// Key identifier of the CA's key, hexadecimal.
-	KeyID interface{}
-	// Serial number.
-	Serial pgtype.Numeric
-	// Where the parent publishes it.
-	URI interface{}
-	// SHA-256 of the certificate, hexadecimal.
-	Hash interface{}
-	// AS numbers in it.
-	Asn interface{}
-	// IPv4 addresses in it.
-	Ipv4 interface{}
-	// IPv6 addresses in it.
-	Ipv6 interface{}
-	// Valid from then on.
-	NotBefore time.Time
-	// Valid until then.
-	NotAfter time.Time
-	// When it was recorded.
-	ReceivedAt time.Time
-	// Number of the command that recorded it.
-	ReceivedVersion int64
-	// When another took its place, the class was removed or the CA deleted; NULL while it is in use.
-	ReplacedAt interface{}
-}
-
-// The children of CAs and of the trust anchor, and what each was entitled to, one row for each period.
-type AuditChild struct {
-	// Handle of the parent; ta is the trust anchor.
-	Ca string
-	// Tells apart parents that had the same name one after the other.
-	StreamID uuid.UUID
-	// Handle of the child, as its parent names it.
-	Child interface{}
-	// AS numbers it was entitled to.
-	Asn interface{}
-	// IPv4 addresses it was entitled to.
-	Ipv4 interface{}
-	// IPv6 addresses it was entitled to.
-	Ipv6 interface{}
-	// When the child was added, or its entitlement changed.
-	ValidFrom time.Time
-	// When it changed next, or the parent was deleted; NULL: it holds.
-	ValidTo *time.Time
-	// Who added the child or changed its entitlement.
-	ChangedBy string
-	// Number of the command.
-	Version int64
-	// The child's identity certificate (RFC 8183), base64 of its DER.
-	IDCert interface{}
-}
-
-// Every command that changed something or was refused: who asked for what, when, and what became of it.
-type AuditCommand struct {
-	// What the command was given to: ca, ta_proxy, ta_signer or repository.
-	Kind string
-	// Its name. A name may have belonged to another one before: see stream_id.
-	Handle string
-	// Tells apart those that had the same name one after the other.
-	StreamID uuid.UUID
-	// Number of the command in its stream: from 0, without gaps.
-	Version int64
-	// When it was decided, by the clock of the active node.
-	At time.Time
-	// Who asked: user:NAME, child:HANDLE, task:KIND for what the server does by itself, or baleen.
-	Actor string
-	// Key identifier of the certificate that signed the request, for protocol peers; else NULL.
+// The beginning of each stream: commands older than the archive threshold, below the older of the stream's snapshots. Columns as in es_command.
+type ArchiveEsCommand struct {
+	StreamID   uuid.UUID
+	Version    int64
+	At         time.Time
+	Actor      string
 	ActorKeyID *string
-	// The actor up to the colon: user, child, task or baleen.
-	ActorKind interface{}
-	// Name of the command, such as configure_roas.
-	Command string
-	// ok or refused.
-	Outcome string
-	// Why it was refused, in the words of the API; NULL if it was not.
-	FaultCode interface{}
-	// The same for people.
-	FaultMsg interface{}
-	// How often a peer repeated this same refused request.
-	Repeats int32
-	// The command as it was asked.
-	Payload json.RawMessage
-	// Number of the take-over by which the node that wrote it became active.
-	Epoch int64
-	// SHA-256 of the chain up to this command, hexadecimal; baleen verify recomputes it.
-	Hash string
+	Name       string
+	Payload    json.RawMessage
+	Outcome    string
+	Fault      json.RawMessage
+	Epoch      int64
+	Hash       []byte
+	Repeats    int32
 }
 
-// Every change of what operators configure, of all CAs, the trust anchor and the repository. What the server does by itself, such as issuing, is not here.
-type AuditConfigurationChange struct {
-	// When.
-	At time.Time
-	// What was changed: ca, ta_proxy or repository.
-	Kind string
-	// Its name.
-	Handle string
-	// Tells apart those that had the same name one after the other.
+// The events of those commands. Columns as in es_event.
+type ArchiveEsEvent struct {
 	StreamID uuid.UUID
-	// Number of the command.
-	Version int64
-	// Number of the event in the command; NULL if there is none of its own.
-	Ordinal int32
-	// Who.
-	Actor string
-	// Key identifier of the certificate that signed the request, for protocol peers; else NULL.
-	ActorKeyID *string
-	// What was done, such as roa_added, child_resources_updated or publisher_removed.
-	Change string
-	// To what: a route, a child, a parent, a publisher.
-	Subject interface{}
-	// More about it: the comment of a route, the resources of a child, the URI of a parent.
-	Detail interface{}
-}
-
-// Every fact of the log, in full. The other views are made of these.
-type AuditEvent struct {
-	// What it happened to: ca, ta_proxy, ta_signer or repository.
-	Kind string
-	// Its name.
-	Handle string
-	// Tells apart those that had the same name one after the other.
-	StreamID uuid.UUID
-	// Of the command that caused it.
-	Version int64
-	// Position among the events of its command, from 0.
-	Ordinal int32
-	// When it happened, by the clock of the active node.
-	At time.Time
-	// Who asked for the command.
-	Actor string
-	// Key identifier of the certificate that signed the request, for protocol peers; else NULL.
-	ActorKeyID *string
-	// Name and form, such as roas_configured/1.
-	Name string
-	// What happened; its form never changes under one name.
-	Payload json.RawMessage
-}
-
-// The last exchange of each CA with each of its parents (RFC 6492) and with its repository (RFC 8181). Earlier ones are not kept; what they changed is in the log.
-type AuditExchange struct {
-	// Handle of the CA.
-	Ca string
-	// Tells apart CAs that had the same name one after the other.
-	StreamID uuid.UUID
-	// parent or repository.
-	PeerKind string
-	// The parent, as the CA names it; NULL for the repository.
-	Peer string
-	// Where the peer was asked.
-	URI string
-	// When.
-	At time.Time
-	// ok or failed.
-	Outcome string
-	// What went wrong, in the words of the API; NULL if nothing did.
-	FaultCode interface{}
-	// The same for people.
-	FaultMsg interface{}
-	// When an exchange succeeded last; NULL: never.
-	LastSuccess *time.Time
-}
-
-// Signed objects and certificates, octet for octet.
-type AuditObject struct {
-	// SHA-256 of the object, hexadecimal.
-	Hash string
-	// The object.
-	DER []byte
-}
-
-// The parents of CAs and how to reach them, one row for each period.
-type AuditParent struct {
-	// Handle of the CA.
-	Ca string
-	// Tells apart CAs that had the same name one after the other.
-	StreamID uuid.UUID
-	// The parent, as the CA names it.
-	Parent interface{}
-	// Where the parent answers (RFC 6492).
-	ServiceURI interface{}
-	// What the parent calls itself.
-	ParentHandle interface{}
-	// What the parent calls this CA.
-	ChildHandle interface{}
-	// The parent's identity certificate (RFC 8183), base64 of its DER.
-	IDCert interface{}
-	// When the parent was added, or changed.
-	ValidFrom time.Time
-	// When it changed next, or the CA was deleted; NULL: it holds.
-	ValidTo *time.Time
-	// Who did so.
-	ChangedBy string
-	// Number of the command.
-	Version int64
-}
-
-// Everything that this server published, for each object the period in which the world could fetch it.
-type AuditPublication struct {
-	// Name of the repository.
-	Repository string
-	// Handle of the publisher.
-	Publisher string
-	// URI of the object.
-	URI string
-	// SHA-256 of the object, hexadecimal.
-	Hash string
-	// Octets of the object.
-	Size int32
-	// When the first RRDP serial with it was made (RFC 8182).
-	PublishedAt interface{}
-	// When the first RRDP serial without it was made; NULL while it is published.
-	WithdrawnAt interface{}
-	// RRDP session of the first serial with it.
-	Session uuid.UUID
-	// First RRDP serial with it.
-	Serial int64
-	// First revision with it: see audit.rrdp_serial. A search by revision is faster than one by time.
-	Revision *int64
-	// First revision without it; NULL while it is published.
-	WithdrawnRevision *int64
-}
-
-// Who may publish in the repository of this server, and who might.
-type AuditPublisher struct {
-	// Name of the repository.
-	Repository string
-	// Tells apart repositories that had the same name one after the other.
-	StreamID uuid.UUID
-	// Handle of the publisher.
-	Publisher interface{}
-	// It may publish below this.
-	BaseURI interface{}
-	// Its identity certificate (RFC 8183), base64 of its DER.
-	IDCert interface{}
-	// When it was added.
-	AddedAt time.Time
-	// Who added it.
-	AddedBy string
-	// When it was removed; NULL while it may publish.
-	RemovedAt interface{}
-	// Who removed it.
-	RemovedBy interface{}
-}
-
-// Every change of the routes that CAs authorise, one row for each route. In one change, what is removed goes before what is added.
-type AuditROAChange struct {
-	// Handle of the CA.
-	Ca string
-	// Tells apart CAs that had the same name one after the other.
-	StreamID uuid.UUID
-	// Number of the command.
-	Version int64
-	// Number of the event in the command.
-	Ordinal int32
-	// When.
-	At time.Time
-	// Who.
-	Actor string
-	// Key identifier of the certificate that signed the request, for protocol peers; else NULL.
-	ActorKeyID *string
-	// added, removed, or commented: the route stayed and its comment changed.
-	Change string
-	// Prefix of the route.
-	Prefix netip.Prefix
-	// Maximum length (RFC 9582), always given.
-	MaxLength int32
-	// AS number that may originate the route.
-	Asid int64
-	// The comment from then on; NULL: none.
-	Comment interface{}
-}
-
-// The routes that CAs authorise, past and present, one row for each period. A change of the comment does not begin a new period: see audit.roa_change.
-type AuditROAConfiguration struct {
-	// Handle of the CA.
-	Ca string
-	// Tells apart CAs that had the same name one after the other.
-	StreamID uuid.UUID
-	// Prefix of the route.
-	Prefix netip.Prefix
-	// Maximum length (RFC 9582), always given.
-	MaxLength int32
-	// AS number that may originate the route.
-	Asid int64
-	// The last comment of the period; NULL: none.
-	Comment interface{}
-	// When it was added.
-	ValidFrom interface{}
-	// When it was removed, or its CA deleted; NULL while it is configured.
-	ValidTo interface{}
-	// Who added it.
-	AddedBy interface{}
-	// Who removed it, or deleted its CA.
-	RemovedBy interface{}
-	// Number of the command that added it.
-	AddedVersion interface{}
-	// Number of the command that removed it.
-	RemovedVersion interface{}
-}
-
-// Every ROA object that was signed (RFC 9582). Whether and when the world saw it: audit.publication has the same hash.
-type AuditROAObject struct {
-	// Handle of the CA.
-	Ca string
-	// Tells apart CAs that had the same name one after the other.
-	StreamID uuid.UUID
-	// Resource class of the CA; its certificate is in audit.certificate_received.
-	Class interface{}
-	// File name.
-	Name interface{}
-	// The routes in it, as 10.0.0.0/16-24 => 64496.
-	Authorizations interface{}
-	// Serial number of its certificate.
-	Serial pgtype.Numeric
-	// SHA-256 of the object, hexadecimal.
-	Hash interface{}
-	// Its certificate is valid from then on.
-	NotBefore time.Time
-	// Its certificate is valid until then.
-	NotAfter time.Time
-	// When it was recorded as issued.
-	IssuedAt time.Time
-	// Number of the command that recorded it.
-	IssuedVersion int64
-	// When it was replaced or withdrawn, and with that revoked; NULL while it is in use.
-	WithdrawnAt interface{}
-	// Number of the command that did so.
-	WithdrawnVersion interface{}
-	// replaced (by another of the same name), withdrawn, class_removed or ca_deleted.
-	WithdrawnHow interface{}
-}
-
-// Every RRDP serial there was (RFC 8182).
-type AuditRrdpSerial struct {
-	// Name of the repository.
-	Repository string
-	// RRDP session.
-	Session uuid.UUID
-	// Serial in the session.
-	Serial int64
-	// Counts the contents the world has seen. It goes on when a session is reset; the first serial of the new session repeats the revision before it.
-	Revision int64
-	// When it was made.
-	At time.Time
-	// Objects that came with it, replacements included.
-	Published int64
-	// Objects that left with it, replaced ones included.
-	Withdrawn int64
-}
-
-// What the world could take for authorised: one row for each route in each ROA object of this server's CAs and each period in which it was published here.
-type AuditVrp struct {
-	// Prefix of the route.
-	Prefix netip.Prefix
-	// Maximum length (RFC 9582).
-	MaxLength int32
-	// AS number that may originate the route.
-	Asid int64
-	// Handle of the CA that issued it.
-	Ca string
-	// Tells apart CAs that had the same name one after the other.
-	StreamID uuid.UUID
-	// URI of the ROA object.
-	URI string
-	// SHA-256 of the ROA object, hexadecimal.
-	Hash string
-	// When it was published.
-	PublishedFrom interface{}
-	// When it was withdrawn; NULL while it is published.
-	PublishedTo interface{}
-	// The object is valid from then on.
-	NotBefore time.Time
-	// The object is valid until then, whether it is withdrawn or not.
-	NotAfter time.Time
-	// Name of the repository.
-	Repository string
-	// First revision with it: see audit.rrdp_serial.
-	Revision *int64
-	// First revision without it; NULL while it is published.
-	WithdrawnRevision *int64
+	Version  int64
+	Ordinal  int32
+	Name     string
+	Payload  json.RawMessage
 }
 
 // The newest manifest and CRL of each key of a CA. State, not history: replaced together at every re-issue.
@@ -548,6 +115,22 @@ type EsCommand struct {
 	Repeats int32
 }
 
+// Every command of every stream, archived or not; each is in one of the two tables.
+type EsCommandAll struct {
+	StreamID   uuid.UUID
+	Version    int64
+	At         time.Time
+	Actor      string
+	ActorKeyID *string
+	Name       string
+	Payload    json.RawMessage
+	Outcome    string
+	Fault      json.RawMessage
+	Epoch      int64
+	Hash       []byte
+	Repeats    int32
+}
+
 // What each command changed: facts, in order. Payloads are frozen; their form is named by the number after the slash in the name.
 type EsEvent struct {
 	StreamID uuid.UUID
@@ -558,6 +141,15 @@ type EsEvent struct {
 	// Name and form, such as roas_configured/1.
 	Name    string
 	Payload json.RawMessage
+}
+
+// Every event of every stream, archived or not.
+type EsEventAll struct {
+	StreamID uuid.UUID
+	Version  int64
+	Ordinal  int32
+	Name     string
+	Payload  json.RawMessage
 }
 
 // A cache: the state of a stream after a command. The last two are kept; a row whose hash does not fit is ignored.

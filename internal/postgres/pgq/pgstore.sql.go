@@ -104,7 +104,7 @@ func (q *Queries) AppendEvents(ctx context.Context, db DBTX, arg AppendEventsPar
 }
 
 const CountCommands = `-- name: CountCommands :one
-SELECT count(*) FROM es_command c
+SELECT count(*) FROM es_command_all c
 WHERE c.stream_id = $1 AND c.version > 0
   AND ($2::timestamptz IS NULL OR c.at >= $2::timestamptz)
   AND ($3::timestamptz IS NULL OR c.at <= $3::timestamptz)
@@ -122,6 +122,41 @@ func (q *Queries) CountCommands(ctx context.Context, db DBTX, arg CountCommandsP
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const CountRepeat = `-- name: CountRepeat :execrows
+UPDATE es_command c SET repeats = c.repeats + 1
+WHERE c.stream_id = $1 AND c.outcome = 'refused' AND c.name = $2 AND c.payload = $3::jsonb AND c.fault = $4::jsonb
+  AND c.version = (
+      SELECT n.version FROM es_command n
+      WHERE n.stream_id = $1 AND n.actor = $5 AND n.actor_key_id = $6::text
+      ORDER BY n.version DESC LIMIT 1
+  )
+`
+
+type CountRepeatParams struct {
+	StreamID   uuid.UUID
+	Name       string
+	Payload    json.RawMessage
+	Fault      json.RawMessage
+	Actor      string
+	ActorKeyID string
+}
+
+// Counts a refusal on the newest command of the same peer if that is the same refusal.
+func (q *Queries) CountRepeat(ctx context.Context, db DBTX, arg CountRepeatParams) (int64, error) {
+	result, err := db.Exec(ctx, CountRepeat,
+		arg.StreamID,
+		arg.Name,
+		arg.Payload,
+		arg.Fault,
+		arg.Actor,
+		arg.ActorKeyID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const CreateCommand = `-- name: CreateCommand :execrows
@@ -185,9 +220,24 @@ func (q *Queries) CreateStream(ctx context.Context, db DBTX, arg CreateStreamPar
 	return err
 }
 
+const DeleteSnapshot = `-- name: DeleteSnapshot :exec
+DELETE FROM es_snapshot WHERE stream_id = $1 AND version = $2
+`
+
+type DeleteSnapshotParams struct {
+	StreamID uuid.UUID
+	Version  int64
+}
+
+// Sets a snapshot aside.
+func (q *Queries) DeleteSnapshot(ctx context.Context, db DBTX, arg DeleteSnapshotParams) error {
+	_, err := db.Exec(ctx, DeleteSnapshot, arg.StreamID, arg.Version)
+	return err
+}
+
 const GetCommand = `-- name: GetCommand :one
 SELECT version, at, actor, actor_key_id, name, payload, outcome, fault, epoch, repeats
-FROM es_command WHERE stream_id = $1 AND version = $2
+FROM es_command_all WHERE stream_id = $1 AND version = $2
 `
 
 type GetCommandParams struct {
@@ -321,9 +371,58 @@ func (q *Queries) InsertSnapshot(ctx context.Context, db DBTX, arg InsertSnapsho
 	return err
 }
 
+const ListArchivable = `-- name: ListArchivable :many
+SELECT s.id, s.kind, s.handle, s.version, s.deleted_at FROM es_stream s
+WHERE s.id > $1 AND (
+    SELECT f.at FROM es_command f WHERE f.stream_id = s.id ORDER BY f.version LIMIT 1
+) < $2::timestamptz
+ORDER BY s.id LIMIT $3::bigint
+`
+
+type ListArchivableParams struct {
+	After   uuid.UUID
+	Before  time.Time
+	MaxRows int64
+}
+
+type ListArchivableRow struct {
+	ID        uuid.UUID
+	Kind      string
+	Handle    string
+	Version   int64
+	DeletedAt *time.Time
+}
+
+// A page of the streams whose first command here was before the given time.
+func (q *Queries) ListArchivable(ctx context.Context, db DBTX, arg ListArchivableParams) ([]ListArchivableRow, error) {
+	rows, err := db.Query(ctx, ListArchivable, arg.After, arg.Before, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListArchivableRow
+	for rows.Next() {
+		var i ListArchivableRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.Handle,
+			&i.Version,
+			&i.DeletedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListCommands = `-- name: ListCommands :many
 SELECT c.version, c.at, c.actor, c.actor_key_id, c.name, c.payload, c.outcome, c.fault, c.epoch, c.repeats
-FROM es_command c
+FROM es_command_all c
 WHERE c.stream_id = $1 AND c.version > $2 AND c.version > 0
   AND ($3::timestamptz IS NULL OR c.at >= $3::timestamptz)
   AND ($4::timestamptz IS NULL OR c.at <= $4::timestamptz)
@@ -393,7 +492,7 @@ func (q *Queries) ListCommands(ctx context.Context, db DBTX, arg ListCommandsPar
 
 const ListCommandsToVerify = `-- name: ListCommandsToVerify :many
 SELECT version, at, actor, actor_key_id, name, payload, outcome, fault, epoch, hash
-FROM es_command WHERE stream_id = $1 AND version > $2 ORDER BY version LIMIT $3::bigint
+FROM es_command_all WHERE stream_id = $1 AND version > $2 ORDER BY version LIMIT $3::bigint
 `
 
 type ListCommandsToVerifyParams struct {
@@ -448,7 +547,7 @@ func (q *Queries) ListCommandsToVerify(ctx context.Context, db DBTX, arg ListCom
 }
 
 const ListEvents = `-- name: ListEvents :many
-SELECT version, ordinal, name, payload FROM es_event
+SELECT version, ordinal, name, payload FROM es_event_all
 WHERE stream_id = $1 AND version >= $2 AND version <= $3
 ORDER BY version, ordinal
 `
@@ -569,13 +668,14 @@ func (q *Queries) ListSnapshots(ctx context.Context, db DBTX, arg ListSnapshotsP
 }
 
 const ListSnapshotsToVerify = `-- name: ListSnapshotsToVerify :many
-SELECT p.version, p.state, p.hash, c.hash AS command_hash
-FROM es_snapshot p LEFT JOIN es_command c ON c.stream_id = p.stream_id AND c.version = p.version
+SELECT p.version, p.format, p.state, p.hash, c.hash AS command_hash
+FROM es_snapshot p LEFT JOIN es_command_all c ON c.stream_id = p.stream_id AND c.version = p.version
 WHERE p.stream_id = $1 ORDER BY p.version
 `
 
 type ListSnapshotsToVerifyRow struct {
 	Version     int64
+	Format      int32
 	State       []byte
 	Hash        []byte
 	CommandHash []byte
@@ -593,6 +693,7 @@ func (q *Queries) ListSnapshotsToVerify(ctx context.Context, db DBTX, streamID u
 		var i ListSnapshotsToVerifyRow
 		if err := rows.Scan(
 			&i.Version,
+			&i.Format,
 			&i.State,
 			&i.Hash,
 			&i.CommandHash,
@@ -651,6 +752,49 @@ func (q *Queries) ListStreams(ctx context.Context, db DBTX, arg ListStreamsParam
 	return items, nil
 }
 
+const MoveToArchive = `-- name: MoveToArchive :one
+WITH first AS (
+    SELECT c.version, c.at FROM es_command c WHERE c.stream_id = $1 AND c.version < $2::bigint
+    ORDER BY c.version LIMIT $3::bigint
+), moving AS (
+    SELECT f.version FROM first f
+    WHERE f.version < coalesce((SELECT min(y.version) FROM first y WHERE y.at >= $4::timestamptz), $2::bigint)
+), events AS (
+    DELETE FROM es_event e USING moving m WHERE e.stream_id = $1 AND e.version = m.version
+    RETURNING e.stream_id, e.version, e.ordinal, e.name, e.payload
+), commands AS (
+    DELETE FROM es_command c USING moving m WHERE c.stream_id = $1 AND c.version = m.version
+    RETURNING c.stream_id, c.version, c.at, c.actor, c.actor_key_id, c.name, c.payload, c.outcome, c.fault, c.epoch, c.hash, c.repeats
+), kept AS (
+    INSERT INTO archive.es_command (stream_id, version, at, actor, actor_key_id, name, payload, outcome, fault, epoch, hash, repeats)
+    SELECT stream_id, version, at, actor, actor_key_id, name, payload, outcome, fault, epoch, hash, repeats FROM commands RETURNING version
+), kept_events AS (
+    INSERT INTO archive.es_event (stream_id, version, ordinal, name, payload) SELECT stream_id, version, ordinal, name, payload FROM events RETURNING version
+)
+SELECT count(*) FROM kept
+`
+
+type MoveToArchiveParams struct {
+	StreamID uuid.UUID
+	Border   int64
+	MaxRows  int64
+	Before   time.Time
+}
+
+// Moves the first commands of a stream, with their events, to the archive: at most @max_rows, those below @border, and none
+// behind one that is not from before @before. Tells how many.
+func (q *Queries) MoveToArchive(ctx context.Context, db DBTX, arg MoveToArchiveParams) (int64, error) {
+	row := db.QueryRow(ctx, MoveToArchive,
+		arg.StreamID,
+		arg.Border,
+		arg.MaxRows,
+		arg.Before,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const PruneSnapshots = `-- name: PruneSnapshots :exec
 DELETE FROM es_snapshot d WHERE d.stream_id = $1 AND d.version < (
     SELECT min(k.version) FROM (
@@ -666,10 +810,12 @@ func (q *Queries) PruneSnapshots(ctx context.Context, db DBTX, streamID uuid.UUI
 }
 
 const ReadLog = `-- name: ReadLog :many
-SELECT s.id, s.version AS newest, c.version, c.at, c.actor, c.actor_key_id, c.outcome, c.hash, e.name, e.payload
+SELECT s.id, s.version AS newest, c.version, c.at, c.actor, c.actor_key_id, c.name AS command,
+       (CASE WHEN coalesce(e.ordinal, 0) = 0 AND c.version > $1::bigint THEN c.payload END)::jsonb AS asked,
+       c.outcome, c.fault, c.epoch, c.hash, e.name, e.payload
 FROM es_stream s
 JOIN LATERAL (
-    SELECT i.stream_id, i.version, i.at, i.actor, i.actor_key_id, i.outcome, i.hash FROM es_command i
+    SELECT i.stream_id, i.version, i.at, i.actor, i.actor_key_id, i.name, i.payload, i.outcome, i.fault, i.epoch, i.hash FROM es_command i
     WHERE i.stream_id = s.id AND i.version >= $1::bigint
     ORDER BY i.version LIMIT $2::integer
 ) c ON true
@@ -692,14 +838,18 @@ type ReadLogRow struct {
 	At         time.Time
 	Actor      string
 	ActorKeyID *string
+	Command    string
+	Asked      json.RawMessage
 	Outcome    string
+	Fault      json.RawMessage
+	Epoch      int64
 	Hash       []byte
 	Name       *string
 	Payload    json.RawMessage
 }
 
 // The command at @after as it stands in the log, without events, then at most @max commands behind it, one row for each
-// of their events (or one without event).
+// of their events (or one without event). What was asked stands in the first row of each command.
 func (q *Queries) ReadLog(ctx context.Context, db DBTX, arg ReadLogParams) ([]ReadLogRow, error) {
 	rows, err := db.Query(ctx, ReadLog,
 		arg.After,
@@ -721,7 +871,91 @@ func (q *Queries) ReadLog(ctx context.Context, db DBTX, arg ReadLogParams) ([]Re
 			&i.At,
 			&i.Actor,
 			&i.ActorKeyID,
+			&i.Command,
+			&i.Asked,
 			&i.Outcome,
+			&i.Fault,
+			&i.Epoch,
+			&i.Hash,
+			&i.Name,
+			&i.Payload,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ReadWholeLog = `-- name: ReadWholeLog :many
+SELECT s.id, s.version AS newest, c.version, c.at, c.actor, c.actor_key_id, c.name AS command,
+       (CASE WHEN coalesce(e.ordinal, 0) = 0 AND c.version > $1::bigint THEN c.payload END)::jsonb AS asked,
+       c.outcome, c.fault, c.epoch, c.hash, e.name, e.payload
+FROM es_stream s
+JOIN LATERAL (
+    SELECT i.stream_id, i.version, i.at, i.actor, i.actor_key_id, i.name, i.payload, i.outcome, i.fault, i.epoch, i.hash FROM es_command_all i
+    WHERE i.stream_id = s.id AND i.version >= $1::bigint
+    ORDER BY i.version LIMIT $2::integer
+) c ON true
+LEFT JOIN es_event_all e ON e.stream_id = c.stream_id AND e.version = c.version AND e.version > $1::bigint
+WHERE s.kind = $3 AND s.handle = $4 AND s.deleted_at IS NULL
+ORDER BY c.version, e.ordinal
+`
+
+type ReadWholeLogParams struct {
+	After  int64
+	Max    int32
+	Kind   string
+	Handle string
+}
+
+type ReadWholeLogRow struct {
+	ID         uuid.UUID
+	Newest     int64
+	Version    int64
+	At         time.Time
+	Actor      string
+	ActorKeyID *string
+	Command    string
+	Asked      json.RawMessage
+	Outcome    string
+	Fault      json.RawMessage
+	Epoch      int64
+	Hash       []byte
+	Name       *string
+	Payload    json.RawMessage
+}
+
+// The same with the archive, for those who begin at the beginning.
+func (q *Queries) ReadWholeLog(ctx context.Context, db DBTX, arg ReadWholeLogParams) ([]ReadWholeLogRow, error) {
+	rows, err := db.Query(ctx, ReadWholeLog,
+		arg.After,
+		arg.Max,
+		arg.Kind,
+		arg.Handle,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadWholeLogRow
+	for rows.Next() {
+		var i ReadWholeLogRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Newest,
+			&i.Version,
+			&i.At,
+			&i.Actor,
+			&i.ActorKeyID,
+			&i.Command,
+			&i.Asked,
+			&i.Outcome,
+			&i.Fault,
+			&i.Epoch,
 			&i.Hash,
 			&i.Name,
 			&i.Payload,
@@ -739,8 +973,8 @@ func (q *Queries) ReadLog(ctx context.Context, db DBTX, arg ReadLogParams) ([]Re
 const WeighSnapshot = `-- name: WeighSnapshot :one
 SELECT coalesce(p.version, -1)::bigint AS snapshot_version,
        coalesce(octet_length(p.state::text), 0)::bigint AS snapshot_bytes,
-       (SELECT count(*) FROM es_command c WHERE c.stream_id = s.id AND c.version > coalesce(p.version, -1))::bigint AS commands,
-       (SELECT coalesce(sum(octet_length(e.payload::text)), 0) FROM es_event e
+       (SELECT count(*) FROM es_command_all c WHERE c.stream_id = s.id AND c.version > coalesce(p.version, -1))::bigint AS commands,
+       (SELECT coalesce(sum(octet_length(e.payload::text)), 0) FROM es_event_all e
         WHERE e.stream_id = s.id AND e.version > coalesce(p.version, -1))::bigint AS event_bytes
 FROM es_stream s
 LEFT JOIN LATERAL (

@@ -103,6 +103,48 @@ func (q *Queries) PubContents(ctx context.Context, db DBTX, hashes [][]byte) ([]
 	return items, nil
 }
 
+const PubCurrent = `-- name: PubCurrent :many
+SELECT p.publisher, p.uri, p.hash, p.size, coalesce(octet_length(d.der), -1)::integer AS octets
+FROM pub_object p LEFT JOIN der_object d ON d.hash = p.hash
+WHERE p.repository = $1 AND p.to_revision IS NULL AND NOT p.withdrawn
+ORDER BY p.publisher, p.uri
+`
+
+type PubCurrentRow struct {
+	Publisher string
+	URI       string
+	Hash      []byte
+	Size      int32
+	Octets    int32
+}
+
+// What all publishers have, with whether the content is there.
+func (q *Queries) PubCurrent(ctx context.Context, db DBTX, repository string) ([]PubCurrentRow, error) {
+	rows, err := db.Query(ctx, PubCurrent, repository)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PubCurrentRow
+	for rows.Next() {
+		var i PubCurrentRow
+		if err := rows.Scan(
+			&i.Publisher,
+			&i.URI,
+			&i.Hash,
+			&i.Size,
+			&i.Octets,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const PubDeletePublisher = `-- name: PubDeletePublisher :exec
 DELETE FROM pub_publisher WHERE repository = $1 AND handle = $2
 `

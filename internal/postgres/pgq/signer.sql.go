@@ -122,3 +122,34 @@ func (q *Queries) InsertSignerMaster(ctx context.Context, db DBTX, arg InsertSig
 	_, err := db.Exec(ctx, InsertSignerMaster, arg.Sealed, arg.CreatedAt)
 	return err
 }
+
+const ListSignerKeys = `-- name: ListSignerKeys :many
+SELECT key_id, purpose, (sealed IS NULL)::boolean AS destroyed FROM signer_key ORDER BY key_id
+`
+
+type ListSignerKeysRow struct {
+	KeyID     string
+	Purpose   string
+	Destroyed bool
+}
+
+// Every key there is or was.
+func (q *Queries) ListSignerKeys(ctx context.Context, db DBTX) ([]ListSignerKeysRow, error) {
+	rows, err := db.Query(ctx, ListSignerKeys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListSignerKeysRow
+	for rows.Next() {
+		var i ListSignerKeysRow
+		if err := rows.Scan(&i.KeyID, &i.Purpose, &i.Destroyed); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -1,0 +1,122 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"baleen/internal/embedded"
+)
+
+// pooler is a PgBouncer before a cluster.
+type pooler struct {
+	port int
+	log  string
+}
+
+// newPooler starts a PgBouncer. As its documentation says, it has to let pass
+// the start-up settings it does not know.
+func newPooler(ctx context.Context, t *testing.T, db *cluster, mode string) *pooler {
+	t.Helper()
+	path, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		path = "/usr/sbin/pgbouncer"
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("PgBouncer is not installed: scripts/need-faults installs it")
+	}
+	dir := temp(t)
+	p := &pooler{port: freePort(t), log: filepath.Join(dir, "pgbouncer.log")}
+	ini, users := filepath.Join(dir, "pgbouncer.ini"), filepath.Join(dir, "users.txt")
+	must(t, os.WriteFile(users, []byte(`"`+embedded.Database+`" ""`+"\n"), 0o644))
+	must(t, os.WriteFile(ini, fmt.Appendf(nil, `[databases]
+%[1]s = host=%[2]s port=5432 dbname=%[1]s user=%[1]s
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %[3]d
+unix_socket_dir =
+auth_type = trust
+auth_file = %[4]s
+pool_mode = %[5]s
+default_pool_size = 80
+ignore_startup_parameters = idle_session_timeout,idle_in_transaction_session_timeout
+`, embedded.Database, db.server.SocketDir, p.port, users, mode), 0o644))
+	log, err := os.Create(p.log)
+	must(t, err)
+	defer func() { _ = log.Close() }() // the process has its own
+	cmd := db.program(context.WithoutCancel(ctx), t, path, ini)
+	cmd.Stdout, cmd.Stderr = log, log
+	must(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // an error means that it has ended
+		_ = cmd.Wait()
+	})
+	eventually(ctx, t, "PgBouncer answers", func() bool {
+		conn, err := pgx.Connect(ctx, p.url())
+		if err != nil {
+			return false
+		}
+		_ = conn.Close(ctx)
+		return true
+	})
+	return p
+}
+
+func (p *pooler) url() string {
+	return fmt.Sprintf("postgres://%[1]s@127.0.0.1:%[2]d/%[1]s?sslmode=disable", embedded.Database, p.port)
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	port := l.Addr().(*net.TCPAddr).Port
+	must(t, l.Close())
+	return port
+}
+
+// With session pooling everything works as without: a node dies, a node hangs.
+func TestSessionPooling(t *testing.T) {
+	ctx := bounded(t)
+	db := newCluster(ctx, t)
+	p := newPooler(ctx, t, db, "session")
+	f := newFleet(ctx, t, db, plan{url: func(int) string { return p.url() }})
+	w := watch(ctx, t, f)
+	l := startLoad(ctx, t, f, 100*time.Millisecond)
+	for _, one := range []struct {
+		what  string
+		fault func(n *node)
+		end   func(n *node)
+	}{
+		{"kill -9", func(n *node) { must(t, n.Kill()) }, func(n *node) { must(t, n.Launch()); must(t, n.WaitUp(ctx)) }},
+		{"SIGSTOP", func(n *node) { n.freeze(t) }, func(n *node) { n.thaw(t) }},
+	} {
+		n := f.active(ctx, t)
+		l.acked(ctx, t, time.Now(), "")
+		begin := time.Now()
+		one.fault(n)
+		n.out.Store(true)
+		took, _ := l.acked(ctx, t, begin, n.name)
+		report(t, "session pooling, "+one.what+" until another node acknowledged a change", []time.Duration{took})
+		one.end(n)
+		n.out.Store(false)
+	}
+	l.acked(ctx, t, time.Now(), "")
+	l.check(ctx, t)
+	w.check(t, 1)
+}
+
+var _ = strconv.Itoa
+var _ = strings.Contains
+var _ = http.StatusOK
