@@ -4,13 +4,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"baleen/internal/fault"
 	"baleen/internal/obs"
 )
 
@@ -19,9 +22,20 @@ func main() {
 	err := root().ExecuteContext(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "baleen:", err)
+		fmt.Fprintln(os.Stderr, "baleen:", reason(err))
 		os.Exit(1)
 	}
+}
+
+// reason is what the operator of the host reads: the message, and the cause
+// that clients do not get to see, in one line.
+func reason(err error) string {
+	text := err.Error()
+	var f *fault.Error
+	if errors.As(err, &f) && f.Err != nil {
+		text += ": " + strings.Join(strings.Fields(f.Err.Error()), " ")
+	}
+	return text
 }
 
 // root gives the command tree.

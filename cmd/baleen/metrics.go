@@ -18,6 +18,9 @@ func (n *node) Snapshot(ctx context.Context) (obs.Snapshot, error) {
 		Node: obs.Node{Active: n.term.Active()},
 		Keys: obs.KeyPool{Size: n.keys.Pool.Size, Ready: pool.Ready, Taken: pool.Taken, Missed: pool.Missed},
 	}
+	if at := n.overtaken.Load(); at != 0 {
+		out.Node.Overtaken = time.Unix(at, 0)
+	}
 	status, err := leader.Active(ctx, n.db)
 	if err != nil {
 		return out, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -34,6 +35,8 @@ type node struct {
 	worker  *tasks.Worker
 	service *service.Service
 	web     *web.Server
+
+	overtaken atomic.Int64 // Unix time at which a restored database was overtaken; 0: never
 }
 
 // newNode wires everything. Nothing runs yet.

@@ -62,6 +62,9 @@ func serve(ctx context.Context, cfg config.Config, welcome io.Writer) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	if err := leader.Check(ctx, url); err != nil {
+		return err
+	}
 	if err := postgres.Migrate(ctx, url, log); err != nil {
 		return err
 	}
@@ -147,13 +150,18 @@ func (n *node) overtake(ctx context.Context, lease *leader.Lease) error {
 		if err := n.service.Overtake(ctx, lease.Epoch(), reason); err != nil {
 			return err
 		}
+		n.overtaken.Store(time.Now().Unix())
 	}
 	return now.write(n.cfg.DataDir)
 }
 
 // note keeps what was published last, for overtake.
 func (n *node) note(session string, serial uint64) {
-	if err := (noted{Epoch: n.term.Epoch(), Session: session, Serial: serial}).write(n.cfg.DataDir); err != nil {
+	epoch := n.term.Epoch()
+	if epoch < 0 { // the term is over: what was seen is another node's to note
+		return
+	}
+	if err := (noted{Epoch: epoch, Session: session, Serial: serial}).write(n.cfg.DataDir); err != nil {
 		n.log.Warn("what was published cannot be noted in the data folder", "error", err)
 	}
 }

@@ -37,6 +37,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.gauge("krill_auth_session_cache_size", "how many login sessions are cached", float64(s.Sessions))
 	c.gauge("baleen_active", "1 if this node is the active one, 0 if it stands by", number(s.Node.Active))
 	c.gauge("baleen_epoch", "rises by one whenever a node takes over", float64(s.Node.Epoch))
+	if !s.Node.Overtaken.IsZero() {
+		c.gauge("baleen_restore_overtaken_time", "unix timestamp of when this node last found that the database had been restored, moved or gone back, and issued everything again", float64(s.Node.Overtaken.Unix()))
+	}
 	c.cas(s.CAs)
 	if s.Repo != nil {
 		c.repo(s.Repo)

@@ -28,6 +28,9 @@ type Snapshot struct {
 type Node struct {
 	Active bool
 	Epoch  int64 // of the active node, as far as this one knows; 0: none was active yet
+
+	// Overtaken is when this node last found that the database had been restored; zero: not since it started.
+	Overtaken time.Time
 }
 
 // CA is one certification authority.

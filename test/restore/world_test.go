@@ -217,11 +217,16 @@ func (w *world) restarted(dsn string, before seen) {
 	}
 	_, body, err := w.server.Do(w.ctx, http.MethodGet, "/api/v1/cas/ca1/history/commands/1000", nil)
 	w.check(err)
-	if !strings.Contains(string(body), "note_restore") && !strings.Contains(string(body), "restore") {
+	if !strings.Contains(string(body), `"cmd-ca-restore-noted"`) {
 		w.t.Error("the history does not say that the database was restored")
 	}
 	if log := w.server.Log(); !strings.Contains(log, "the database went back or moved") {
 		w.t.Error("the log does not say that the database was restored")
+	}
+	_, metrics, err := w.server.Do(w.ctx, http.MethodGet, "/metrics", nil)
+	w.check(err)
+	if !strings.Contains(string(metrics), "\nbaleen_restore_overtaken_time ") {
+		w.t.Error("the metrics do not say that the database was restored")
 	}
 	w.check(w.addOne(60000))
 	w.check(w.server.Settle(w.ctx))

@@ -58,6 +58,13 @@ func describe(cmd pgstore.StoredCommand) (described, error) {
 		return read(cmd, describeUpdateEntitlements)
 	case "receive_certificate":
 		return read(cmd, describeReceiveCertificate)
+	case "note_restore":
+		return read(cmd, func(c ca.NoteRestore) described {
+			return described{
+				kind: "note_restore", label: "cmd-ca-restore-noted", msg: "The database was restored or went back (" + c.Reason + "): issue everything again",
+				args: map[string]string{"reason": c.Reason}, fields: map[string]any{"reason": c.Reason},
+			}
+		})
 	default:
 		return described{kind: cmd.Name, label: "cmd-" + strings.ReplaceAll(cmd.Name, "_", "-"), msg: cmd.Name}, nil
 	}

@@ -103,6 +103,8 @@ func describeEvent(e es.Event, ders map[ca.Hash][]byte) ([]happened, error) {
 		return describeRoutes(e), nil
 	case ca.ROAsIssued:
 		return describeROAsIssued(e, ders)
+	case ca.RestoreNoted:
+		return one(happened{"restore_noted", "the database was restored or went back: " + e.Reason, map[string]any{"reason": e.Reason}}, nil)
 	default:
 		return describeClassEvent(e, ders)
 	}
