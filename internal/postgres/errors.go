@@ -95,8 +95,10 @@ func Classify(err error) error {
 // lost tells whether err means that there is no connection, or no longer.
 func lost(err error) bool {
 	var refused *pgconn.ConnectError
-	var network net.Error
-	return errors.As(err, &refused) || errors.As(err, &network) ||
+	// Not net.Error, which the errors of files satisfy too.
+	var network *net.OpError
+	var name *net.DNSError
+	return errors.As(err, &refused) || errors.As(err, &network) || errors.As(err, &name) ||
 		errors.Is(err, ErrOutcomeUnknown) ||
 		errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)

@@ -303,7 +303,7 @@ func (w *world) refusedChildren() {
 	const none, some, tooMuch = `{"asn":"","ipv4":"","ipv6":""}`, `{"asn":"","ipv4":"10.1.0.0/16","ipv6":""}`, `{"asn":"","ipv4":"11.0.0.0/8","ipv6":""}`
 	add("ca1", "ca2", none, cert).fails(http.StatusBadRequest, "ca-child-resources-required").record("ca-child-resources-required")
 	add("ca1", "ca2", tooMuch, cert).fails(http.StatusBadRequest, "ca-child-resources-extra").record("ca-child-resources-extra")
-	add("ca1", "ca2", some, "AAAA").fails(http.StatusBadRequest, "rfc-8183-xml")
+	add("ca1", "ca2", some, "AAAA").fails(http.StatusBadRequest, "api-json")
 	add("ca1", "ca2", some, "AA AA").fails(http.StatusBadRequest, "api-json")
 	add("ca1", "a/b", some, cert).fails(http.StatusBadRequest, "api-json")
 	add("nope", "ca2", some, cert).fails(http.StatusNotFound, "ca-unknown")
@@ -401,6 +401,14 @@ func TestTasksThatFailAreShown(t *testing.T) {
 		`"problems":[{"kind":"ca_issue","key":"ca1","failures":1,"run_at":null,"last_fault":{"kind":"invalid","code":"task-args","msg":"unreadable"}}]}`
 	if got := w.get("/api/v1/tasks").ok().body; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for _, path := range []string{"/api/v1/tasks/ca_issue/retry", "/api/v1/tasks/ca_issue/retry?key=ca2", "/api/v1/tasks/nothing/retry?key=ca1"} {
+		w.post(path, "").fails(http.StatusNotFound, "task-unknown")
+	}
+	w.post("/api/v1/tasks/ca_issue/retry?key=ca1", "").empty()
+	w.settle() // there is no such CA, so that nothing is to be done
+	if got := w.get("/api/v1/tasks").ok().body; got != `{"kinds":{},"problems":[]}` {
+		t.Errorf("after the retry: %s", got)
 	}
 }
 

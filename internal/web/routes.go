@@ -1,8 +1,10 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -49,16 +51,27 @@ func (s *Server) handle(r route) echo.HandlerFunc {
 			return err
 		}
 		if r.writes() && !s.Role.Active() {
-			return rest.Unavailable(s.Role.ActiveNode())
+			return rest.NotActive(s.Role.ActiveNode())
 		}
 		if r.body == none {
 			if err := rest.CheckNoBody(c); err != nil {
 				return err
 			}
 		}
+		patience := answerWithin
+		if r.body != none {
+			patience += rest.BodyTimeout
+		}
+		ctx, cancel := context.WithTimeout(c.Request().Context(), patience)
+		defer cancel()
+		c.SetRequest(c.Request().WithContext(ctx))
 		return r.handler(c)
 	}
 }
+
+// answerWithin bounds what a handler may wait for, above all a database that
+// says nothing any more.
+const answerWithin = 15 * time.Second
 
 // testbedEnabled answers 200 where there is a testbed; otherwise there is no
 // such path.

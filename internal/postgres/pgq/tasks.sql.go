@@ -343,6 +343,27 @@ func (q *Queries) RescheduleTasks(ctx context.Context, db DBTX, arg RescheduleTa
 	return result.RowsAffected(), nil
 }
 
+const RetryTask = `-- name: RetryTask :execrows
+UPDATE task SET run_at = CASE WHEN leased_by IS NULL THEN LEAST(run_at, $1::timestamptz) ELSE run_at END,
+    again_at = CASE WHEN leased_by IS NOT NULL THEN LEAST(again_at, $1::timestamptz) END
+WHERE kind = $2 AND key = $3
+`
+
+type RetryTaskParams struct {
+	Now  time.Time
+	Kind string
+	Key  string
+}
+
+// Makes a task due that waits or is parked; one that runs is to run once more.
+func (q *Queries) RetryTask(ctx context.Context, db DBTX, arg RetryTaskParams) (int64, error) {
+	result, err := db.Exec(ctx, RetryTask, arg.Now, arg.Kind, arg.Key)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const TaskStats = `-- name: TaskStats :many
 SELECT kind,
        count(*) FILTER (WHERE leased_by IS NULL AND run_at <= $1::timestamptz) AS due,

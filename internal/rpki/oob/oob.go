@@ -66,8 +66,7 @@ func CheckHandle(handle string) error {
 	if handle == "" || len(handle) > maxHandle {
 		return fmt.Errorf("a handle has 1 to %d characters, not %d", maxHandle, len(handle))
 	}
-	for i := range len(handle) {
-		c := handle[i]
+	for _, c := range handle {
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
 		case c == '-', c == '_', c == '/', c == '\\':

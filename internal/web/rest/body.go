@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -14,8 +15,8 @@ import (
 	"baleen/internal/web/strictjson"
 )
 
-// bodyTimeout is how long a client may take to send a body.
-const bodyTimeout = time.Minute
+// BodyTimeout is how long a client may take to send a body.
+const BodyTimeout = time.Minute
 
 // CheckNoBody refuses a body where none is expected.
 func CheckNoBody(c echo.Context) error {
@@ -32,7 +33,7 @@ func (d *Deps) readBody(c echo.Context) ([]byte, error) {
 		return nil, fault.New(fault.Invalid, "api-post-body-exceeds-limit", "POST body exceeds configured limit")
 	}
 	conn := http.NewResponseController(c.Response())
-	if err := conn.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := conn.SetReadDeadline(time.Now().Add(BodyTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return nil, err
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, d.BodyLimit+1))
@@ -42,8 +43,12 @@ func (d *Deps) readBody(c echo.Context) ([]byte, error) {
 	if err := conn.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return nil, err
 	}
+	c.Set(bodyKey, body)
 	return body, nil
 }
+
+// bodyKey is where a request's context keeps the body once it was read.
+const bodyKey = "body"
 
 // readJSON reads the body into what v points to.
 func (d *Deps) readJSON(c echo.Context, v any) error {
@@ -65,16 +70,24 @@ func invalidJSON(cause string) error {
 	return withCause(fault.Invalid, "api-json", "Invalid JSON: ", cause)
 }
 
+// badField refuses the value of a field of the JSON that was read as the body.
+func badField(c echo.Context, field, reason string) error {
+	body, _ := c.Get(bodyKey).([]byte)
+	if len(body) == 0 || isXML(body) {
+		return invalidJSON("invalid value in `" + field + "`: " + reason)
+	}
+	return invalidJSON(strictjson.Complain(body, field, reason).Error())
+}
+
 // checkNewName refuses names under which nothing could be reached: no handles,
 // or handles with a slash, which a path cannot hold.
-func checkNewName(field, handle string) error {
-	if err := oob.CheckHandle(handle); err != nil {
-		return invalidJSON("invalid value in `" + field + "`: " + err.Error())
+func checkNewName(c echo.Context, field, handle string) error {
+	err := oob.CheckHandle(handle)
+	if err == nil && strings.Contains(handle, "/") {
+		err = errors.New("\"" + handle + "\" holds a slash, so that no path could name it")
 	}
-	for i := range len(handle) {
-		if handle[i] == '/' {
-			return invalidJSON("invalid value in `" + field + "`: \"" + handle + "\" holds a slash, so that no path could name it")
-		}
+	if err != nil {
+		return badField(c, field, err.Error())
 	}
 	return nil
 }

@@ -2,11 +2,13 @@ package rest
 
 import (
 	"context"
+	"errors"
 
 	"github.com/labstack/echo/v4"
 
 	"baleen/api"
 	"baleen/internal/ca"
+	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 )
 
@@ -38,6 +40,11 @@ func (h Bulk) AllIssues(c echo.Context) error {
 		issues, err := h.issuesOf(ctx, handle)
 		if fault.Code(err) == "ca-unknown" { // deleted meanwhile
 			continue
+		}
+		var f *fault.Error
+		if fault.Code(err) == pgstore.CodeStreamBroken && errors.As(err, &f) {
+			response := errorResponse(f)
+			issues.RepoIssue, err = &response, nil
 		}
 		if err != nil {
 			return err

@@ -42,7 +42,7 @@ func (h CAs) Create(c echo.Context) error {
 	if err := h.readJSON(c, &body); err != nil {
 		return err
 	}
-	if err := checkNewName("handle", body.Handle); err != nil {
+	if err := checkNewName(c, "handle", body.Handle); err != nil {
 		return err
 	}
 	return finish(c, h.Service.CreateCA(c.Request().Context(), actor(c), body.Handle))

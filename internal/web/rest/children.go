@@ -21,8 +21,11 @@ func (h Children) Add(c echo.Context) error {
 	if err := h.readJSON(c, &body); err != nil {
 		return err
 	}
-	if err := checkNewName("handle", body.Handle); err != nil {
+	if err := checkNewName(c, "handle", body.Handle); err != nil {
 		return err
+	}
+	if err := h.checkIdentity(body.IDCert); err != nil {
+		return badField(c, "id_cert", err.Error())
 	}
 	cmd := ca.AddChild{Child: body.Handle, IDCert: body.IDCert, Resources: body.Resources}
 	answer, err := h.Service.AddChild(c.Request().Context(), actor(c), c.Param(argCA), cmd)

@@ -10,6 +10,7 @@ import (
 
 	"baleen/api"
 	"baleen/internal/ca"
+	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 )
 
@@ -93,7 +94,7 @@ func (d *Deps) writeEmpty(c echo.Context, status int) {
 // asFault gives the error to show. What is our bug goes to the log instead.
 func (d *Deps) asFault(c echo.Context, err error) *fault.Error {
 	var f *fault.Error
-	if errors.As(err, &f) && f.Kind != fault.Internal {
+	if errors.As(err, &f) && (f.Kind != fault.Internal || f.Code == pgstore.CodeStreamBroken) {
 		return f
 	}
 	r := c.Request()
@@ -126,6 +127,15 @@ func unavailable(active string) *fault.Error {
 		f.Args = map[string]string{"active_node": active}
 	}
 	return f
+}
+
+// NotActive is the refusal of a node that cannot carry out writes now; active
+// names the node that can, "" if there is none.
+func NotActive(active string) error {
+	if active != "" {
+		return unavailable(active)
+	}
+	return fault.New(fault.Unavailable, "sys-unavailable", "Service Unavailable: no node is active; either the database cannot be reached, or a node is just taking over")
 }
 
 // Unavailable is the refusal of a node that stops or stands by; active names

@@ -61,6 +61,7 @@ func TestErrorsInsideOthers(t *testing.T) {
 		{"joined", errors.Join(errors.New("x"), fault.New(fault.Invalid, "general-error", "bad")), `{"label":"general-error","msg":"bad","args":{}}`},
 		{"nobody classified", errors.New("secret"), `{"label":"sys-internal","msg":"Internal error: see the server's log for request 7","args":{"cause":"see the server's log for request 7"}}`},
 		{"our bug with a message", fault.New(fault.Internal, "log-broken", "secret"), `{"label":"sys-internal","msg":"Internal error: see the server's log for request 7","args":{"cause":"see the server's log for request 7"}}`},
+		{"a broken stream", fmt.Errorf("view: %w", &fault.Error{Kind: fault.Internal, Code: "stream-broken", Msg: "the log is broken", Err: errors.New("secret")}), `{"label":"stream-broken","msg":"the log is broken","args":{}}`},
 		{"without a message", &fault.Error{Kind: fault.NotFound, Code: "gone"}, `{"label":"gone","msg":"gone","args":{}}`},
 	} {
 		rec := httptest.NewRecorder()

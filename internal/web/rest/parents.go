@@ -138,7 +138,7 @@ func (h Parents) Set(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := checkNewName("handle", name); err != nil {
+	if err := checkNewName(c, "handle", name); err != nil {
 		return err
 	}
 	if err := h.checkIdentity(response.IDCert); err != nil {

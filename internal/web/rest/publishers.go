@@ -46,7 +46,7 @@ func (h Publishers) Add(c echo.Context) error {
 	if err := h.readJSON(c, &body); err != nil {
 		return err
 	}
-	if err := checkNewName("publisher_handle", body.PublisherHandle); err != nil {
+	if err := checkNewName(c, "publisher_handle", body.PublisherHandle); err != nil {
 		return err
 	}
 	answer, err := h.Service.Pubs.AddPublisher(c.Request().Context(), actor(c), body)

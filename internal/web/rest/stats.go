@@ -7,6 +7,7 @@ import (
 
 	"baleen/api"
 	"baleen/internal/ca"
+	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 )
 
@@ -100,7 +101,11 @@ func (h Stats) cas(ctx context.Context) (map[string]api.CAStats, error) {
 			out[handle] = caStats(handle, st)
 			return nil
 		})
-		if err != nil && fault.Code(err) != "ca-unknown" { // that one was deleted meanwhile
+		switch fault.Code(err) {
+		case "ca-unknown", pgstore.CodeStreamBroken: // that one was deleted meanwhile, or cannot be read
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

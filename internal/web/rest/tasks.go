@@ -40,6 +40,12 @@ func (h Tasks) Report(c echo.Context) error {
 	return sendJSON(c, out)
 }
 
+// Retry has a task run now that waits, backs off or is parked: the kind stands
+// in the path, the key in the query.
+func (h Tasks) Retry(c echo.Context) error {
+	return finish(c, h.Service.RetryTask(c.Request().Context(), c.Param("kind"), c.QueryParam("key")))
+}
+
 // problems looks through the queue for tasks that failed.
 func (h Tasks) problems(ctx context.Context) ([]api.TaskProblem, error) {
 	out := []api.TaskProblem{}

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 var errNotPointer = errors.New("the target is no pointer")
@@ -103,11 +105,45 @@ func (d *decoder) str(s span) (string, error) {
 	if d.text[s.from] != '"' {
 		return "", d.wrongType(s, "a string")
 	}
+	if at := loneSurrogate(d.raw(s)); at >= 0 {
+		return "", d.fail(s.from+at, "lone surrogate in a string")
+	}
 	var text string
 	if err := json.Unmarshal(d.raw(s), &text); err != nil {
 		return "", d.fail(s.to, "%s", err.Error())
 	}
 	return text, nil
+}
+
+// loneSurrogate finds an escape that stands for half a character: what is
+// stored would not be what was sent. The result is the offset behind it, or -1.
+func loneSurrogate(raw []byte) int {
+	unit := func(at int) (r rune, ok bool) {
+		if at+6 > len(raw) || raw[at] != '\\' || raw[at+1] != 'u' {
+			return 0, false
+		}
+		n, err := strconv.ParseUint(string(raw[at+2:at+6]), 16, 16)
+		return rune(n), err == nil
+	}
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		r, ok := unit(i)
+		if !ok {
+			i++ // another escape, of two octets
+			continue
+		}
+		if utf16.IsSurrogate(r) {
+			next, _ := unit(i + 6)
+			if utf16.DecodeRune(r, next) == utf8.RuneError {
+				return i + 6
+			}
+			i += 6
+		}
+		i += 5
+	}
+	return -1
 }
 
 func (d *decoder) number(s span, v reflect.Value) error {

@@ -46,6 +46,20 @@ func Decode(text []byte, v any) error {
 	return d.decode(v)
 }
 
+// Complain says what is wrong with the value of a field of the object in text,
+// which was read before, and where that value ends.
+func Complain(text []byte, field, reason string) *Error {
+	d := decoder{text: text}
+	at := len(text)
+	_ = d.members(d.next(0), "an object", func(name string, _, value span) error {
+		if name == field {
+			at = value.to
+		}
+		return nil
+	})
+	return position(text, at, "invalid value in `"+field+"`: "+reason)
+}
+
 func reason(err *json.SyntaxError) string {
 	if err.Error() == "unexpected end of JSON input" {
 		return "EOF while parsing a value"

@@ -139,3 +139,28 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestLoneSurrogates(t *testing.T) {
+	for text, ok := range map[string]bool{
+		`"\ud83d\ude00"`: true, `"\\ud800"`: true, `"a\u00e9"`: true, `"\ud800"`: false, `"\ude00\ud83d"`: false, `"\ud83dx"`: false, `"x\ud83d\n"`: false, `"\ud83d\\ude00"`: false,
+	} {
+		var s string
+		if err := strictjson.Decode([]byte(text), &s); (err == nil) != ok {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestComplain(t *testing.T) {
+	text := []byte("{\"a\":1,\n \"b\" : \"x\"}")
+	var v struct {
+		A uint32 `json:"a"`
+		B string `json:"b"`
+	}
+	if err := strictjson.Decode(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strictjson.Complain(text, "b", "no such thing").Error(), "invalid value in `b`: no such thing at line 2 column 10"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
