@@ -1,23 +1,29 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"baleen/internal/config"
+	"baleen/internal/embedded"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/obs"
 	"baleen/internal/postgres"
+	"baleen/internal/service"
 )
 
 // withDatabase runs f with the configured database, for commands beside the
-// server. A private Postgres that the server runs is not shared: stop it first.
+// server. A private Postgres that the server runs is used; where none runs, one
+// is started for as long as f takes.
 func withDatabase(ctx context.Context, f func(ctx context.Context, url string, log *slog.Logger) error) (err error) {
 	cfg, err := config.FromEnv()
 	if err != nil {
@@ -27,11 +33,18 @@ func withDatabase(ctx context.Context, f func(ctx context.Context, url string, l
 		return err
 	}
 	log := obs.NewLogger(os.Stderr, cfg.LogLevel.Level())
-	url, stop, err := database(ctx, cfg, log)
+	if !cfg.Embedded() {
+		return f(ctx, cfg.DatabaseURL, log)
+	}
+	url, stop, err := embedded.Use(ctx, embeddedConfig(cfg, log))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+		defer cancel()
+		err = errors.Join(err, stop(ctx))
+	}()
 	return f(ctx, url, log)
 }
 
@@ -54,39 +67,83 @@ func migrateCommand() *cobra.Command {
 }
 
 // errFindings ends the program with status 1 after the findings were printed.
-var errFindings = errors.New("the log is not as it was written")
+var errFindings = errors.New("the database is not as it was written")
 
-// verifyCommand recomputes the hash chain of every stream.
+// verifyCommand compares the database with the log, and the log with itself.
 func verifyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify",
-		Short: "prove that nobody edited the log: recompute the hash chain and snapshots of every stream",
+		Short: "prove that nobody edited the database: hash chains, snapshots, keys, signed and published objects; may run beside the server",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDatabase(cmd.Context(), func(ctx context.Context, url string, _ *slog.Logger) error {
-				db, err := postgres.Open(ctx, url)
-				if err != nil {
-					return err
-				}
-				defer db.Close()
-				found := 0
-				streams, err := pgstore.VerifyAll(ctx, db, func(f pgstore.Finding) {
-					found++
-					_, _ = fmt.Fprintln(cmd.OutOrStdout(), f)
-				})
-				if err != nil {
-					return err
-				}
-				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%d streams verified, %d findings\n", streams, found); err != nil {
-					return err
-				}
-				if found > 0 {
-					return errFindings
-				}
-				return nil
+				return verify(ctx, cmd.OutOrStdout(), url)
 			})
 		},
 	}
+}
+
+// verify prints one line for each finding, and a summary.
+func verify(ctx context.Context, out io.Writer, url string) error {
+	db, err := postgres.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	schema, err := postgres.SchemaOf(ctx, db)
+	if err != nil {
+		return err
+	}
+	if err := schema.Check(); err != nil {
+		return err
+	}
+	if !schema.Current() {
+		return fmt.Errorf("the database has schema version %d and this program needs %d: run baleen migrate first", schema.Database, schema.Program)
+	}
+	var printing error
+	sum, err := service.Verify(ctx, db, service.Verification{Now: time.Now(), Report: func(f service.Finding) {
+		_, err := fmt.Fprintln(out, f)
+		printing = cmp.Or(printing, err)
+	}})
+	if err := cmp.Or(err, printing); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(out, "%d objects and %d streams verified, %d findings\n", sum.Objects, sum.Streams, sum.Findings); err != nil {
+		return err
+	}
+	if sum.Findings > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// upgraded ends a start that was only to bring the database to this version:
+// the newest command of every stream is checked, and nothing is served.
+func upgraded(ctx context.Context, out io.Writer, url string) error {
+	db, err := postgres.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	schema, err := postgres.SchemaOf(ctx, db)
+	if err != nil {
+		return err
+	}
+	found := 0
+	var printing error
+	streams, err := pgstore.VerifyHeads(ctx, db, func(f pgstore.Finding) {
+		found++
+		_, err := fmt.Fprintln(out, f)
+		printing = cmp.Or(printing, err)
+	})
+	if err := cmp.Or(err, printing); err != nil {
+		return err
+	}
+	if found > 0 {
+		return fmt.Errorf("%w: %d findings; baleen verify says more", errFindings, found)
+	}
+	_, err = fmt.Fprintf(out, "the database has schema version %d, that of this program; the newest commands of %d streams were checked\n", schema.Database, streams)
+	return err
 }
 
 // configCommand prints every setting.

@@ -33,7 +33,7 @@ func reason(err error) string {
 	text := err.Error()
 	var f *fault.Error
 	if errors.As(err, &f) && f.Err != nil {
-		text += ": " + strings.Join(strings.Fields(f.Err.Error()), " ")
+		text = strings.TrimSuffix(text, ".") + ": " + strings.Join(strings.Fields(f.Err.Error()), " ")
 	}
 	return text
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"baleen/internal/ca"
+	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/leader"
 	"baleen/internal/obs"
@@ -39,6 +40,9 @@ func (n *node) Snapshot(ctx context.Context) (obs.Snapshot, error) {
 	for _, k := range kinds {
 		out.Tasks = append(out.Tasks, obs.Task{Kind: k.Kind, Due: k.Due, Running: k.Running, Failing: k.Failing, Parked: k.Parked, Oldest: k.Oldest})
 	}
+	for _, b := range n.service.Broken() {
+		out.Broken = append(out.Broken, obs.Stream{Kind: b.Kind, Handle: b.Handle})
+	}
 	return out, nil
 }
 
@@ -57,7 +61,7 @@ func (n *node) caFigures(ctx context.Context) ([]obs.CA, error) {
 			}
 			return nil
 		})
-		if err != nil && fault.Of(err) == fault.NotFound { // it was deleted meanwhile
+		if err != nil && (fault.Of(err) == fault.NotFound || fault.Code(err) == pgstore.CodeStreamBroken) { // it was deleted meanwhile, or is counted as broken
 			continue
 		}
 		if err != nil {

@@ -36,6 +36,7 @@ type node struct {
 	service *service.Service
 	web     *web.Server
 
+	rebuilt   bool         // everything was, as BALEEN_FORCE_RECOVER asked; only touched by a term
 	overtaken atomic.Int64 // Unix time at which a restored database was overtaken; 0: never
 }
 
@@ -103,7 +104,7 @@ func (n *node) newService() *service.Service {
 func (n *node) serviceConfig() service.Config {
 	t, a := n.cfg.Timing, n.cfg.TATiming
 	return service.Config{
-		ServiceURI: n.cfg.ServiceURI,
+		ServiceURI: n.cfg.ServiceURI, ArchiveAfter: n.cfg.ArchiveAfter.Duration(),
 		Policy: ca.Policy{
 			ROAAggregate: int(n.cfg.ROAAggregateThreshold), ROADeaggregate: int(n.cfg.ROADeaggregate),
 			ROAValid: t.ROAValid.Duration(), ROARenewBefore: t.ROARenew.Duration(),

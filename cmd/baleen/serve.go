@@ -16,11 +16,11 @@ import (
 
 	"baleen/internal/config"
 	"baleen/internal/embedded"
+	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/leader"
 	"baleen/internal/obs"
 	"baleen/internal/postgres"
-	"baleen/internal/service"
 	"baleen/internal/signer"
 )
 
@@ -68,6 +68,9 @@ func serve(ctx context.Context, cfg config.Config, welcome io.Writer) (err error
 	if err := postgres.Migrate(ctx, url, log); err != nil {
 		return err
 	}
+	if cfg.UpgradeOnly {
+		return upgraded(ctx, os.Stdout, url)
+	}
 	n, err := newNode(ctx, cfg, url, log)
 	if err != nil {
 		return err
@@ -83,15 +86,23 @@ func database(ctx context.Context, cfg config.Config, log *slog.Logger) (url str
 	if !cfg.Embedded() {
 		return cfg.DatabaseURL, func() error { return nil }, nil
 	}
-	server, err := embedded.Start(ctx, embedded.Config{Dir: filepath.Join(cfg.DataDir, "postgres"), BinDir: cfg.PostgresBinDir, Log: log})
+	server, err := embedded.Start(ctx, embeddedConfig(cfg, log))
 	if err != nil {
 		return "", nil, err
 	}
 	return server.URL(), func() error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 		defer cancel()
 		return server.Stop(ctx)
 	}, nil
+}
+
+// stopPatience is how long the private Postgres may take to end.
+const stopPatience = 20 * time.Second
+
+// embeddedConfig says where the private Postgres is.
+func embeddedConfig(cfg config.Config, log *slog.Logger) embedded.Config {
+	return embedded.Config{Dir: filepath.Join(cfg.DataDir, "postgres"), BinDir: cfg.PostgresBinDir, Log: log}
 }
 
 // run answers requests all the time and works while this node is active.
@@ -105,7 +116,13 @@ func (n *node) run(ctx context.Context, welcome io.Writer) error {
 	g.Go(func() error { return n.keys.Pool.Run(ctx) })
 	g.Go(func() error {
 		l := &leader.Node{URL: n.url, Name: n.cfg.NodeName, Log: n.log}
-		return l.Run(ctx, func(ctx context.Context, lease *leader.Lease) error { return n.active(ctx, lease, welcome) })
+		stop := n.standBy(ctx, g)
+		defer func() { stop() }()
+		return l.Run(ctx, func(term context.Context, lease *leader.Lease) error {
+			stop()
+			defer func() { stop = n.standBy(ctx, g) }()
+			return n.active(term, lease, welcome)
+		})
 	})
 	return g.Wait()
 }
@@ -119,6 +136,9 @@ func (n *node) active(ctx context.Context, lease *leader.Lease, welcome io.Write
 		return err
 	}
 	if err := n.overtake(ctx, lease); err != nil {
+		return err
+	}
+	if err := n.rebuild(ctx); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -169,11 +189,8 @@ func (n *node) note(session string, serial uint64) {
 // prepare makes what is missing while tasks run already: a testbed waits for
 // its own certificates.
 func (n *node) prepare(ctx context.Context, welcome io.Writer) error {
-	if t := n.cfg.Testbed; t.Enabled() {
-		err := n.service.EnsureTestbed(ctx, service.Testbed{TAAIA: t.TAAIA, TAURI: t.TAURI, RRDPBaseURI: t.RRDPBaseURI, RsyncJail: t.RsyncJail})
-		if err != nil {
-			return err
-		}
+	if err := n.testbed(ctx); err != nil {
+		return err
 	}
 	if err := n.service.ScheduleStart(ctx); err != nil {
 		return err
@@ -189,7 +206,7 @@ func (n *node) welcome(ctx context.Context, out io.Writer) error {
 		return nil
 	}
 	if n.cfg.Testbed.Enabled() {
-		if err := n.service.WaitForTestbed(ctx); err != nil {
+		if err := n.service.WaitForTestbed(ctx); err != nil && fault.Code(err) != pgstore.CodeStreamBroken {
 			return err
 		}
 	}

@@ -37,14 +37,18 @@ func (t *term) Epoch() int64 {
 	return -1
 }
 
-// Held says whether this node may still think that it is active.
+// Held says whether this node may replace the files that clients see: as the
+// active one while its lease lasts, or as a standby, which follows the database.
 func (t *term) Held() bool {
 	l := t.lease.Load()
-	return l != nil && l.Held()
+	return l == nil || l.Held()
 }
 
 // Active says whether this node takes writes.
-func (t *term) Active() bool { return t.Held() && t.prepared.Load() }
+func (t *term) Active() bool {
+	l := t.lease.Load()
+	return l != nil && l.Held() && t.prepared.Load()
+}
 
 // ActiveNode gives the name of the node that is active, or "" if that is not
 // known.

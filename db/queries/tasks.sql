@@ -89,3 +89,9 @@ FROM task GROUP BY kind ORDER BY kind;
 SELECT kind, key, (run_at = 'infinity')::boolean AS parked,
        (CASE WHEN run_at = 'infinity' THEN created_at ELSE run_at END)::timestamptz AS due_at, attempt, failures, leased_by, again_at, last_fault, created_at
 FROM task ORDER BY task.run_at, kind, key LIMIT sqlc.arg(max_rows)::bigint OFFSET sqlc.arg(skip)::bigint;
+
+-- name: RetryTask :execrows
+-- Makes a task due that waits or is parked; one that runs is to run once more.
+UPDATE task SET run_at = CASE WHEN leased_by IS NULL THEN LEAST(run_at, @now::timestamptz) ELSE run_at END,
+    again_at = CASE WHEN leased_by IS NOT NULL THEN LEAST(again_at, @now::timestamptz) END
+WHERE kind = @kind AND key = @key;

@@ -2,8 +2,11 @@ package audit_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"baleen/internal/ca"
 	"baleen/internal/castore"
@@ -30,13 +33,18 @@ func (deleteCA) Process(*ca.State, time.Time) ([]es.Event, error) {
 func tell(t testing.TB) *world {
 	t.Helper()
 	w := newWorld(t)
+	w.story()
+	return w
+}
+
+func (w *world) story() {
+	w.t.Helper()
 	w.dayOfSetup()
 	w.dayOfROAs()
 	w.dayOfChanges()
 	w.dayOfShrinking()
 	w.dayOfDeletion()
 	w.dayOfTrouble()
-	return w
 }
 
 var (
@@ -212,4 +220,26 @@ func (w *world) exchange(handle string, err error) {
 		Parent: "nir", URI: "https://rpki.example.net/rfc6492/nir", At: w.now, Err: err,
 	}))
 	w.check(w.rows.NoteRepo(w.ctx(), w.fence, id, castore.Exchanged{URI: "https://rpki.example.net/rfc8181/" + handle + "/", At: w.now}))
+}
+
+// archive moves what is older into schema archive.
+func (w *world) archive(before string) error {
+	w.t.Helper()
+	return pgx.BeginFunc(w.ctx(), w.db, func(tx pgx.Tx) error {
+		for _, move := range []string{
+			"INSERT INTO archive.es_command SELECT * FROM es_command WHERE at < $1::timestamptz",
+			"INSERT INTO archive.es_event SELECT e.* FROM es_event e JOIN es_command c USING (stream_id, version) WHERE c.at < $1::timestamptz",
+			"DELETE FROM es_event e USING es_command c WHERE c.stream_id = e.stream_id AND c.version = e.version AND c.at < $1::timestamptz",
+			"DELETE FROM es_command WHERE at < $1::timestamptz",
+		} {
+			tag, err := tx.Exec(w.ctx(), move, before)
+			if err != nil {
+				return err
+			}
+			if tag.RowsAffected() == 0 {
+				return fmt.Errorf("no row: %s", move)
+			}
+		}
+		return nil
+	})
 }

@@ -106,6 +106,7 @@ func (l *loader) check() {
 	c := &l.cfg
 	l.must(c.ROADeaggregate <= c.ROAAggregateThreshold, "ROA_DEAGGREGATE_THRESHOLD", "must not be above BALEEN_ROA_AGGREGATE_THRESHOLD (%d)", c.ROAAggregateThreshold)
 	l.must(c.KeyPoolSize >= 0 && c.KeyPoolSize <= 100_000, "KEY_POOL_SIZE", "must be from 0 to 100000")
+	l.must(c.ArchiveAfter <= 100*maxDays, "ARCHIVE_THRESHOLD_DAYS", "must be at most %d", 100*maxDays)
 	l.must(c.TaskLease >= 10*time.Second, "TASK_LEASE", "must be at least 10s")
 	l.must(c.NodeName != "" && len(c.NodeName) <= 255 && printable(c.NodeName), "NODE_NAME", "must be 1 to 255 printable characters")
 	l.must(printable(c.AdminToken) && !strings.Contains(c.AdminToken, " "), "ADMIN_TOKEN", "must consist of printable characters without blanks")

@@ -30,6 +30,9 @@ type Config struct {
 	RepoDir        string `envconfig:"REPO_DIR" computed:"repo in the data folder" desc:"folder of the published repository: rrdp/ for a web server, rsync/current/ for rsyncd"`
 	MasterKeyFile  string `envconfig:"MASTER_KEY_FILE" computed:"master.key in the data folder" desc:"the key that encrypts the private keys in the database: 32 octets, mode 0600, made at the first start. Keep a copy, apart from the dumps: without it the keys are lost"`
 	NodeName       string `envconfig:"NODE_NAME" computed:"the host name" desc:"name of this node where several share a database"`
+	ArchiveAfter   Days   `envconfig:"ARCHIVE_THRESHOLD_DAYS" default:"0" desc:"commands and events older than this go from the log to schema archive, once a day, as far as no CA needs them to load. They stay part of history, audit views and baleen verify. 0: never"`
+	UpgradeOnly    bool   `envconfig:"UPGRADE_ONLY" default:"false" desc:"bring the database to this version, check the log, say so, and end without serving anything"`
+	ForceRecover   bool   `envconfig:"FORCE_RECOVER" default:"false" desc:"once after each start: set snapshots aside that do not fit, rebuild every state from the log, and have everything planned, issued and published again"`
 
 	Listen     []string  `group:"Network" envconfig:"LISTEN" default:"127.0.0.1:3000" desc:"addresses and ports, separated by commas, of the API, the peers' protocols and the repository"`
 	UnixSocket string    `envconfig:"UNIX_SOCKET" desc:"path of a Unix socket to listen on too. Empty: none"`
@@ -42,6 +45,7 @@ type Config struct {
 
 	LogLevel LogLevel `group:"Logging and metrics" envconfig:"LOG_LEVEL" default:"info" desc:"off, error, warn, info, debug or trace"`
 	LogType  LogType  `envconfig:"LOG_TYPE" default:"stderr" desc:"where the log goes: stderr, as text on a terminal and as one JSON object a line elsewhere"`
+	LogHTTP  bool     `envconfig:"HTTP_LOG_INFO" default:"false" desc:"log every request at level info instead of debug"`
 	Hide     Hide     `envconfig:"METRICS_HIDE"`
 
 	CARefresh             Seconds `group:"Certification authorities" envconfig:"CA_REFRESH_SECONDS" default:"86400" desc:"how often each CA asks each parent what it is entitled to. Outside 3600 to 259200 the nearer of these is used"`

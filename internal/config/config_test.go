@@ -58,11 +58,13 @@ func TestValues(t *testing.T) {
 		"DATABASE_URL", "postgres://u:p@db/x", "LISTEN", "[::1]:4000, 10.0.0.1:0", "HTTPS_MODE", "existing", "LOG_LEVEL", "DEBUG",
 		"TEST_MODE", "1", "TASK_LEASE", "90s", "POST_LIMIT_RFC8181", "1000", "TIMING_ROA_VALID_WEEKS", "10", "TA_TIMING_MFT_NEXT_UPDATE_WEEKS", "3",
 		"RRDP_DELTA_FILES_MAX_NR", "7", "METRICS_HIDE_CA_DETAILS", "true", "ADMIN_TOKEN", "secret", "NODE_NAME", "n1", "UNIX_SOCKET", "/run/b.sock",
+		"ARCHIVE_THRESHOLD_DAYS", "365", "UPGRADE_ONLY", "1", "FORCE_RECOVER", "true", "HTTP_LOG_INFO", "1",
 		"ROA_AGGREGATE_THRESHOLD", "10", "TESTBED_TA_AIA", "rsync://h/ta/ta.cer", "TESTBED_TA_URI", "https://h/ta/ta.cer",
 		"TESTBED_RRDP_BASE_URI", "https://h/rrdp", "TESTBED_RSYNC_JAIL", "rsync://h/repo/"))
 	if c.Embedded() || !c.TestMode || c.HTTPSMode != HTTPSExisting || c.TaskLease != 90*time.Second || c.PostLimit.RFC8181 != 1000 ||
 		c.Timing.ROAValid.Duration() != 10*7*24*time.Hour || c.TATiming.ManifestNext != 3 || c.RRDP.FilesMaxNr != 7 || !c.Hide.CADetails ||
-		c.AdminToken != "secret" || c.NodeName != "n1" || c.UnixSocket != "/run/b.sock" || c.LogLevel.Level() != slog.LevelDebug {
+		c.AdminToken != "secret" || c.NodeName != "n1" || c.UnixSocket != "/run/b.sock" || c.LogLevel.Level() != slog.LevelDebug ||
+		c.ArchiveAfter.Duration() != 365*24*time.Hour || !c.UpgradeOnly || !c.ForceRecover || !c.LogHTTP {
 		t.Errorf("got %+v", c)
 	}
 	if !reflect.DeepEqual(c.Listen, []string{"[::1]:4000", "10.0.0.1:0"}) || c.ServiceURI != "https://[::1]:4000/" {
@@ -163,6 +165,8 @@ func TestChecks(t *testing.T) {
 		{"POST_LIMIT_RFC6492", []string{"POST_LIMIT_RFC6492", "-1"}},
 		{"KEY_POOL_SIZE", []string{"KEY_POOL_SIZE", "-1"}},
 		{"TASK_LEASE", []string{"TASK_LEASE", "1s"}},
+		{"ARCHIVE_THRESHOLD_DAYS", []string{"ARCHIVE_THRESHOLD_DAYS", "40000"}},
+		{"ARCHIVE_THRESHOLD_DAYS", []string{"ARCHIVE_THRESHOLD_DAYS", "-1"}},
 		{"NODE_NAME", []string{"NODE_NAME", "a\nb"}},
 		{"ADMIN_TOKEN", []string{"ADMIN_TOKEN", "two words"}},
 		{"ROA_DEAGGREGATE_THRESHOLD", []string{"ROA_AGGREGATE_THRESHOLD", "10", "ROA_DEAGGREGATE_THRESHOLD", "11"}},

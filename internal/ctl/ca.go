@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -76,9 +77,22 @@ func (s *session) issues() *cobra.Command {
 }
 
 func (s *session) tasks() *cobra.Command {
-	return s.command("tasks", "Show the work that waits, runs or fails in the background", func(ctx context.Context) error {
+	cmd := s.command("tasks", "Show the work that waits, runs or fails in the background", func(ctx context.Context) error {
 		return ask(ctx, s, get("/api/v1/tasks"), tasksReport)
 	})
+	cmd.AddCommand(s.tasksRetry())
+	return cmd
+}
+
+func (s *session) tasksRetry() *cobra.Command {
+	var kind, key string
+	cmd := s.command("retry", "Run a task now that waits, backs off or is parked", func(ctx context.Context) error {
+		return s.tell(ctx, post("/api/v1/tasks/"+url.PathEscape(kind)+"/retry?key="+url.QueryEscape(key), nil))
+	})
+	cmd.Flags().StringVar(&kind, "kind", "", "the `kind` of the task, such as ca_publish")
+	cmd.Flags().StringVar(&key, "key", "", "the `key` of the task, such as the handle of a CA")
+	mustRequire(cmd, "kind", "key")
+	return cmd
 }
 
 func (s *session) bulk() *cobra.Command {

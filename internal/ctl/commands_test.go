@@ -115,7 +115,7 @@ func newStub(t *testing.T, answer []byte) *stub {
 			t.Error(err)
 		}
 		var b bytes.Buffer
-		b.WriteString(r.Method + " " + r.URL.EscapedPath() + "\n")
+		b.WriteString(r.Method + " " + r.URL.RequestURI() + "\n")
 		if len(body) > 0 {
 			if err := json.Indent(&b, bytes.ReplaceAll(body, []byte(`\u003e`), []byte(">")), "", "  "); err != nil {
 				t.Error(err)

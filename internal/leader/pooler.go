@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"baleen/internal/postgres"
 )
@@ -19,6 +20,9 @@ var ErrPooled = errors.New("the database connection leads through a transaction 
 // sessions are believed to be the database's own. Other clients of the pooler
 // can spoil a probe, but hardly all of them.
 const probes = 3
+
+// protocolViolation is the SQLSTATE of a pooler that allows no transaction.
+const protocolViolation = "08P01"
 
 // Check refuses, with ErrPooled, a connection string that can never give the
 // leader lock. A database that does not answer now is not refused.
@@ -74,6 +78,10 @@ func (s *session) probe(ctx context.Context, url string) error {
 			after, err = backend(ctx, s.conn)
 			return err
 		})
+		var refused *pgconn.PgError
+		if errors.As(err, &refused) && refused.Code == protocolViolation { // the pooler hands out single statements
+			return ErrPooled
+		}
 		if err != nil {
 			return err
 		}

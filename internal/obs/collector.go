@@ -44,6 +44,12 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	if s.Repo != nil {
 		c.repo(s.Repo)
 	}
+	c.gauge("baleen_streams_broken", "how many CAs and other parts stopped because their log is not as it was written: baleen verify says more", float64(len(s.Broken)))
+	if !c.m.cfg.Hide.CADetails {
+		for _, b := range s.Broken {
+			c.gauge("baleen_stream_broken", "1 for each of them", 1, "kind", b.Kind, "handle", b.Handle)
+		}
+	}
 	c.tasks(s.Tasks)
 	c.keys(s.Keys)
 }

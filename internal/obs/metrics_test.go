@@ -49,8 +49,9 @@ func full() Snapshot {
 			Publishers: []Publisher{{"ca1", 5, 1234, at}, {"empty", 0, 0, time.Time{}}},
 			Serial:     42, LastUpdate: at,
 		},
-		Tasks: []Task{{Kind: "ca_publish", Due: 1, Waiting: 5, Running: 2, Failing: 3, Parked: 4, Oldest: 1500 * time.Millisecond}},
-		Keys:  KeyPool{Size: 32, Ready: 30, Taken: 100, Missed: 1},
+		Tasks:  []Task{{Kind: "ca_publish", Due: 1, Waiting: 5, Running: 2, Failing: 3, Parked: 4, Oldest: 1500 * time.Millisecond}},
+		Broken: []Stream{{"ca", "ca2"}},
+		Keys:   KeyPool{Size: 32, Ready: 30, Taken: 100, Missed: 1},
 	}
 }
 
@@ -150,6 +151,8 @@ baleen_key_pool_size 32
 baleen_keys_missed_total 1
 baleen_keys_taken_total 100
 baleen_snapshot_success 1
+baleen_stream_broken{handle="ca2",kind="ca"} 1
+baleen_streams_broken 1
 baleen_task_oldest_seconds{kind="ca_publish"} 1.5
 baleen_tasks_due{kind="ca_publish"} 1
 baleen_tasks_failing{kind="ca_publish"} 3

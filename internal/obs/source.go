@@ -22,6 +22,13 @@ type Snapshot struct {
 
 	Tasks []Task
 	Keys  KeyPool
+
+	Broken []Stream // whose log could not be read
+}
+
+// Stream is a stream of the log, such as that of one CA.
+type Stream struct {
+	Kind, Handle string
 }
 
 // Node is what this process is.

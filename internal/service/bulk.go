@@ -41,6 +41,11 @@ func (s *Service) SyncRepository(ctx context.Context, handle string) error {
 	return s.schedule(ctx, SyncRepo{CA: handle})
 }
 
+// RetryTask has a task run now that waits, backs off or is parked.
+func (s *Service) RetryTask(ctx context.Context, kind, key string) error {
+	return s.waking(s.inTx(ctx, func(tx pgx.Tx) error { return tasks.Retry(ctx, tx, s.Now(), kind, key) }))
+}
+
 // forAll schedules one task for every CA.
 func (s *Service) forAll(ctx context.Context, task func(handle string) tasks.Args) error {
 	handles, err := s.CAs.Handles(ctx)
@@ -75,7 +80,7 @@ func (s *Service) BulkPublish(ctx context.Context, force bool) error {
 // and makes sure that the repository's files are looked at once.
 func (s *Service) ScheduleStart(ctx context.Context) error {
 	return s.waking(s.inTx(ctx, func(tx pgx.Tx) error {
-		if err := tasks.EnqueueMissing(ctx, tx, s.Now(), now(Republish{}, Renew{}, RenewTA{})...); err != nil {
+		if err := tasks.EnqueueMissing(ctx, tx, s.Now(), now(Republish{}, Renew{}, RenewTA{}, SnapshotLog{}, ArchiveLog{})...); err != nil {
 			return err
 		}
 		return tasks.Enqueue(ctx, tx, s.Now(), now(pubserver.UpdateRRDP{Repository: pubserver.Repository})...)

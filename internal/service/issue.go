@@ -124,7 +124,7 @@ func (s *Service) renew(ctx context.Context, _ Renew) (tasks.Outcome, error) {
 			due = len(st.PlanROAs(s.Now(), s.Config.Policy)) > 0
 			return nil
 		})
-		if fault.Of(err) == fault.NotFound && err != nil {
+		if err != nil && (fault.Of(err) == fault.NotFound || isBroken(err)) {
 			continue
 		}
 		if err != nil {

@@ -61,7 +61,7 @@ func (s *Service) overtakeCA(ctx context.Context, handle string, cmd ca.NoteRest
 	_, err := s.CAs.Execute(ctx, handle, cmd, pgstore.Write{Actor: systemActor, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 		return s.Rows.Jump(ctx, tx, c.StreamID, at)
 	}})
-	if err != nil && fault.Of(err) == fault.NotFound { // deleted meanwhile
+	if err != nil && (fault.Of(err) == fault.NotFound || isBroken(err)) { // deleted meanwhile, or it stays as it is
 		return nil
 	}
 	return err

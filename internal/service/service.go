@@ -31,6 +31,8 @@ type Config struct {
 	Manifest   ManifestTiming
 	Refresh    Refresh
 	TA         ta.Timing
+
+	ArchiveAfter time.Duration // how old a command must be to go to the archive; 0: none does
 }
 
 // ManifestTiming says how long manifests and CRLs are good for.

@@ -116,4 +116,6 @@ func (s *Service) Register(w *tasks.Worker) {
 	tasks.Register(w, s.signTA)
 	tasks.Register(w, s.publishTA)
 	tasks.Register(w, s.renewTA)
+	tasks.Register(w, s.snapshotLog)
+	tasks.Register(w, s.archiveLog)
 }

@@ -43,11 +43,11 @@ func (f Finding) String() string {
 	return text
 }
 
-// Verification says what Verify needs to know.
+// Verification says what Verify needs to know. Repositories of this server are
+// told from others by the folders that they give to publishers.
 type Verification struct {
-	ServiceURI string        // of this server: whose repository is compared
-	Now        time.Time     // objects that have expired by then need not be published
-	Report     func(Finding) // is called for each
+	Now    time.Time     // objects that have expired by then need not be published
+	Report func(Finding) // is called for each
 }
 
 // Verified sums up a verification.
@@ -198,7 +198,9 @@ func (p place) finding(format string, args ...any) pgstore.Finding {
 	return pgstore.Finding{StreamID: p.s.ID, Kind: p.s.Kind, Handle: p.s.Handle, Version: p.s.Version, Problem: fmt.Sprintf(format, args...)}
 }
 
-func (p place) found(format string, args ...any) { p.tell(Finding{Finding: p.finding(format, args...)}) }
+func (p place) found(format string, args ...any) {
+	p.tell(Finding{Finding: p.finding(format, args...)})
+}
 
 func (p place) info(format string, args ...any) {
 	p.tell(Finding{Finding: p.finding(format, args...), Info: true})

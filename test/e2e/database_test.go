@@ -257,7 +257,7 @@ func TestDatabaseDownAtStart(t *testing.T) {
 	t.Cleanup(r.Close)
 	r.Cut()
 	s := newServer(t, r.URL())
-	refusesToStart(ctx, t, s, "(?i).*database cannot be reached.*")
+	refusesToStart(ctx, t, s, "(?i).*database cannot be reached.*127\\.0\\.0\\.1:[0-9]+.*connection refused.*")
 	if err := r.Restore(); err != nil {
 		t.Fatal(err)
 	}

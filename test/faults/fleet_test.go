@@ -125,6 +125,32 @@ func (f *fleet) active(ctx context.Context, t *testing.T) *node {
 	return found
 }
 
+// handTo makes a node the active one, by restarting all others.
+func (f *fleet) handTo(ctx context.Context, t *testing.T, to *node) {
+	t.Helper()
+	for _, n := range f.nodes {
+		if n != to {
+			must(t, n.Kill())
+		}
+	}
+	eventually(ctx, t, to.name+" is active", func() bool { return to.isActive(ctx) })
+	for _, n := range f.nodes {
+		if n != to {
+			must(t, n.Launch())
+			must(t, n.WaitUp(ctx))
+		}
+	}
+}
+
+// logs prints the end of every node's log, for a test that failed.
+func (f *fleet) logs(t *testing.T) {
+	t.Helper()
+	for _, n := range f.nodes {
+		text := n.Log()
+		t.Logf("log of %s:\n%s", n.name, text[max(0, len(text)-4000):])
+	}
+}
+
 // freeze stops a node in its tracks, as a hypervisor does.
 func (n *node) freeze(t *testing.T) {
 	t.Helper()

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"baleen/test/harness"
 )
 
 const (
@@ -178,17 +176,10 @@ func (l *load) acked(ctx context.Context, t *testing.T, after time.Time, not str
 		return by != ""
 	})
 	if err != nil {
-		for _, n := range l.f.nodes {
-			t.Logf("log of %s:\n%s", n.name, tail(n.Server))
-		}
+		l.f.logs(t)
 		t.Fatal(err)
 	}
 	return took, by
-}
-
-func tail(s *harness.Server) string {
-	text := s.Log()
-	return text[max(0, len(text)-3000):]
 }
 
 // summary says what happened, for the log of a test.

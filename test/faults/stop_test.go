@@ -38,7 +38,7 @@ func TestStoppedNode(t *testing.T) {
 	}
 	report(t, "SIGSTOP until another node acknowledged a change", gaps)
 	l.check(ctx, t)
-	w.check(t, 1)
+	w.check(ctx, t, 1)
 }
 
 // A node that was replaced writes not one row: while the node that replaced it

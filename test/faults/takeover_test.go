@@ -45,7 +45,7 @@ func TestTakeOversLoseNothingAcknowledged(t *testing.T) {
 	t.Logf("%d take-overs (BALEEN_FAULTS_TAKEOVERS) in %v", rounds, time.Since(begin).Round(time.Second))
 	report(t, "kill -9 until another node acknowledged a change", gaps)
 	l.check(ctx, t)
-	w.check(t, 1)
+	w.check(ctx, t, 1)
 }
 
 // report prints how long clients could not write.

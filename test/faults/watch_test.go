@@ -8,13 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"baleen/internal/relying"
 	"baleen/test/harness"
 )
 
-// watcher is relying parties that look at what the nodes serve, all the time.
+// watcher is relying parties that look at what the nodes serve, all the time,
+// and validate it.
 type watcher struct {
-	f    *fleet
-	stop func()
+	f      *fleet
+	anchor []byte // the trust anchor's certificate
+	stop   func()
 
 	mu       sync.Mutex
 	seen     harness.Published        // followed from delta to delta, whichever node serves it
@@ -35,7 +38,11 @@ func watch(ctx context.Context, t *testing.T, f *fleet) *watcher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &watcher{f: f, seen: first, newest: map[string]uint64{}, since: map[string]time.Time{}, lag: map[string]time.Duration{}, sessions: []string{first.Session}}
+	anchor, err := f.nodes[0].Ask(ctx, harness.Request{Path: "/ta/ta.cer"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watcher{f: f, anchor: anchor.Body, seen: first, newest: map[string]uint64{}, since: map[string]time.Time{}, lag: map[string]time.Duration{}, sessions: []string{first.Session}}
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	for _, n := range f.nodes {
@@ -59,11 +66,12 @@ func (w *watcher) look(ctx context.Context, n *node) {
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
 	note, err := n.Notification(ctx)
-	if err != nil {
-		return
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err != nil {
+		delete(w.since, n.name)
+		return
+	}
 	if note.Session != w.seen.Session {
 		w.fresh(ctx, n, note.Session)
 		return
@@ -85,6 +93,7 @@ func (w *watcher) look(ctx context.Context, n *node) {
 	case err == nil:
 		w.seen = next
 		w.followed++
+		w.validate(n)
 	case ctx.Err() == nil && n.isActive(ctx): // else it broke off
 		w.fault("%s: %v", n.name, err)
 	}
@@ -119,6 +128,14 @@ func (w *watcher) fresh(ctx context.Context, n *node, session string) {
 	}
 	w.seen, w.newest = p, map[string]uint64{}
 	w.sessions = append(w.sessions, session)
+	w.validate(n)
+}
+
+// validate wants all of what is seen to be valid.
+func (w *watcher) validate(n *node) {
+	if _, err := relying.Validate(time.Now(), w.anchor, w.seen.Objects); err != nil {
+		w.fault("%s, serial %d: %v", n.name, w.seen.Serial, err)
+	}
 }
 
 func (w *watcher) fault(format string, args ...any) {
@@ -128,15 +145,29 @@ func (w *watcher) fault(format string, args ...any) {
 }
 
 // check ends the watch and wants nothing to have been wrong.
-func (w *watcher) check(t *testing.T, sessions int) {
+func (w *watcher) check(ctx context.Context, t *testing.T, sessions int) {
 	t.Helper()
+	err := until(ctx, "every node serves the newest serial", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, n := range w.f.nodes {
+			if w.newest[n.name] != w.seen.Serial {
+				return false
+			}
+		}
+		return true
+	})
+	if err != nil {
+		w.f.logs(t)
+		t.Errorf("%v: they serve %v, newest is %d", err, w.newest, w.seen.Serial)
+	}
 	w.stop()
-	t.Logf("RRDP: longest behind others: %v", w.lag)
+	t.Logf("RRDP: behind others for at most %v", w.lag)
 	for _, f := range w.faults {
 		t.Error(f)
 	}
 	if len(w.sessions) != sessions {
 		t.Errorf("sessions %v, want %d", w.sessions, sessions)
 	}
-	t.Logf("RRDP: serial %d, followed over %d changes, %d reloads, %d sessions", w.seen.Serial, w.followed, w.reloads, len(w.sessions))
+	t.Logf("RRDP: serial %d, valid at each of %d looks, %d reloads, %d sessions", w.seen.Serial, w.followed, w.reloads, len(w.sessions))
 }

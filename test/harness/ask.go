@@ -133,7 +133,7 @@ func settled(body []byte) (bool, error) {
 // is to be done.
 func recurs(kind string) bool {
 	switch kind {
-	case "ca_refresh", "ca_sync_parent", "cas_republish", "cas_renew", "ta_renew", "rrdp_update":
+	case "ca_refresh", "ca_sync_parent", "cas_republish", "cas_renew", "ta_renew", "rrdp_update", "log_snapshot", "log_archive":
 		return true
 	}
 	return false

@@ -23,7 +23,19 @@
 // A command that decides nothing stores nothing. A command that the domain
 // refuses (kinds Invalid, Denied, NotFound, Exists of package fault) is stored
 // with its fault and takes a version, unless it would have created the stream.
+// A peer that repeats what it was refused last is counted on that refusal.
 // Other errors store nothing.
+//
+// # What is trusted
+//
+// Whatever is read from the log has its hash recomputed, from the snapshot on
+// that a load begins with. A log that was edited, cut or cannot be read stops
+// its stream (CodeStreamBroken, Broken) and nothing else. Verify and Replay look
+// at the whole log, Recover drops the snapshots that do not fit it.
+//
+// An Archiver moves the beginnings of old streams to schema archive. History,
+// Verify and Replay read both parts; a load needs the archive only where no
+// snapshot is good.
 package pgstore
 
 import (
