@@ -69,6 +69,7 @@ func TestNetworkFails(t *testing.T) {
 
 	cut := time.Now()
 	relay.Freeze()
+	deaf.out.Store(true)
 	var early sync.WaitGroup // what is asked while the node still thinks that it is active
 	for _, r := range []harness.Request{{Path: "/api/v1/cas/ca0/routes"}, {Method: http.MethodPost, Path: "/api/v1/cas/ca0/sync/repo"}} {
 		early.Go(func() { askDeaf(ctx, t, deaf, r) })
@@ -94,6 +95,7 @@ func TestNetworkFails(t *testing.T) {
 	}
 	back := time.Now()
 	must(t, relay.Restore())
+	deaf.out.Store(false)
 	deafIsBack(ctx, t, deaf, back)
 	l.acked(ctx, t, time.Now(), "")
 	l.check(ctx, t)
