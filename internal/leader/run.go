@@ -58,7 +58,8 @@ func (r *runner) report(state string, args ...any) {
 }
 
 // once is a connection's life: wait for the lock, be active, step down. It
-// tells whether it got as far as the lock.
+// tells whether all went well until the connection was lost, so that there is
+// no reason to wait for long before the next.
 func (r *runner) once(ctx context.Context) (progress bool, err error) {
 	s, err := connect(ctx, r.URL, r.timing)
 	if err != nil {
@@ -68,14 +69,15 @@ func (r *runner) once(ctx context.Context) (progress bool, err error) {
 	for {
 		taken, err := s.try(ctx)
 		if err != nil {
-			return false, err
+			return progress, err
 		}
+		progress = true
 		if taken {
 			break
 		}
 		r.report("leader: standing by")
 		if !sleep(ctx, r.timing.poll) {
-			return false, ctx.Err()
+			return progress, ctx.Err()
 		}
 	}
 	lease, err := s.takeOver(ctx, r.Name)
@@ -90,7 +92,7 @@ func (r *runner) once(ctx context.Context) (progress bool, err error) {
 }
 
 // term runs the active function beside the heartbeat; whichever ends first
-// ends the other. A term that lasted is progress.
+// ends the other. A term that lasted, or did not end by itself, is progress.
 func (r *runner) term(ctx context.Context, s *session, lease *Lease) (bool, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -103,14 +105,15 @@ func (r *runner) term(ctx context.Context, s *session, lease *Lease) (bool, erro
 		cancel(err)
 	}()
 	err := r.active(ctx, lease)
-	if ctx.Err() != nil {
+	lost := ctx.Err() != nil
+	if lost {
 		err = context.Cause(ctx)
 	} else if err == nil {
 		err = errReturned
 	}
 	cancel(err)
 	<-done
-	return time.Since(begin) > r.timing.trust, err
+	return lost || time.Since(begin) > r.timing.trust, err
 }
 
 // sleep waits for d and tells whether ctx is still alive.

@@ -95,7 +95,7 @@ var actor = es.Actor{Name: "user:bench"}
 // appends runs commands on one CA for each writer.
 func (p *place) appends(ctx context.Context, writers, n int) error {
 	for w := range writers {
-		if err := p.create(ctx, fmt.Sprintf("append-%d-%d", writers, w)); err != nil {
+		if err := p.bare(ctx, fmt.Sprintf("append-%d-%d", writers, w)); err != nil {
 			return err
 		}
 	}
@@ -157,11 +157,21 @@ func (p *place) queue(ctx context.Context, n int, snapshot bool) error {
 	var ran atomic.Int64
 	w := &tasks.Worker{DB: p.db, Fence: p.fence, Log: slog.New(slog.DiscardHandler), Node: "bench", Concurrency: 8, Lease: time.Minute, Now: time.Now}
 	tasks.Register(w, func(context.Context, nothing) (tasks.Outcome, error) { ran.Add(1); return tasks.Outcome{}, nil })
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	start := time.Now()
-	if _, err := w.RunOnce(ctx); err != nil {
-		return err
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	for left := 1; left > 0; {
+		if err := p.db.QueryRow(ctx, "SELECT count(*) FROM task").Scan(&left); err != nil {
+			return err
+		}
 	}
 	took := time.Since(start)
+	stop()
+	if err := <-ended; err != nil {
+		return err
+	}
 	fmt.Printf("queue, open snapshot %-5v:        %6.0f tasks/s claimed and finished (%d in %s)\n", snapshot, float64(ran.Load())/took.Seconds(), ran.Load(), took.Round(time.Millisecond))
 	return nil
 }

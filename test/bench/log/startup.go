@@ -27,9 +27,15 @@ func (given) CommandName() string { return "bench_given" }
 // Process lets happen what it was given.
 func (g given) Process(*ca.State, time.Time) ([]es.Event, error) { return g.Events, nil }
 
+// bare makes a CA that holds nothing, so that no task has anything to do for it.
+func (p *place) bare(ctx context.Context, name string) error {
+	_, err := p.store.Create(ctx, name, ca.Init{Handle: name, Identity: ca.Identity{Cert: make([]byte, 800)}}, pgstore.Write{Actor: actor})
+	return err
+}
+
 // create makes a CA that holds 10.0.0.0/8.
 func (p *place) create(ctx context.Context, name string) error {
-	if _, err := p.store.Create(ctx, name, ca.Init{Handle: name, Identity: ca.Identity{Cert: make([]byte, 800)}}, pgstore.Write{Actor: actor}); err != nil {
+	if err := p.bare(ctx, name); err != nil {
 		return err
 	}
 	held, err := resources.ParseIPSet("10.0.0.0/8", resources.IPv4)
@@ -48,13 +54,13 @@ func (p *place) create(ctx context.Context, name string) error {
 	return err
 }
 
-// configure adds a ROA, or removes the one before the last.
+// configure adds a ROA and removes the tenth before it.
 func (p *place) configure(ctx context.Context, name string, i int) error {
-	cmd := ca.ConfigureROAs{Added: []ca.ConfiguredROA{{ROA: route(i)}}}
+	ev := ca.ROAsConfigured{Added: []ca.ConfiguredROA{{ROA: route(i)}}}
 	if i >= 10 {
-		cmd.Removed = []ca.ROA{route(i - 10)}
+		ev.Removed = []ca.ROA{route(i - 10)}
 	}
-	_, err := p.store.Execute(ctx, name, cmd, pgstore.Write{Actor: actor})
+	_, err := p.store.Execute(ctx, name, given{[]es.Event{ev}}, pgstore.Write{Actor: actor})
 	return err
 }
 
