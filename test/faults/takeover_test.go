@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -57,4 +58,29 @@ func report(t *testing.T, what string, gaps []time.Duration) {
 	if most := gaps[len(gaps)-1]; most > 30*time.Second {
 		t.Errorf("%s: %v", what, most)
 	}
+}
+
+// The active node is stopped as for an upgrade, and starts again as a standby.
+func TestPlannedStop(t *testing.T) {
+	ctx := bounded(t)
+	f := newFleet(ctx, t, newCluster(ctx, t), plan{})
+	w := watch(ctx, t, f)
+	l := startLoad(ctx, t, f, 50*time.Millisecond)
+	var gaps []time.Duration
+	for range 5 {
+		n := f.active(ctx, t)
+		l.acked(ctx, t, time.Now(), "")
+		stopped := time.Now()
+		must(t, n.Signal(syscall.SIGTERM))
+		took, _ := l.acked(ctx, t, stopped, n.name)
+		gaps = append(gaps, took)
+		n.out.Store(true)
+		must(t, n.Stop())
+		must(t, n.Launch())
+		must(t, n.WaitUp(ctx))
+		n.out.Store(false)
+	}
+	report(t, "SIGTERM until another node acknowledged a change", gaps)
+	l.check(ctx, t)
+	w.check(ctx, t, 1)
 }
