@@ -37,6 +37,7 @@ func (l *load) check(ctx context.Context, t *testing.T) {
 	if err == nil && !maps.Equal(vrps, all) {
 		t.Errorf("%d routes are published, %d configured", len(vrps), len(all))
 	}
+	judge(ctx, t, n, all)
 	checkOrder(ctx, t, l.f.db)
 	verifyLog(ctx, t, l.f)
 	t.Log(l.summary())

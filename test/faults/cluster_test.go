@@ -97,9 +97,6 @@ func (c *cluster) kill(t *testing.T) {
 // url leads to the database, without anything in between.
 func (c *cluster) url() string { return c.server.URL() }
 
-// socket is where Postgres listens.
-func (c *cluster) socket() string { return filepath.Join(c.server.SocketDir, ".s.PGSQL.5432") }
-
 // scan runs a query that gives one row, on a connection of its own.
 func (c *cluster) scan(ctx context.Context, sql string, into ...any) error {
 	conn, err := pgx.Connect(ctx, c.url())

@@ -20,8 +20,11 @@ import (
 
 // pooler is a PgBouncer before a cluster.
 type pooler struct {
-	port int
-	log  string
+	db      *cluster
+	port    int
+	ini     string // its configuration file
+	users   string // file of those who may connect
+	program *os.Process
 }
 
 // newPooler starts a PgBouncer. As its documentation says, it has to let pass
@@ -36,27 +39,12 @@ func newPooler(ctx context.Context, t *testing.T, db *cluster, mode string) *poo
 		t.Skip("PgBouncer is not installed: scripts/need-faults installs it")
 	}
 	dir := temp(t)
-	p := &pooler{port: freePort(t), log: filepath.Join(dir, "pgbouncer.log")}
-	ini, users := filepath.Join(dir, "pgbouncer.ini"), filepath.Join(dir, "users.txt")
-	must(t, os.WriteFile(users, []byte(`"`+embedded.Database+`" ""`+"\n"), 0o644))
-	must(t, os.WriteFile(ini, fmt.Appendf(nil, `[databases]
-%[1]s = host=%[2]s port=5432 dbname=%[1]s user=%[1]s
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = %[3]d
-unix_socket_dir =
-auth_type = trust
-auth_file = %[4]s
-pool_mode = %[5]s
-default_pool_size = 80
-ignore_startup_parameters = idle_session_timeout,idle_in_transaction_session_timeout
-`, embedded.Database, db.server.SocketDir, p.port, users, mode), 0o644))
-	log, err := os.Create(p.log)
-	must(t, err)
-	defer func() { _ = log.Close() }() // the process has its own
-	cmd := db.program(context.WithoutCancel(ctx), t, path, ini)
-	cmd.Stdout, cmd.Stderr = log, log
+	p := &pooler{db: db, port: freePort(t), ini: filepath.Join(dir, "pgbouncer.ini"), users: filepath.Join(dir, "users.txt")}
+	must(t, os.WriteFile(p.users, []byte(`"`+embedded.Database+`" ""`+"\n"), 0o644))
+	p.configure(t, mode)
+	cmd := db.program(context.WithoutCancel(ctx), t, path, p.ini)
 	must(t, cmd.Start())
+	p.program = cmd.Process
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // an error means that it has ended
 		_ = cmd.Wait()
@@ -70,6 +58,23 @@ ignore_startup_parameters = idle_session_timeout,idle_in_transaction_session_tim
 		return true
 	})
 	return p
+}
+
+// configure writes the configuration.
+func (p *pooler) configure(t *testing.T, mode string) {
+	t.Helper()
+	must(t, os.WriteFile(p.ini, fmt.Appendf(nil, `[databases]
+%[1]s = host=%[2]s port=5432 dbname=%[1]s user=%[1]s
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %[3]d
+unix_socket_dir =
+auth_type = trust
+auth_file = %[4]s
+pool_mode = %[5]s
+default_pool_size = 80
+ignore_startup_parameters = idle_session_timeout,idle_in_transaction_session_timeout
+`, embedded.Database, p.db.server.SocketDir, p.port, p.users, mode), 0o644))
 }
 
 func (p *pooler) url() string {
@@ -117,8 +122,7 @@ func TestSessionPooling(t *testing.T) {
 }
 
 // With transaction pooling the session that should hold the lock would not be
-// the node's own: the server says so and does not start. One that runs already
-// when the pooler is set so takes no lock.
+// the node's own: the server says so and does not start.
 func TestTransactionPooling(t *testing.T) {
 	ctx := bounded(t)
 	db := newCluster(ctx, t)
@@ -133,4 +137,30 @@ func TestTransactionPooling(t *testing.T) {
 		}
 		t.Logf("%s pooling: %s", mode, s.Log())
 	}
+}
+
+// A server that runs already when the pooler is set to transaction pooling takes
+// no lock any more, and comes back when the pooler is set right.
+func TestPoolerChangesItsMind(t *testing.T) {
+	ctx := bounded(t)
+	db := newCluster(ctx, t)
+	p := newPooler(ctx, t, db, "session")
+	s := &harness.Server{Bin: bin, Dir: temp(t), Database: p.url(), Public: public}
+	t.Cleanup(func() { _ = s.Kill() })
+	must(t, s.Start(ctx))
+	p.reload(ctx, t, "transaction")
+	eventually(ctx, t, "the server refuses the pooler", func() bool { return strings.Contains(s.Log(), "transaction pooler") })
+	if query[bool](ctx, t, db, "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = 1111575553") {
+		t.Error("a session holds the leader lock")
+	}
+	p.reload(ctx, t, "session")
+	must(t, s.WaitActive(ctx))
+}
+
+// reload sets another mode and ends all connections.
+func (p *pooler) reload(ctx context.Context, t *testing.T, mode string) {
+	t.Helper()
+	p.configure(t, mode)
+	must(t, p.program.Signal(syscall.SIGHUP))
+	p.db.exec(ctx, t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'baleen'")
 }
