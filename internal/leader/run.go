@@ -29,7 +29,7 @@ func (n *Node) Run(ctx context.Context, active func(ctx context.Context, l *Leas
 		if ctx.Err() != nil {
 			return nil
 		}
-		r.report("leader: not active, trying again", "fault", err, "cause", errors.Unwrap(err))
+		r.trouble(err)
 		if progress {
 			pause = r.timing.poll
 		}
@@ -55,6 +55,15 @@ func (r *runner) report(state string, args ...any) {
 	}
 	r.state = state
 	r.log.Info(state, append([]any{"node", r.Name}, args...)...)
+}
+
+// trouble logs why the node is not active, unless that is known. Causes differ
+// from one attempt to the next; what they are causes of does not.
+func (r *runner) trouble(err error) {
+	if state := err.Error(); r.state != state {
+		r.state = state
+		r.log.Info("leader: not active, trying again", "node", r.Name, "fault", err, "cause", errors.Unwrap(err))
+	}
 }
 
 // once is a connection's life: wait for the lock, be active, step down. It

@@ -30,6 +30,9 @@ type cluster struct {
 // newCluster starts an empty cluster.
 func newCluster(ctx context.Context, t *testing.T) *cluster {
 	t.Helper()
+	if _, _, err := embedded.Find(""); err != nil {
+		t.Skipf("these tests start a Postgres of their own: %v", err)
+	}
 	c := &cluster{dir: temp(t)}
 	c.start(ctx, t)
 	return c
