@@ -25,7 +25,7 @@ demo: build postgres ## load the routes of 50 real networks into a testbed of it
 	@scripts/demo
 
 .PHONY: test
-test: postgres lint verify ## every check and test: format, vet, staticcheck, generated files, unit, database, end to end, short fuzzing
+test: postgres pooler lint verify ## every check and test: format, vet, staticcheck, generated files, unit, database, end to end, short fuzzing
 	@scripts/test
 
 .PHONY: interop
@@ -73,6 +73,10 @@ ci: ## what continuous integration runs
 .PHONY: postgres
 postgres: ## make sure that Postgres binaries are there
 	@scripts/need-postgres
+
+.PHONY: pooler
+pooler: ## make sure that PgBouncer is there, for its tests
+	@scripts/need-faults
 
 .PHONY: validators
 validators: ## make sure that relying party software is there

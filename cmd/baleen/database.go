@@ -16,6 +16,7 @@ import (
 	"baleen/internal/config"
 	"baleen/internal/embedded"
 	"baleen/internal/es/pgstore"
+	"baleen/internal/leader"
 	"baleen/internal/obs"
 	"baleen/internal/postgres"
 	"baleen/internal/service"
@@ -56,6 +57,9 @@ func migrateCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDatabase(cmd.Context(), func(ctx context.Context, url string, log *slog.Logger) error {
+				if err := leader.Check(ctx, url); err != nil {
+					return err
+				}
 				if err := postgres.Migrate(ctx, url, log); err != nil {
 					return err
 				}

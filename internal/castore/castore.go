@@ -15,6 +15,7 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/fault"
+	"baleen/internal/postgres"
 	"baleen/internal/postgres/pgq"
 	"baleen/internal/rpki/cert"
 )
@@ -143,7 +144,7 @@ func setObjects(ctx context.Context, tx pgx.Tx, stream uuid.UUID, want map[strin
 func (s *Store) DueManifests(ctx context.Context, before time.Time) ([]string, error) {
 	handles, err := pgq.New().DueManifests(ctx, s.DB, before)
 	if err != nil {
-		return nil, fmt.Errorf("list due manifests: %w", err)
+		return nil, fmt.Errorf("list due manifests: %w", postgres.Classify(err))
 	}
 	return handles, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"baleen/internal/ca"
+	"baleen/internal/postgres"
 	"baleen/internal/postgres/pgq"
 )
 
@@ -61,7 +62,7 @@ func (s *Store) DER(ctx context.Context, hash ca.Hash) ([]byte, error) {
 		return nil, fmt.Errorf("object %s is not in the database", hash)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read object %s: %w", hash, err)
+		return nil, fmt.Errorf("read object %s: %w", hash, postgres.Classify(err))
 	}
 	return der, nil
 }

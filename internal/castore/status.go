@@ -131,7 +131,7 @@ type Exchanged struct {
 func (s *Store) ParentStatuses(ctx context.Context, stream uuid.UUID) ([]ParentStatus, error) {
 	rows, err := pgq.New().ListParentStatus(ctx, s.DB, stream)
 	if err != nil {
-		return nil, fmt.Errorf("list parent status: %w", err)
+		return nil, fmt.Errorf("list parent status: %w", postgres.Classify(err))
 	}
 	out := make([]ParentStatus, 0, len(rows))
 	for _, r := range rows {
@@ -155,7 +155,7 @@ func (s *Store) RepoStatus(ctx context.Context, stream uuid.UUID) (x Exchange, o
 		return x, false, nil
 	}
 	if err != nil {
-		return x, false, fmt.Errorf("read repository status: %w", err)
+		return x, false, fmt.Errorf("read repository status: %w", postgres.Classify(err))
 	}
 	x, err = readExchange(r.URI, r.At, r.Fault, r.LastSuccess)
 	return x, err == nil, err

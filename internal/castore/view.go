@@ -21,7 +21,7 @@ type View struct {
 func (v View) Manifests(ctx context.Context, stream uuid.UUID) (map[cert.KeyID]Manifest, error) {
 	rows, err := pgq.New().ListManifests(ctx, v.DB, stream)
 	if err != nil {
-		return nil, fmt.Errorf("list manifests: %w", err)
+		return nil, fmt.Errorf("list manifests: %w", postgres.Classify(err))
 	}
 	out := make(map[cert.KeyID]Manifest, len(rows))
 	for _, r := range rows {
@@ -41,7 +41,7 @@ func (v View) Manifests(ctx context.Context, stream uuid.UUID) (map[cert.KeyID]M
 func (v View) Objects(ctx context.Context, stream uuid.UUID) (map[string]ca.Hash, error) {
 	rows, err := pgq.New().ListObjects(ctx, v.DB, stream)
 	if err != nil {
-		return nil, fmt.Errorf("list wanted objects: %w", err)
+		return nil, fmt.Errorf("list wanted objects: %w", postgres.Classify(err))
 	}
 	out := make(map[string]ca.Hash, len(rows))
 	for _, r := range rows {
@@ -58,7 +58,7 @@ func (v View) Found(ctx context.Context, hashes []ca.Hash) (map[ca.Hash][]byte, 
 	}
 	rows, err := pgq.New().GetDERs(ctx, v.DB, raw)
 	if err != nil {
-		return nil, fmt.Errorf("read objects: %w", err)
+		return nil, fmt.Errorf("read objects: %w", postgres.Classify(err))
 	}
 	out := make(map[ca.Hash][]byte, len(rows))
 	for _, r := range rows {

@@ -76,7 +76,7 @@ func (r *Renderer) buildRRDP(ctx context.Context, d *disk, s *source, p *plan) e
 	if err != nil {
 		return fmt.Errorf("snapshot %d: %w", s.state.serial, err)
 	}
-	r.base = base{file: snapshot, revision: s.state.revision}
+	r.base = base{file: snapshot, session: s.state.session, revision: s.state.revision}
 	deltas, err := r.buildDeltas(ctx, d, s, snapshot.size)
 	if err != nil {
 		return err

@@ -10,14 +10,18 @@ import (
 	"hash"
 	"io"
 
+	"github.com/google/uuid"
+
 	"baleen/internal/rpki/rrdp"
 	"baleen/internal/rpki/strictxml"
 )
 
 // base is the last snapshot made here. Objects that were public then and still
-// are have the same line in the next one.
+// are have the same line in the next one of the session. Before a new session
+// the database may have gone back, so that revisions mean something else.
 type base struct {
 	file     file
+	session  uuid.UUID
 	revision int64
 }
 
@@ -26,6 +30,9 @@ var errBaseDamaged = errors.New("the previous snapshot is damaged")
 // writeSnapshot writes the newest snapshot. What it has in common with the last
 // one is copied from there, which costs the database nothing.
 func (r *Renderer) writeSnapshot(ctx context.Context, d *disk, s *source, w io.Writer) error {
+	if r.base.session != s.state.session {
+		r.base = base{}
+	}
 	old, err := openLines(d, r.base)
 	if err != nil { // never made, or gone
 		old = &lines{done: true}
