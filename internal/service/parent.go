@@ -74,9 +74,9 @@ func (l localLink) list(ctx context.Context) (out []ca.Entitlement, err error) {
 
 // issue certifies a child's key: plan, sign with no transaction open, record.
 func (l localLink) issue(ctx context.Context, class string, csr []byte) (granted, error) {
-	req, err := cert.DecodeRequest(csr)
+	req, err := readRequest(csr)
 	if err != nil {
-		return granted{}, &fault.Error{Kind: fault.Invalid, Code: "rfc6492-invalid-csr", Msg: "Invalid CSR received: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
+		return granted{}, err
 	}
 	var plan ca.PlannedCert
 	var rec ca.CertRecord
@@ -103,6 +103,16 @@ func (l localLink) issue(ctx context.Context, class string, csr []byte) (granted
 		return granted{}, err
 	}
 	return granted{cert: der, uri: issued.URI, issuer: auth.cert.Raw}, nil
+}
+
+// readRequest reads a child's certificate request; one that breaks a rule of
+// RFC 6487 section 6 is refused.
+func readRequest(csr []byte) (*cert.Request, error) {
+	req, err := cert.DecodeRequest(csr)
+	if err != nil {
+		return nil, &fault.Error{Kind: fault.Invalid, Code: "rfc6492-invalid-csr", Msg: "Invalid CSR received: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
+	}
+	return req, nil
 }
 
 // refreshCA asks all parents.

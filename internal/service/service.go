@@ -72,7 +72,7 @@ type Service struct {
 	locks keyedMutex
 }
 
-// SystemActor stands in the log for what the server does by itself.
+// systemActor stands in the log for what the server does by itself.
 var systemActor = es.Actor{Name: "baleen"}
 
 func taskActor(kind string) es.Actor { return es.Actor{Name: "task:" + kind} }

@@ -8,7 +8,6 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
-	"baleen/internal/rpki/cert"
 	"baleen/internal/ta"
 )
 
@@ -35,9 +34,9 @@ func (l taLink) list(ctx context.Context) (out []ca.Entitlement, err error) {
 }
 
 func (l taLink) issue(ctx context.Context, class string, csr []byte) (granted, error) {
-	req, err := cert.DecodeRequest(csr)
+	req, err := readRequest(csr)
 	if err != nil {
-		return granted{}, &fault.Error{Kind: fault.Invalid, Code: "rfc6492-invalid-csr", Msg: "Invalid CSR received: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
+		return granted{}, err
 	}
 	var answer ta.Answer
 	err = l.s.viewProxy(ctx, func(st *ta.ProxyState) (err error) {
