@@ -73,6 +73,15 @@ const (
 	CodeOtherError           Code = "other_error"
 )
 
+func (c Code) known() bool {
+	switch c {
+	case CodeXMLError, CodePermissionFailure, CodeBadCMSSignature, CodeObjectAlreadyPresent,
+		CodeNoObjectPresent, CodeNoObjectMatchingHash, CodeConsistencyProblem, CodeOtherError:
+		return true
+	}
+	return false
+}
+
 // Limits bound the documents that are read. A field that is zero stands for
 // its default.
 type Limits struct {

@@ -62,8 +62,7 @@ type Message struct {
 type Payload interface {
 	// Type gives the message type, such as "list_response".
 	Type() string
-	// The rest of the document after the root's attributes.
-	append(b []byte) ([]byte, error)
+	write(*writer)
 }
 
 // List asks what the sender is entitled to (RFC 6492 section 3.3.1).
