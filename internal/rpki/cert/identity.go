@@ -21,7 +21,14 @@ type Identity struct {
 	PublicKey           crypto.PublicKey
 	SPKI                []byte // DER of the SubjectPublicKeyInfo
 	KeyID               KeyID
+	RawSubject          []byte // its name
 	NotBefore, NotAfter time.Time
+}
+
+// Issuer gives what the identity's own key needs to issue EE certificates (SignIdentityEE)
+// and the CRL that protocol messages carry.
+func (i *Identity) Issuer(key crypto.Signer) Issuer {
+	return Issuer{RawSubject: i.RawSubject, KeyID: i.KeyID, Signer: key}
 }
 
 // SelfSignIdentity makes an identity certificate with serial number 1.
@@ -62,7 +69,7 @@ func DecodeIdentity(raw []byte, now time.Time) (*Identity, error) {
 	}
 	return &Identity{
 		Raw: c.Raw, PublicKey: c.PublicKey, SPKI: c.SPKI, KeyID: c.KeyID,
-		NotBefore: c.NotBefore, NotAfter: c.NotAfter,
+		RawSubject: c.RawSubject, NotBefore: c.NotBefore, NotAfter: c.NotAfter,
 	}, nil
 }
 
