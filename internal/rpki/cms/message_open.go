@@ -239,9 +239,10 @@ func readAttribute(whole []byte) (Attribute, bool) {
 			return Attribute{}, false
 		}
 	}
-	slices.SortFunc(a.Values, bytes.Compare)
+	sorted := Attribute{Type: a.Type, Values: slices.Clone(a.Values)}
+	slices.SortFunc(sorted.Values, bytes.Compare)
 	b := cryptobyte.NewBuilder(nil)
-	addAttribute(b, a)
+	addAttribute(b, sorted)
 	raw, err := b.Bytes()
 	a.Raw = raw
 	return a, err == nil

@@ -75,7 +75,7 @@ func checkEE(ee *cert.Certificate) error {
 		return errors.New("its key usage does not allow signatures")
 	}
 	for _, bad := range ee.Malformed {
-		if e := ee.Extension(bad.ID); e.Critical || known(bad.ID, cert.OIDAuthorityKeyID, cert.OIDKeyUsage, cert.OIDBasicConstraints) {
+		if known(bad.ID, cert.OIDAuthorityKeyID, cert.OIDKeyUsage) {
 			return fmt.Errorf("extension %v: %w", bad.ID, bad.Err)
 		}
 	}
