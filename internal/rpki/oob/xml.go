@@ -77,6 +77,11 @@ func open(data []byte, root string) (document, error) {
 	if err != nil {
 		return document{}, err
 	}
+	if e.Name == "error" && root != "error" {
+		if r, err := DecodeRefusal(data); err == nil {
+			return document{}, r
+		}
+	}
 	return document{x: x, root: e.Expect(root).Version(version)}, nil
 }
 

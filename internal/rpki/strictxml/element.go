@@ -8,6 +8,13 @@ import (
 	"strings"
 )
 
+// xmlSpace is the namespace that the prefix "xml" always stands for.
+const xmlSpace = "http://www.w3.org/XML/1998/namespace"
+
+// Lang is the one attribute with a namespace that an element may have. It is
+// taken by this name.
+const Lang = "xml:lang"
+
 // maxAttributes is more than any element of these protocols has.
 const maxAttributes = 32
 
@@ -28,6 +35,9 @@ func newElement(t xml.StartElement) (*Element, error) {
 	for _, a := range t.Attr {
 		if a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns" {
 			continue
+		}
+		if a.Name.Space == xmlSpace && a.Name.Local == "lang" {
+			a.Name = xml.Name{Local: Lang}
 		}
 		if a.Name.Space != "" {
 			return nil, fmt.Errorf("element %q: attribute %q has a namespace", e.Name, a.Name.Local)
@@ -144,4 +154,26 @@ func AppendAttr(b []byte, name, value string) []byte {
 		}
 	}
 	return append(b, '"')
+}
+
+// AppendText appends text as the content of an element, in US-ASCII whatever
+// it holds. What XML cannot hold becomes U+FFFD.
+func AppendText(b []byte, text string) []byte {
+	for _, c := range text {
+		switch {
+		case c == '&':
+			b = append(b, "&amp;"...)
+		case c == '<':
+			b = append(b, "&lt;"...)
+		case c == '>':
+			b = append(b, "&gt;"...)
+		case c == '\n', c == '\t', ' ' <= c && c <= '~':
+			b = append(b, byte(c))
+		case c < ' ' && c != '\r', c == 0xfffe, c == 0xffff:
+			b = append(b, "&#xFFFD;"...)
+		default:
+			b = fmt.Appendf(b, "&#x%X;", c)
+		}
+	}
+	return b
 }
