@@ -100,7 +100,7 @@ func (s *State) Entitlements(handle string, now time.Time, p Policy) ([]Entitlem
 		if c.Current == nil {
 			continue
 		}
-		e := Entitlement{Class: name, Resources: c.Current.Cert.Resources.Intersect(child.Resources), CertURL: c.Current.Cert.URI, CertHash: c.Current.Cert.Hash}
+		e := Entitlement{Class: child.nameOf(name), Resources: c.Current.Cert.Resources.Intersect(child.Resources), CertURL: c.Current.Cert.URI, CertHash: c.Current.Cert.Hash}
 		if e.Resources.IsEmpty() {
 			continue
 		}
@@ -133,45 +133,7 @@ type PlannedCert struct {
 	Subject   cert.KeyID // the child's key
 	SIA       SIA
 	URI       string // where it will be published
-}
-
-// PlanChildCert decides on a child's request (RFC 6492 section 3.4): nothing
-// is signed for an empty intersection, and no key is taken again once it was
-// revoked or used in another class or by another child.
-func (s *State) PlanChildCert(handle, class string, req *cert.Request) (PlannedCert, error) {
-	child := s.Children[handle]
-	if child == nil {
-		return PlannedCert{}, ChildUnknown(s.Handle, handle)
-	}
-	c := s.Classes[class]
-	if c == nil {
-		return PlannedCert{}, classUnknown(class)
-	}
-	if c.Current == nil {
-		return PlannedCert{}, fault.New(fault.Unavailable, "key-no-current", "No current key in resource class")
-	}
-	res := c.Current.Cert.Resources.Intersect(child.Resources)
-	if res.IsEmpty() {
-		return PlannedCert{}, fault.New(fault.Invalid, "rc-missing-resources", "Requester is not entitled to all requested resources")
-	}
-	if s.keyTaken(handle, class, req.KeyID) {
-		return PlannedCert{}, fault.New(fault.Exists, "key-re-use", "Attempt at re-using keys")
-	}
-	return PlannedCert{
-		Child: handle, Class: class, Key: c.Current.KeyID, Resources: res, Subject: req.KeyID,
-		SIA: SIA{Repository: req.SIA.Repository, Manifest: req.SIA.Manifest, Notify: req.SIA.Notify},
-		URI: c.Current.Cert.SIA.Repository + req.KeyID.String() + ".cer",
-	}, nil
-}
-
-func (s *State) keyTaken(handle, class string, key cert.KeyID) bool {
-	for name, child := range s.Children {
-		use, used := child.Keys[key]
-		if used && (name != handle || use.Revoked || use.Class != class) {
-			return true
-		}
-	}
-	return false
+	Limit     resources.Limit
 }
 
 // RecordChildCerts takes in certificates that were signed for children, and

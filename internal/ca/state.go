@@ -116,6 +116,9 @@ type Child struct {
 	IDCert    []byte                `json:"id_cert"` // DER
 	Resources resources.Set         `json:"resources"`
 	Keys      map[cert.KeyID]KeyUse `json:"keys"` // every key it ever used here: a key is never taken twice (RFC 6492 section 3.4.1)
+
+	// ClassNames has the classes that the child knows under another name than ours: our name to its name.
+	ClassNames map[string]string `json:"class_names,omitempty"`
 }
 
 // KeyUse says what became of a child's key.
@@ -127,7 +130,8 @@ type KeyUse struct {
 // IssuedCert is a certificate that this CA issued to a child.
 type IssuedCert struct {
 	CertRecord
-	Child string `json:"child"`
+	Child string          `json:"child"`
+	Limit resources.Limit `json:"limit,omitzero"` // what the child limited itself to; it stays when the certificate is issued again
 }
 
 // Held gives all resources that the CA's current certificates hold.

@@ -82,7 +82,7 @@ func (s *Service) shrinkCerts(ctx context.Context, handle string, p ca.CertPlan)
 			return err
 		}
 		issued, der, err := s.signChildCert(auth, ca.PlannedCert{
-			Child: sh.Old.Child, Class: p.Class, Key: p.Key, Resources: sh.Resources, Subject: sh.Old.KeyID, SIA: sh.Old.SIA, URI: sh.Old.URI,
+			Child: sh.Old.Child, Class: p.Class, Key: p.Key, Resources: sh.Resources, Subject: sh.Old.KeyID, SIA: sh.Old.SIA, URI: sh.Old.URI, Limit: sh.Old.Limit,
 		}, old.PublicKey)
 		if err != nil {
 			return err

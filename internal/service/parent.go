@@ -36,6 +36,10 @@ var errScheduled = errors.New("the parent will answer later")
 type parentLink interface {
 	list(ctx context.Context) ([]ca.Entitlement, error)
 	issue(ctx context.Context, class string, csr []byte) (granted, error)
+
+	// revoke takes a key out of use. It succeeds also where the parent says that it knows no such class or key (codes 1301
+	// and 1302): then nothing is left to revoke. errScheduled means that the parent will answer later.
+	revoke(ctx context.Context, class string, key cert.KeyID) error
 }
 
 // local says whether a service URI is one of this server, and gives what
@@ -54,65 +58,8 @@ func (s *Service) link(p ca.Parent) (parentLink, error) {
 	case handle == taHandle:
 		return taLink{s: s, child: p.ChildHandle}, nil
 	default:
-		return localLink{s: s, parent: handle, child: p.ChildHandle}, nil
+		return localLink{s: s, parent: handle, child: p.ChildHandle, actor: es.Actor{Name: "child:" + p.ChildHandle}}, nil
 	}
-}
-
-// localLink reaches a parent in this server by function call.
-type localLink struct {
-	s             *Service
-	parent, child string
-}
-
-func (l localLink) list(ctx context.Context) (out []ca.Entitlement, err error) {
-	err = l.s.view(ctx, l.parent, func(st *ca.State, _ int64) error {
-		out, err = st.Entitlements(l.child, l.s.Now(), l.s.Config.Policy)
-		return err
-	})
-	return out, err
-}
-
-// issue certifies a child's key: plan, sign with no transaction open, record.
-func (l localLink) issue(ctx context.Context, class string, csr []byte) (granted, error) {
-	req, err := readRequest(csr)
-	if err != nil {
-		return granted{}, err
-	}
-	var plan ca.PlannedCert
-	var rec ca.CertRecord
-	err = l.s.view(ctx, l.parent, func(st *ca.State, _ int64) (err error) {
-		if plan, err = st.PlanChildCert(l.child, class, req); err == nil {
-			rec = st.Classes[class].Current.Cert
-		}
-		return err
-	})
-	if err != nil {
-		return granted{}, err
-	}
-	auth, err := l.s.authority(ctx, plan.Key, rec)
-	if err != nil {
-		return granted{}, err
-	}
-	issued, der, err := l.s.signChildCert(auth, plan, req.PublicKey)
-	if err != nil {
-		return granted{}, err
-	}
-	w := l.s.recording("ca_sync_parent", [][]byte{der})
-	w.Actor = es.Actor{Name: "child:" + l.child}
-	if _, err := l.s.execute(ctx, l.parent, ca.RecordChildCerts{Class: class, Key: plan.Key, Issued: []ca.IssuedCert{issued}}, w); err != nil {
-		return granted{}, err
-	}
-	return granted{cert: der, uri: issued.URI, issuer: auth.cert.Raw}, nil
-}
-
-// readRequest reads a child's certificate request; one that breaks a rule of
-// RFC 6487 section 6 is refused.
-func readRequest(csr []byte) (*cert.Request, error) {
-	req, err := cert.DecodeRequest(csr)
-	if err != nil {
-		return nil, &fault.Error{Kind: fault.Invalid, Code: "rfc6492-invalid-csr", Msg: "Invalid CSR received: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
-	}
-	return req, nil
 }
 
 // refreshCA asks all parents.

@@ -156,7 +156,7 @@ func (s *Service) signChildCert(a authority, p ca.PlannedCert, pub crypto.Public
 	if err := profile.CheckCACertificate(der, a.cert, now); err != nil {
 		return ca.IssuedCert{}, nil, fmt.Errorf("what was signed is not valid: %w", err)
 	}
-	return ca.IssuedCert{Child: p.Child, CertRecord: ca.CertRecord{
+	return ca.IssuedCert{Child: p.Child, Limit: p.Limit, CertRecord: ca.CertRecord{
 		URI: p.URI, Hash: ca.HashOf(der), Serial: serial.String(), KeyID: p.Subject, Resources: p.Resources,
 		NotBefore: t.NotBefore, NotAfter: t.NotAfter, SIA: p.SIA,
 	}}, der, nil

@@ -8,6 +8,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/rpki/cert"
 	"baleen/internal/ta"
 )
 
@@ -38,24 +39,12 @@ func (l taLink) issue(ctx context.Context, class string, csr []byte) (granted, e
 	if err != nil {
 		return granted{}, err
 	}
-	var answer ta.Answer
-	err = l.s.viewProxy(ctx, func(st *ta.ProxyState) (err error) {
-		answer, err = st.Answer(l.child, ta.IssueRequest(class, req, ta.Limit{}), l.s.Now())
-		return err
-	})
+	answer, err := l.ask(ctx, ta.IssueRequest(class, req, ta.Limit{}))
 	if err != nil {
 		return granted{}, err
 	}
-	if answer.Then != nil {
-		if _, err := l.s.Proxy.Execute(ctx, taHandle, answer.Then, pgstore.Write{Actor: es.Actor{Name: "child:" + l.child}}); err != nil {
-			return granted{}, err
-		}
-	}
-	switch {
-	case answer.Code == ta.CodeScheduled || answer.Code == ta.CodeAlreadyProcessing:
-		return granted{}, errScheduled
-	case answer.Issued == nil:
-		return granted{}, fault.New(fault.Unavailable, "rfc6492-not-performed-response", fmt.Sprintf("RFC 6492 Not Performed: %d %s", answer.Code, answer.Reason))
+	if answer.Issued == nil {
+		return granted{}, notPerformed(answer)
 	}
 	der, err := l.s.Rows.DER(ctx, ca.Hash(answer.Issued.Hash))
 	if err != nil {
@@ -63,4 +52,31 @@ func (l taLink) issue(ctx context.Context, class string, csr []byte) (granted, e
 	}
 	issuer, err := l.s.TACertificate(ctx)
 	return granted{cert: der, uri: answer.Issued.URI, issuer: issuer}, err
+}
+
+func (l taLink) revoke(ctx context.Context, class string, key cert.KeyID) error {
+	answer, err := l.ask(ctx, ta.RevokeRequest(class, key))
+	switch {
+	case nothingToRevoke(err):
+		return nil
+	case err == nil && !answer.Revoked:
+		return notPerformed(answer)
+	}
+	return err
+}
+
+// ask gives the trust anchor's answer to a request, or errScheduled.
+func (l taLink) ask(ctx context.Context, r ta.ChildRequest) (answer ta.Answer, err error) {
+	err = l.s.viewProxy(ctx, func(st *ta.ProxyState) error { answer, err = st.Answer(l.child, r, l.s.Now()); return err })
+	if err == nil && answer.Then != nil {
+		_, err = l.s.Proxy.Execute(ctx, taHandle, answer.Then, pgstore.Write{Actor: es.Actor{Name: "child:" + l.child}})
+	}
+	if err == nil && (answer.Code == ta.CodeScheduled || answer.Code == ta.CodeAlreadyProcessing) {
+		err = errScheduled
+	}
+	return answer, err
+}
+
+func notPerformed(a ta.Answer) error {
+	return fault.New(fault.Unavailable, "rfc6492-not-performed-response", fmt.Sprintf("RFC 6492 Not Performed: %d %s", a.Code, a.Reason))
 }
