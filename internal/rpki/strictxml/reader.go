@@ -49,7 +49,7 @@ func NewReader(r io.Reader, l Limits, namespaces ...string) *Reader {
 			src.utf8 = false
 			return in, nil
 		}
-		return nil, fmt.Errorf("character set %q is not supported", charset)
+		return nil, fmt.Errorf("character set %.80q is not supported", charset)
 	}
 	return &Reader{dec: dec, src: src, spaces: namespaces}
 }
@@ -108,7 +108,7 @@ func (r *Reader) Child() (*Element, error) {
 func (r *Reader) Close() error {
 	child, err := r.Child()
 	if err == nil && child != nil {
-		err = fmt.Errorf("element %q where none may be", child.Name)
+		err = fmt.Errorf("element %.80q where none may be", child.Name)
 	}
 	return err
 }
@@ -220,7 +220,7 @@ func (r *Reader) start(t xml.StartElement) (*Element, error) {
 		}
 	}
 	if r.space == "" || t.Name.Space != r.space {
-		return nil, fmt.Errorf("element %q is in namespace %q", t.Name.Local, t.Name.Space)
+		return nil, fmt.Errorf("element %.80q is in namespace %.80q", t.Name.Local, t.Name.Space)
 	}
 
 	r.depth++
@@ -238,7 +238,7 @@ func filler(tok xml.Token) error {
 		}
 		return errors.New("text between elements")
 	case xml.StartElement:
-		return fmt.Errorf("element %q where none may be", t.Name.Local)
+		return fmt.Errorf("element %.80q where none may be", t.Name.Local)
 	}
 	return errors.New("processing instruction or document type")
 }
