@@ -131,7 +131,7 @@ func (r ReportError) append(b []byte) ([]byte, error) {
 		b = append(b, "</error_text>\n"...)
 	}
 	if r.Failed != nil {
-		b = append(b, "    <failed_pdu>\n  "...)
+		b = append(b, "    <failed_pdu>\n    "...)
 		var err error
 		if b, err = r.Failed.append(b); err != nil {
 			return nil, err

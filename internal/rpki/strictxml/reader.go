@@ -23,6 +23,9 @@ var ErrLimit = errors.New("larger than allowed")
 // maxSkipDepth bounds the nesting inside elements that are passed over.
 const maxSkipDepth = 16
 
+// maxQuoted bounds what an error repeats of a document.
+const maxQuoted = 200
+
 // Limits bound what a Reader takes in.
 type Limits struct {
 	Document int64 // octets in the whole document
@@ -207,6 +210,11 @@ func (r *Reader) token() (xml.Token, error) {
 	tok, err := r.dec.Token()
 	if errors.Is(err, io.EOF) && r.depth > 0 {
 		return nil, io.ErrUnexpectedEOF
+	}
+
+	var syntax *xml.SyntaxError
+	if errors.As(err, &syntax) && len(syntax.Msg) > maxQuoted {
+		syntax.Msg = strings.ToValidUTF8(syntax.Msg[:maxQuoted], "")
 	}
 	return tok, err
 }
