@@ -61,7 +61,7 @@ func open(data []byte, l Limits, kind string) (*decoder, error) {
 		return nil, err
 	}
 	if got != kind {
-		return nil, fmt.Errorf("type %q, want %q", got, kind)
+		return nil, fmt.Errorf("type %.40q, want %q", got, kind)
 	}
 	return d, nil
 }
@@ -93,7 +93,7 @@ func (d *decoder) query() (Query, error) {
 		}
 
 		if q.List || e.Name == "list" && len(q.Changes) > 0 {
-			return Query{}, fmt.Errorf("element %q beside others: a list stands alone", e.Name)
+			return Query{}, fmt.Errorf("element %.80q beside others: a list stands alone", e.Name)
 		}
 		if e.Name == "list" {
 			q.List = true
@@ -167,7 +167,7 @@ func checkURI(uri string) error {
 	}
 	for i := range len(uri) {
 		if uri[i] <= ' ' || uri[i] > '~' {
-			return fmt.Errorf("uri %q has a blank or is not US-ASCII", uri)
+			return fmt.Errorf("uri %.200q has a blank or is not US-ASCII", uri)
 		}
 	}
 	return nil
@@ -207,7 +207,7 @@ func (d *decoder) reply() (Reply, error) {
 		}
 
 		if r.Success || first != "" && e.Name != first {
-			return Reply{}, fmt.Errorf("element %q after %q", e.Name, first)
+			return Reply{}, fmt.Errorf("element %.80q after %.80q", e.Name, first)
 		}
 		first = e.Name
 		switch e.Name {
@@ -252,7 +252,7 @@ func (d *decoder) reportError(e *strictxml.Element) (ReportError, error) {
 		return ReportError{}, err
 	}
 	if !r.Code.known() {
-		return ReportError{}, fmt.Errorf("error_code %q is not known", r.Code)
+		return ReportError{}, fmt.Errorf("error_code %.40q is not known", r.Code)
 	}
 	if err := checkTag(r.Tag); err != nil {
 		return ReportError{}, err
@@ -275,7 +275,7 @@ func (d *decoder) reportError(e *strictxml.Element) (ReportError, error) {
 			failed = true
 			r.Failed, err = d.failed(child)
 		default:
-			err = fmt.Errorf("element %q where none may be", child.Name)
+			err = fmt.Errorf("element %.80q where none may be", child.Name)
 		}
 		if err != nil {
 			return ReportError{}, err

@@ -113,7 +113,7 @@ func (r Reply) Encode() ([]byte, error) {
 
 func (r ReportError) append(b []byte) ([]byte, error) {
 	if !r.Code.known() {
-		return nil, fmt.Errorf("error_code %q is not known", r.Code)
+		return nil, fmt.Errorf("error_code %.40q is not known", r.Code)
 	}
 	if err := checkTag(r.Tag); err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func (r ReportError) append(b []byte) ([]byte, error) {
 		b = append(b, "</error_text>\n"...)
 	}
 	if r.Failed != nil {
-		b = append(b, "    <failed_pdu>\n  "...)
+		b = append(b, "    <failed_pdu>\n    "...)
 		var err error
 		if b, err = r.Failed.append(b); err != nil {
 			return nil, err

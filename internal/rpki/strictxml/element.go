@@ -29,7 +29,7 @@ type Element struct {
 func newElement(t xml.StartElement) (*Element, error) {
 	e := &Element{Name: t.Name.Local, attrs: make(map[string]string, len(t.Attr))}
 	if len(t.Attr) > maxAttributes {
-		return nil, fmt.Errorf("attributes of %q: %w", e.Name, ErrLimit)
+		return nil, fmt.Errorf("attributes of %.80q: %w", e.Name, ErrLimit)
 	}
 
 	for _, a := range t.Attr {
@@ -40,13 +40,13 @@ func newElement(t xml.StartElement) (*Element, error) {
 			a.Name = xml.Name{Local: Lang}
 		}
 		if a.Name.Space != "" {
-			return nil, fmt.Errorf("element %q: attribute %q has a namespace", e.Name, a.Name.Local)
+			return nil, fmt.Errorf("element %.80q: attribute %.80q has a namespace", e.Name, a.Name.Local)
 		}
 		if _, twice := e.attrs[a.Name.Local]; twice {
-			return nil, fmt.Errorf("element %q: attribute %q stands twice", e.Name, a.Name.Local)
+			return nil, fmt.Errorf("element %.80q: attribute %.80q stands twice", e.Name, a.Name.Local)
 		}
 		if !printable(a.Value) {
-			return nil, fmt.Errorf("element %q: attribute %q is not printable US-ASCII", e.Name, a.Name.Local)
+			return nil, fmt.Errorf("element %.80q: attribute %.80q is not printable US-ASCII", e.Name, a.Name.Local)
 		}
 		e.attrs[a.Name.Local] = a.Value
 	}
@@ -56,7 +56,7 @@ func newElement(t xml.StartElement) (*Element, error) {
 // Expect notes an error unless the element has this name.
 func (e *Element) Expect(name string) *Element {
 	if e.Name != name {
-		e.fail(fmt.Errorf("element %q, want %q", e.Name, name))
+		e.fail(fmt.Errorf("element %.80q, want %.80q", e.Name, name))
 	}
 	return e
 }
@@ -65,7 +65,7 @@ func (e *Element) Expect(name string) *Element {
 func (e *Element) Attr(name string) string {
 	v, ok := e.Optional(name)
 	if !ok {
-		e.fail(fmt.Errorf("element %q lacks attribute %q", e.Name, name))
+		e.fail(fmt.Errorf("element %.80q lacks attribute %.80q", e.Name, name))
 	}
 	return v
 }
@@ -83,7 +83,7 @@ func (e *Element) Number(name string) uint64 {
 	text := e.Attr(name)
 	n, err := strconv.ParseUint(text, 10, 63)
 	if err != nil || n == 0 || text[0] == '0' {
-		e.fail(fmt.Errorf("element %q: attribute %q is not a positive number: %q", e.Name, name, text))
+		e.fail(fmt.Errorf("element %.80q: attribute %.80q is not a positive number: %.80q", e.Name, name, text))
 	}
 	return n
 }
@@ -91,7 +91,7 @@ func (e *Element) Number(name string) uint64 {
 // Version takes the attribute "version", which must have this value.
 func (e *Element) Version(want string) *Element {
 	if got := e.Attr("version"); got != want {
-		e.fail(fmt.Errorf("element %q: version %q, want %q", e.Name, got, want))
+		e.fail(fmt.Errorf("element %.80q: version %.80q, want %.80q", e.Name, got, want))
 	}
 	return e
 }
@@ -104,7 +104,7 @@ func (e *Element) Done() error {
 			names = append(names, name)
 		}
 		sort.Strings(names)
-		return fmt.Errorf("element %q: unknown attribute %q", e.Name, names[0])
+		return fmt.Errorf("element %.80q: unknown attribute %.80q", e.Name, names[0])
 	}
 	return e.err
 }

@@ -23,6 +23,9 @@ var ErrLimit = errors.New("larger than allowed")
 // maxSkipDepth bounds the nesting inside elements that are passed over.
 const maxSkipDepth = 16
 
+// maxQuoted bounds what an error repeats of a document.
+const maxQuoted = 200
+
 // Limits bound what a Reader takes in.
 type Limits struct {
 	Document int64 // octets in the whole document
@@ -49,7 +52,7 @@ func NewReader(r io.Reader, l Limits, namespaces ...string) *Reader {
 			src.utf8 = false
 			return in, nil
 		}
-		return nil, fmt.Errorf("character set %q is not supported", charset)
+		return nil, fmt.Errorf("character set %.80q is not supported", charset)
 	}
 	return &Reader{dec: dec, src: src, spaces: namespaces}
 }
@@ -108,7 +111,7 @@ func (r *Reader) Child() (*Element, error) {
 func (r *Reader) Close() error {
 	child, err := r.Child()
 	if err == nil && child != nil {
-		err = fmt.Errorf("element %q where none may be", child.Name)
+		err = fmt.Errorf("element %.80q where none may be", child.Name)
 	}
 	return err
 }
@@ -208,6 +211,11 @@ func (r *Reader) token() (xml.Token, error) {
 	if errors.Is(err, io.EOF) && r.depth > 0 {
 		return nil, io.ErrUnexpectedEOF
 	}
+
+	var syntax *xml.SyntaxError
+	if errors.As(err, &syntax) && len(syntax.Msg) > maxQuoted {
+		syntax.Msg = strings.ToValidUTF8(syntax.Msg[:maxQuoted], "")
+	}
 	return tok, err
 }
 
@@ -220,7 +228,7 @@ func (r *Reader) start(t xml.StartElement) (*Element, error) {
 		}
 	}
 	if r.space == "" || t.Name.Space != r.space {
-		return nil, fmt.Errorf("element %q is in namespace %q", t.Name.Local, t.Name.Space)
+		return nil, fmt.Errorf("element %.80q is in namespace %.80q", t.Name.Local, t.Name.Space)
 	}
 
 	r.depth++
@@ -238,7 +246,7 @@ func filler(tok xml.Token) error {
 		}
 		return errors.New("text between elements")
 	case xml.StartElement:
-		return fmt.Errorf("element %q where none may be", t.Name.Local)
+		return fmt.Errorf("element %.80q where none may be", t.Name.Local)
 	}
 	return errors.New("processing instruction or document type")
 }

@@ -43,7 +43,7 @@ func (d *decoder) message() (Message, error) {
 	}
 	root.Expect("message")
 	if v, ok := root.Optional("version"); !ok || v != version {
-		return Message{}, fmt.Errorf("version %q: %w", v, ErrVersion)
+		return Message{}, fmt.Errorf("version %.20q: %w", v, ErrVersion)
 	}
 	m := Message{Sender: root.Attr("sender"), Recipient: root.Attr("recipient")}
 	kind := root.Attr("type")
@@ -90,7 +90,7 @@ func (d *decoder) payload(kind string) (Payload, error) {
 	case TypeErrorResponse:
 		return d.errorResponse()
 	}
-	return nil, fmt.Errorf("type %q: %w", kind, ErrType)
+	return nil, fmt.Errorf("type %.40q: %w", kind, ErrType)
 }
 
 // only reads the start of the one element that the root holds.

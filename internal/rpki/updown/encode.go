@@ -2,6 +2,7 @@ package updown
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -33,7 +34,7 @@ func (m Message) Encode() ([]byte, error) {
 
 func (m Message) check() error {
 	if m.Payload == nil {
-		return fmt.Errorf("it says nothing")
+		return errors.New("it says nothing")
 	}
 	return m.checkParties()
 }

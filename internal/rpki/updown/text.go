@@ -40,7 +40,7 @@ func checkPrintable(text string) error {
 func checkURL(text string) error {
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok || scheme == "" || rest == "" || strings.ContainsAny(text, ", ") {
-		return fmt.Errorf("%q is not a URI", text)
+		return fmt.Errorf("%.200q is not a URI", text)
 	}
 	return checkPrintable(text)
 }
@@ -48,18 +48,16 @@ func checkURL(text string) error {
 // parseURLs reads URIs with commas between them: a comma inside a URI is
 // percent-encoded (RFC 6492 section 3.3.2).
 func parseURLs(text string) ([]string, error) {
-	if len(text) < minURL || len(text) > maxURL {
-		return nil, fmt.Errorf("has %d characters, not %d to %d", len(text), minURL, maxURL)
+	if len(text) > maxURL {
+		return nil, errURLs
 	}
 
 	urls := strings.Split(text, ",")
 	for i, u := range urls {
 		urls[i] = strings.TrimSpace(u)
-		if err := checkURL(urls[i]); err != nil {
-			return nil, err
-		}
 	}
-	return urls, nil
+	_, err := joinURLs(urls)
+	return urls, err
 }
 
 func joinURLs(urls []string) (string, error) {
@@ -70,10 +68,12 @@ func joinURLs(urls []string) (string, error) {
 	}
 	text := strings.Join(urls, ",")
 	if len(text) < minURL || len(text) > maxURL {
-		return "", fmt.Errorf("has %d characters, not %d to %d", len(text), minURL, maxURL)
+		return "", errURLs
 	}
 	return text, nil
 }
+
+var errURLs = fmt.Errorf("does not have %d to %d characters", minURL, maxURL)
 
 func checkSIAHead(text string) error {
 	if !strings.HasPrefix(text, "rsync://") || len(text) > maxSIAHead {
@@ -89,14 +89,24 @@ func parseAS(text string) (resources.ASSet, error) {
 	if len(text) > maxResources {
 		return resources.ASSet{}, errResources
 	}
-	return resources.ParseASSet(text)
+	set, err := resources.ParseASSet(text)
+	return set, brief(err)
 }
 
 func parseIP(text string, family resources.Family) (resources.IPSet, error) {
 	if len(text) > maxResources {
 		return resources.IPSet{}, errResources
 	}
-	return resources.ParseIPSet(text, family)
+	set, err := resources.ParseIPSet(text, family)
+	return set, brief(err)
+}
+
+// brief cuts an error that quotes what a peer sent.
+func brief(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(cut(err.Error(), 200))
 }
 
 var errResources = fmt.Errorf("is longer than %d characters", maxResources)
@@ -159,7 +169,7 @@ const notAfterForm = "2006-01-02T15:04:05Z"
 func parseNotAfter(text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is not a date and time", text)
+		return time.Time{}, fmt.Errorf("%.40q is not a date and time", text)
 	}
 	t = t.UTC().Truncate(time.Second)
 	return t, checkYear(t)
@@ -179,7 +189,7 @@ func parseKey(text string) (cert.KeyID, error) {
 	var id cert.KeyID
 	bits, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimSuffix(text, "="))
 	if err != nil || len(bits) != len(id) {
-		return cert.KeyID{}, fmt.Errorf("%q is not a key identifier in base64url", text)
+		return cert.KeyID{}, fmt.Errorf("%.60q is not a key identifier in base64url", text)
 	}
 	copy(id[:], bits)
 	return id, nil

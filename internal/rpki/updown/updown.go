@@ -62,6 +62,7 @@ type Message struct {
 type Payload interface {
 	// Type gives the message type, such as "list_response".
 	Type() string
+	// write appends what stands inside the root.
 	write(*writer)
 }
 
