@@ -67,23 +67,54 @@ func (m *Message) read(raw []byte) error {
 		return errors.New("it is not one element in BER, or nested too deep, or has too many elements")
 	}
 	m.object.Raw = raw
-	info := ber(outer.body)
-	var contentType OID
-	if outer.kind != tag.SEQUENCE || !info.readOID(&contentType) || !contentType.Equal(OIDSignedData) {
-		return Problem{"RFC 5652", "3", "it must be a ContentInfo of type id-signedData"}
-	}
-	explicit, ok := info.read(tag0)
-	if !ok || len(info) > 0 {
-		return Problem{"RFC 5652", "3", "content must be one SignedData"}
-	}
-	data, ok := explicit.read(tag.SEQUENCE)
-	if !ok || len(explicit) > 0 {
-		return Problem{"RFC 5652", "3", "content must be one SignedData"}
+	data, err := signedDataIn(outer)
+	if err != nil {
+		return err
 	}
 	if err := m.readSignedData(data); err != nil {
 		return err
 	}
 	return m.readAuthority()
+}
+
+// signedDataIn opens a ContentInfo.
+func signedDataIn(outer berElement) (ber, error) {
+	info := ber(outer.body)
+	var contentType OID
+	if outer.kind != tag.SEQUENCE || !info.readOID(&contentType) || !contentType.Equal(OIDSignedData) {
+		return nil, Problem{"RFC 5652", "3", "it must be a ContentInfo of type id-signedData"}
+	}
+	explicit, ok := info.read(tag0)
+	if !ok || len(info) > 0 {
+		return nil, Problem{"RFC 5652", "3", "content must be one SignedData"}
+	}
+	data, ok := explicit.read(tag.SEQUENCE)
+	if !ok || len(explicit) > 0 {
+		return nil, Problem{"RFC 5652", "3", "content must be one SignedData"}
+	}
+	return data, nil
+}
+
+// ContentTypeOf gives the content type of a SignedData in BER or DER, and false if raw is
+// none, whatever else may be wrong with it.
+func ContentTypeOf(raw []byte) (OID, bool) {
+	outer, ok := parseBER(raw)
+	if !ok {
+		return nil, false
+	}
+	data, err := signedDataIn(outer)
+	if err != nil {
+		return nil, false
+	}
+	for range 2 { // version, digestAlgorithms
+		if _, ok := data.next(); !ok {
+			return nil, false
+		}
+	}
+	var contentType OID
+	encap, ok := data.read(tag.SEQUENCE)
+	ok = ok && encap.readOID(&contentType)
+	return contentType, ok
 }
 
 // readSignedData takes in what the comment on Object.readSignedData shows.
