@@ -21,6 +21,8 @@ const (
 	maxMessage = 128 << 20 // far above what any server of these protocols takes in
 	maxCRL     = 4 << 20
 	maxModulus = 8192 // bits
+
+	maxBinaryTime = 253_402_300_799 // seconds, at the end of the year 9999
 )
 
 // Message is a protocol message whose structure fits the profile. Until Verify has
@@ -67,23 +69,54 @@ func (m *Message) read(raw []byte) error {
 		return errors.New("it is not one element in BER, or nested too deep, or has too many elements")
 	}
 	m.object.Raw = raw
-	info := ber(outer.body)
-	var contentType OID
-	if outer.kind != tag.SEQUENCE || !info.readOID(&contentType) || !contentType.Equal(OIDSignedData) {
-		return Problem{"RFC 5652", "3", "it must be a ContentInfo of type id-signedData"}
-	}
-	explicit, ok := info.read(tag0)
-	if !ok || len(info) > 0 {
-		return Problem{"RFC 5652", "3", "content must be one SignedData"}
-	}
-	data, ok := explicit.read(tag.SEQUENCE)
-	if !ok || len(explicit) > 0 {
-		return Problem{"RFC 5652", "3", "content must be one SignedData"}
+	data, err := signedDataIn(outer)
+	if err != nil {
+		return err
 	}
 	if err := m.readSignedData(data); err != nil {
 		return err
 	}
 	return m.readAuthority()
+}
+
+// signedDataIn opens a ContentInfo.
+func signedDataIn(outer berElement) (ber, error) {
+	info := ber(outer.body)
+	var contentType OID
+	if outer.kind != tag.SEQUENCE || !info.readOID(&contentType) || !contentType.Equal(OIDSignedData) {
+		return nil, Problem{"RFC 5652", "3", "it must be a ContentInfo of type id-signedData"}
+	}
+	explicit, ok := info.read(tag0)
+	if !ok || len(info) > 0 {
+		return nil, Problem{"RFC 5652", "3", "content must be one SignedData"}
+	}
+	data, ok := explicit.read(tag.SEQUENCE)
+	if !ok || len(explicit) > 0 {
+		return nil, Problem{"RFC 5652", "3", "content must be one SignedData"}
+	}
+	return data, nil
+}
+
+// ContentTypeOf gives the content type of a SignedData in BER or DER, and false if raw is
+// none, whatever else may be wrong with it.
+func ContentTypeOf(raw []byte) (OID, bool) {
+	outer, ok := parseBER(raw)
+	if !ok {
+		return nil, false
+	}
+	data, err := signedDataIn(outer)
+	if err != nil {
+		return nil, false
+	}
+	for range 2 { // version, digestAlgorithms
+		if _, ok := data.next(); !ok {
+			return nil, false
+		}
+	}
+	var contentType OID
+	encap, ok := data.read(tag.SEQUENCE)
+	ok = ok && encap.readOID(&contentType)
+	return contentType, ok
 }
 
 // readSignedData takes in what the comment on Object.readSignedData shows.
@@ -181,14 +214,41 @@ func (m *Message) readSigner(s *Signer, body ber) error {
 	if len(body) > 0 {
 		return Problem{"RFC 6492", "3.1.1.6.7", "unsignedAttrs must be left out"}
 	}
-	value, ok := s.Attribute(OIDSigningTime)
-	in := cryptobyte.String(value)
-	at, readable := der.ReadTime(&in)
-	if !ok || !readable || !in.Empty() {
-		return Problem{"RFC 6492", "3.1.1.6.4.3", "there must be one signing-time attribute with one readable time"}
+	if m.SigningTime, ok = s.signingTime(); !ok {
+		return Problem{"RFC 6492", "3.1.1.6.4", "there must be one signing-time or binary-signing-time attribute, or both with the same readable time"}
 	}
-	m.SigningTime = at.Time
 	return nil
+}
+
+// signingTime gives the time of signing-time or binary-signing-time; if both are there they
+// must agree (RFC 6019 section 4).
+func (s *Signer) signingTime() (time.Time, bool) {
+	var times []time.Time
+	for _, id := range []OID{OIDSigningTime, OIDBinarySigningTime} {
+		if !slices.ContainsFunc(s.Attributes, func(a Attribute) bool { return a.Type.Equal(id) }) {
+			continue
+		}
+		value, ok := s.Attribute(id)
+		in := cryptobyte.String(value)
+		t := der.Time{}
+		var seconds int64
+		switch {
+		case !ok:
+		case id.Equal(OIDSigningTime):
+			t, ok = der.ReadTime(&in)
+		default: // BinaryTime ::= INTEGER (0..MAX), seconds since 1970 (RFC 6019 section 3)
+			ok = in.ReadASN1Integer(&seconds) && seconds >= 0 && seconds <= maxBinaryTime
+			t.Time = time.Unix(seconds, 0).UTC()
+		}
+		if !ok || !in.Empty() {
+			return time.Time{}, false
+		}
+		times = append(times, t.Time)
+	}
+	if len(times) == 0 || !times[0].Equal(times[len(times)-1]) {
+		return time.Time{}, false
+	}
+	return times[0], true
 }
 
 // readSignedAttributes takes in signedAttrs. What is signed is their encoding in DER, also

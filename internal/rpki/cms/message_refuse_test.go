@@ -3,6 +3,7 @@ package cms_test
 import (
 	"bytes"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -207,6 +208,52 @@ func TestBrokenMessages(t *testing.T) {
 			kind, code = cms.MessageWrongType, cms.CodeContentType
 		}
 		t.Run(name, func(t *testing.T) { refused(t, err, kind, code) })
+	}
+}
+
+// Problems names all that is wrong, the gravest first; Intact what is wrong whoever sent it.
+func TestProblems(t *testing.T) {
+	l := newLetter(t)
+	l.signedAt = now.Add(-time.Hour)
+	m := must[*cms.Message](t)(cms.DecodeMessage(rewrite(t, l.sign(t), "", func(o *cms.Object) { o.Content = []byte("<x/>") })))
+	for _, c := range []struct {
+		found []*cms.MessageError
+		want  []string
+	}{
+		{m.Intact(), []string{cms.CodeSignatureInvalid}},
+		{m.Problems(identity(t, "ta"), now.Add(time.Hour), 0), []string{
+			cms.CodeSignatureInvalid, cms.CodeExpired, cms.CodeSignedTooEarly, cms.CodeCRLStale,
+		}},
+		{m.Problems(identity(t, "other"), now, 0), []string{
+			cms.CodeSignerUnknown, cms.CodeSignatureInvalid, cms.CodeCRLMissing, cms.CodeSignedTooEarly,
+		}},
+	} {
+		var got []string
+		for _, e := range c.found {
+			got = append(got, e.Code)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("got %v, want %v", got, c.want)
+		}
+	}
+}
+
+func TestContentTypeOf(t *testing.T) {
+	raw := message(t)
+	for name, in := range map[string][]byte{
+		"message": raw, "BER": inBER(t, raw), "broken": rewrite(t, raw, "", func(o *cms.Object) { o.Signers = nil }),
+	} {
+		if id, ok := cms.ContentTypeOf(in); !ok || !id.Equal(cms.OIDXML) {
+			t.Errorf("%s: got %v, %v", name, id, ok)
+		}
+	}
+	for name, in := range map[string][]byte{
+		"half": raw[:len(raw)/2], "nothing": nil, "certificate": identity(t, "ta").Raw, "empty": {0x30, 0},
+		"no SignedData": dertest.Of(0x30, dertest.New(6, 42, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2), dertest.Of(0xa0, dertest.Of(0x30))).DER(),
+	} {
+		if id, ok := cms.ContentTypeOf(in); ok {
+			t.Errorf("%s: got %v", name, id)
+		}
 	}
 }
 

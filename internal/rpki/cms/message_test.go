@@ -322,6 +322,43 @@ func oid(arcs []byte) *dertest.Node {
 	return dertest.New(6, arcs...)
 }
 
+// The time of signing may stand in one of two attributes, or in both.
+func TestBinarySigningTime(t *testing.T) {
+	binary := func(seconds ...byte) cms.Attribute {
+		return cms.Attribute{Type: cms.OIDBinarySigningTime, Values: [][]byte{dertest.New(2, seconds...).DER()}}
+	}
+	good := binary(0x6b, 2, 0xd9, 0x40) // now
+	for name, c := range map[string]struct {
+		change func(a []cms.Attribute) []cms.Attribute
+		ok     bool
+	}{
+		"alone":        {func(a []cms.Attribute) []cms.Attribute { return []cms.Attribute{good, a[0], a[2]} }, true},
+		"beside":       {func(a []cms.Attribute) []cms.Attribute { return []cms.Attribute{good, a[0], a[1], a[2]} }, true},
+		"another time": {func(a []cms.Attribute) []cms.Attribute { return []cms.Attribute{a[0], a[1], binary(1), a[2]} }, false},
+		"twice":        {func(a []cms.Attribute) []cms.Attribute { return []cms.Attribute{a[0], good, good, a[2]} }, false},
+		"negative":     {func(a []cms.Attribute) []cms.Attribute { return []cms.Attribute{a[0], binary(0xff), a[2]} }, false},
+		"out of range": {func(a []cms.Attribute) []cms.Attribute {
+			return []cms.Attribute{a[0], binary(1, 0, 0, 0, 0, 0, 0), a[2]}
+		}, false},
+		"not a number":  {func(a []cms.Attribute) []cms.Attribute { a[1].Type = cms.OIDBinarySigningTime; return a }, false},
+		"neither there": {func(a []cms.Attribute) []cms.Attribute { return []cms.Attribute{a[0], a[2]} }, false},
+	} {
+		raw := rewrite(t, message(t), "ee", func(o *cms.Object) { o.Signers[0].Attributes = c.change(o.Signers[0].Attributes) })
+		m, err := cms.DecodeMessage(raw)
+		if (err == nil) != c.ok {
+			t.Errorf("%s: got %v", name, err)
+			continue
+		}
+		if err != nil {
+			refused(t, err, cms.MessageUndecodable, cms.CodeUndecodable)
+			continue
+		}
+		if err := m.Verify(identity(t, "ta"), now, 0); err != nil || !m.SigningTime.Equal(now) {
+			t.Errorf("%s: got %v, %v", name, m.SigningTime, err)
+		}
+	}
+}
+
 func TestSkewIsGivenBothWays(t *testing.T) {
 	l := newLetter(t)
 	l.list.Number = big.NewInt(1)

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -22,33 +23,44 @@ import (
 // the message was seen before, is for the caller to judge. An error is a *MessageError of
 // kind MessageNotSigned, or MessageUntimely if nothing but time is wrong.
 func (m *Message) Verify(ta *cert.Identity, now time.Time, skew time.Duration) error {
-	if err := m.checkIssuer(ta); err != nil {
-		return err
+	if found := m.Problems(ta, now, skew); len(found) > 0 {
+		return found[0]
 	}
-	if err := m.checkSigned(); err != nil {
-		return err
-	}
-	list, err := m.listOf(ta)
-	if err != nil {
-		return err
-	}
-	if list.Revoked(m.EE.Serial) {
-		return notSigned(CodeRevoked, "EE certificate with serial number %v is revoked", m.EE.Serial)
-	}
-	return m.checkTimes(list, now, skew)
+	return nil
 }
 
-func notSigned(code, format string, args ...any) error {
+// Problems gives all that Verify finds wrong, the gravest first.
+func (m *Message) Problems(ta *cert.Identity, now time.Time, skew time.Duration) []*MessageError {
+	list, err := m.listOf(ta)
+	found := []*MessageError{m.checkIssuer(ta), m.checkEE(), m.checkSigned(), err}
+	if list != nil && list.Revoked(m.EE.Serial) {
+		found = append(found, notSigned(CodeRevoked, "EE certificate with serial number %v is revoked", m.EE.Serial))
+	}
+	found = append(found, m.checkTimes(now, skew)...)
+	if list != nil {
+		found = append(found, checkList(list, now, skew)...)
+	}
+	return slices.DeleteFunc(found, func(e *MessageError) bool { return e == nil })
+}
+
+// Intact gives what is wrong whoever sent the message: the EE certificate cannot be used, or
+// its key did not sign this content.
+func (m *Message) Intact() []*MessageError {
+	found := []*MessageError{m.checkEE(), m.checkSigned()}
+	return slices.DeleteFunc(found, func(e *MessageError) bool { return e == nil })
+}
+
+func notSigned(code, format string, args ...any) *MessageError {
 	return &MessageError{Kind: MessageNotSigned, Code: code, Msg: fmt.Sprintf(format, args...)}
 }
 
-func untimely(code, format string, args ...any) error {
+func untimely(code, format string, args ...any) *MessageError {
 	return &MessageError{Kind: MessageUntimely, Code: code, Msg: fmt.Sprintf(format, args...)}
 }
 
 // checkIssuer tells whether ta issued the EE certificate. Names are not compared: parties
 // are known by their keys.
-func (m *Message) checkIssuer(ta *cert.Identity) error {
+func (m *Message) checkIssuer(ta *cert.Identity) *MessageError {
 	ee := m.EE
 	if key := ee.AuthorityKey.KeyID; key != nil && !bytes.Equal(key, ta.KeyID[:]) {
 		return notSigned(CodeSignerUnknown, "EE certificate names issuer key %X, but the identity key is %v", key, ta.KeyID)
@@ -59,7 +71,11 @@ func (m *Message) checkIssuer(ta *cert.Identity) error {
 			Msg: fmt.Sprintf("EE certificate was not issued by identity key %v", ta.KeyID),
 		}
 	}
-	if err := checkEE(ee); err != nil {
+	return nil
+}
+
+func (m *Message) checkEE() *MessageError {
+	if err := checkEE(m.EE); err != nil {
 		return &MessageError{Kind: MessageNotSigned, Code: CodeSignerUnknown, Msg: "EE certificate cannot be used", Err: err}
 	}
 	return nil
@@ -98,7 +114,7 @@ func known(id OID, ids ...OID) bool {
 }
 
 // checkSigned tells whether the EE certificate's key signed this content.
-func (m *Message) checkSigned() error {
+func (m *Message) checkSigned() *MessageError {
 	s := &m.object.Signers[0]
 	if !bytes.Equal(s.KeyID, m.EE.KeyID[:]) {
 		return notSigned(CodeSignatureInvalid, "signer's key is %X, but the EE certificate is for key %v", s.KeyID, m.EE.KeyID)
@@ -123,7 +139,7 @@ func (m *Message) checkSigned() error {
 }
 
 // listOf gives ta's CRL. Those of other CAs are of no use.
-func (m *Message) listOf(ta *cert.Identity) (*crl.CRL, error) {
+func (m *Message) listOf(ta *cert.Identity) (*crl.CRL, *MessageError) {
 	var found *crl.CRL
 	for _, l := range m.CRLs {
 		if l.CheckSignatureFrom(&cert.Certificate{PublicKey: ta.PublicKey}) != nil {
@@ -148,27 +164,38 @@ func (m *Message) listOf(ta *cert.Identity) (*crl.CRL, error) {
 	return found, nil
 }
 
-// checkTimes compares now with the validity of EE certificate and CRL and with the time of
+// checkList compares now with the validity of the CRL.
+func checkList(list *crl.CRL, now time.Time, skew time.Duration) (found []*MessageError) {
+	if now.Add(skew).Before(list.ThisUpdate) {
+		found = append(found, untimely(CodeCRLNotYetValid, "CRL is of %s, it is %s", at(list.ThisUpdate), at(now)))
+	}
+	switch {
+	case !list.HasNextUpdate:
+		found = append(found, untimely(CodeCRLStale, "CRL does not say when the next one comes (RFC 5280 section 5.1.2.5)"))
+	case now.Add(-skew).After(list.NextUpdate):
+		found = append(found, untimely(CodeCRLStale, "CRL should have been replaced at %s, it is %s", at(list.NextUpdate), at(now)))
+	}
+	return found
+}
+
+// checkTimes compares now with the validity of the EE certificate and with the time of
 // signing. A party that signs before its certificate starts has the wrong time, or the
 // message is an old one.
-func (m *Message) checkTimes(list *crl.CRL, now time.Time, skew time.Duration) error {
-	at := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-	ee, early, late := m.EE, now.Add(skew), now.Add(-skew)
-	switch {
-	case early.Before(ee.NotBefore):
-		return untimely(CodeNotYetValid, "EE certificate is valid only from %s, it is %s", at(ee.NotBefore), at(now))
-	case late.After(ee.NotAfter):
-		return untimely(CodeExpired, "EE certificate expired at %s, it is %s", at(ee.NotAfter), at(now))
-	case early.Before(list.ThisUpdate):
-		return untimely(CodeCRLNotYetValid, "CRL is of %s, it is %s", at(list.ThisUpdate), at(now))
-	case !list.HasNextUpdate:
-		return untimely(CodeCRLStale, "CRL does not say when the next one comes (RFC 5280 section 5.1.2.5)")
-	case late.After(list.NextUpdate):
-		return untimely(CodeCRLStale, "CRL should have been replaced at %s, it is %s", at(list.NextUpdate), at(now))
-	case early.Before(m.SigningTime):
-		return untimely(CodeSignedInFuture, "message was signed at %s, which is in the future, it is %s", at(m.SigningTime), at(now))
-	case m.SigningTime.Add(skew).Before(ee.NotBefore):
-		return untimely(CodeSignedTooEarly, "message was signed at %s, before its EE certificate's validity, which starts at %s", at(m.SigningTime), at(ee.NotBefore))
+func (m *Message) checkTimes(now time.Time, skew time.Duration) (found []*MessageError) {
+	ee, early := m.EE, now.Add(skew)
+	if early.Before(ee.NotBefore) {
+		found = append(found, untimely(CodeNotYetValid, "EE certificate is valid only from %s, it is %s", at(ee.NotBefore), at(now)))
 	}
-	return nil
+	if now.Add(-skew).After(ee.NotAfter) {
+		found = append(found, untimely(CodeExpired, "EE certificate expired at %s, it is %s", at(ee.NotAfter), at(now)))
+	}
+	if early.Before(m.SigningTime) {
+		found = append(found, untimely(CodeSignedInFuture, "message was signed at %s, which is in the future, it is %s", at(m.SigningTime), at(now)))
+	}
+	if m.SigningTime.Add(skew).Before(ee.NotBefore) {
+		found = append(found, untimely(CodeSignedTooEarly, "message was signed at %s, before the validity of its EE certificate, which starts at %s", at(m.SigningTime), at(ee.NotBefore)))
+	}
+	return found
 }
+
+func at(t time.Time) string { return t.UTC().Format(time.RFC3339) }

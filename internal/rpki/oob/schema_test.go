@@ -130,6 +130,7 @@ func TestDocumentsWithAdditions(t *testing.T) {
 		"no slash, parent":     {"parent_response", "rpki-setup/", "rpki-setup"},
 		"no slash, publisher":  {"publisher_request", "rpki-setup/", "rpki-setup"},
 		"no slash, repository": {"repository_response", "rpki-setup/", "rpki-setup"},
+		"byte order mark":      {"child_request", "<child_request", "\xef\xbb\xbf<child_request"},
 		"comment":              {"child_request", "<child_bpki_ta>", "<!-- made by hand --><child_bpki_ta>"},
 	} {
 		for _, d := range documents {

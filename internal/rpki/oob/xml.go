@@ -71,6 +71,7 @@ func open(data []byte, root string) (document, error) {
 		return document{}, fmt.Errorf("document: %w", strictxml.ErrLimit)
 	}
 
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // which some editors add to what is ASCII otherwise
 	limits := strictxml.Limits{Document: maxDocument, Token: maxDocument}
 	x := strictxml.NewReader(bytes.NewReader(data), limits, Namespace, Namespace[:len(Namespace)-1])
 	e, err := x.Root()
