@@ -110,7 +110,7 @@ func (s *State) Entitlements(handle string, now time.Time, p Policy) ([]Entitlem
 			if issued.Child != handle {
 				continue
 			}
-			e.Issued = append(e.Issued, ListedCert{URI: issued.URI, Hash: issued.Hash})
+			e.Issued = append(e.Issued, ListedCert{URI: issued.URI, Hash: issued.Hash, Limit: issued.Limit})
 			if issued.NotAfter.After(now.Add(p.ChildRenewBefore)) {
 				e.NotAfter = issued.NotAfter
 			}

@@ -64,8 +64,9 @@ type Entitlement struct {
 
 // ListedCert is a certificate that the parent says it issued to us.
 type ListedCert struct {
-	URI  string `json:"uri"`
-	Hash Hash   `json:"hash"`
+	URI   string          `json:"uri"`
+	Hash  Hash            `json:"hash"`
+	Limit resources.Limit `json:"limit,omitzero"` // what was asked for, if it was less than all
 }
 
 // UpdateEntitlements compares what a parent offers with the classes we have.

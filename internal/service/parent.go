@@ -49,12 +49,14 @@ func (s *Service) local(uri, prefix string) (handle string, ok bool) {
 	return strings.TrimSuffix(rest, "/"), ok
 }
 
-// link gives the way to a parent. Only parents in this server can be reached yet.
-func (s *Service) link(p ca.Parent) (parentLink, error) {
+// link gives a CA the way to a parent.
+func (s *Service) link(ctx context.Context, child string, p ca.Parent) (parentLink, error) {
 	handle, ok := s.local(p.ServiceURI, "rfc6492/")
 	switch {
 	case !ok:
-		return nil, fault.New(fault.Invalid, "sys-not-implemented", "Not yet implemented: parents outside this server ("+p.ServiceURI+")")
+		l := remoteLink{s: s, ca: child, parent: p}
+		err := s.view(ctx, child, func(st *ca.State, _ int64) error { l.identity = st.Identity; return nil })
+		return l, err
 	case handle == taHandle:
 		return taLink{s: s, child: p.ChildHandle}, nil
 	default:
@@ -91,6 +93,14 @@ func (s *Service) syncParent(ctx context.Context, a SyncParent) (tasks.Outcome, 
 	if err != nil || !ready {
 		return tasks.Outcome{}, err
 	}
+	if _, here := s.local(contact.ServiceURI, "rfc6492/"); !here {
+		return tasks.Outcome{Then: now(AskParent(a))}, nil
+	}
+	return s.syncNow(ctx, a, contact)
+}
+
+// syncNow asks the parent and notes the outcome.
+func (s *Service) syncNow(ctx context.Context, a SyncParent, contact ca.Parent) (tasks.Outcome, error) {
 	offered, err := s.syncWith(ctx, a, contact)
 	if note := s.noteParent(ctx, a, contact.ServiceURI, offered, err); note != nil && err == nil {
 		err = note
@@ -103,7 +113,7 @@ func (s *Service) syncParent(ctx context.Context, a SyncParent) (tasks.Outcome, 
 }
 
 func (s *Service) syncWith(ctx context.Context, a SyncParent, contact ca.Parent) ([]ca.Entitlement, error) {
-	link, err := s.link(contact)
+	link, err := s.link(ctx, a.CA, contact)
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +251,7 @@ func (s *Service) SetParent(ctx context.Context, actor es.Actor, handle, name st
 	if err := s.view(ctx, handle, func(*ca.State, int64) error { return nil }); err != nil {
 		return err
 	}
-	link, err := s.link(contact)
+	link, err := s.link(ctx, handle, contact)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/resources"
 	"baleen/internal/ta"
 )
 
@@ -35,11 +36,15 @@ func (l taLink) list(ctx context.Context) (out []ca.Entitlement, err error) {
 }
 
 func (l taLink) issue(ctx context.Context, class string, csr []byte) (granted, error) {
+	return l.issueWithin(ctx, class, csr, resources.Limit{})
+}
+
+func (l taLink) issueWithin(ctx context.Context, class string, csr []byte, limit resources.Limit) (granted, error) {
 	req, err := readRequest(csr)
 	if err != nil {
 		return granted{}, err
 	}
-	answer, err := l.ask(ctx, ta.IssueRequest(class, req, ta.Limit{}))
+	answer, err := l.ask(ctx, ta.IssueRequest(class, req, limit))
 	if err != nil {
 		return granted{}, err
 	}
@@ -55,11 +60,16 @@ func (l taLink) issue(ctx context.Context, class string, csr []byte) (granted, e
 }
 
 func (l taLink) revoke(ctx context.Context, class string, key cert.KeyID) error {
-	answer, err := l.ask(ctx, ta.RevokeRequest(class, key))
-	switch {
-	case nothingToRevoke(err):
+	err := l.revokeKey(ctx, class, key)
+	if nothingToRevoke(err) {
 		return nil
-	case err == nil && !answer.Revoked:
+	}
+	return err
+}
+
+func (l taLink) revokeKey(ctx context.Context, class string, key cert.KeyID) error {
+	answer, err := l.ask(ctx, ta.RevokeRequest(class, key))
+	if err == nil && !answer.Revoked {
 		return notPerformed(answer)
 	}
 	return err

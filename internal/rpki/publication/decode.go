@@ -251,7 +251,7 @@ func (d *decoder) reportError(e *strictxml.Element) (ReportError, error) {
 	if err := e.Done(); err != nil {
 		return ReportError{}, err
 	}
-	if !r.Code.known() {
+	if !r.Code.Known() {
 		return ReportError{}, fmt.Errorf("error_code %.40q is not known", r.Code)
 	}
 	if err := checkTag(r.Tag); err != nil {

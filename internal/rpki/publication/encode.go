@@ -112,7 +112,7 @@ func (r Reply) Encode() ([]byte, error) {
 }
 
 func (r ReportError) append(b []byte) ([]byte, error) {
-	if !r.Code.known() {
+	if !r.Code.Known() {
 		return nil, fmt.Errorf("error_code %.40q is not known", r.Code)
 	}
 	if err := checkTag(r.Tag); err != nil {

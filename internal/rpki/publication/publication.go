@@ -73,7 +73,8 @@ const (
 	CodeOtherError           Code = "other_error"
 )
 
-func (c Code) known() bool {
+// Known tells whether RFC 8181 has this code.
+func (c Code) Known() bool {
 	switch c {
 	case CodeXMLError, CodePermissionFailure, CodeBadCMSSignature, CodeObjectAlreadyPresent,
 		CodeNoObjectPresent, CodeNoObjectMatchingHash, CodeConsistencyProblem, CodeOtherError:
