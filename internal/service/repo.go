@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +13,6 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/es"
-	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
@@ -35,7 +35,8 @@ func (s *Service) publisherOf(serviceURI string) (string, error) {
 }
 
 // ConfigureRepository says where a CA publishes. The repository is asked
-// first: one that does not answer is not taken.
+// first: one that does not answer is not taken. For a CA that publishes
+// elsewhere this is a key roll in every class.
 func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handle string, r oob.RepositoryResponse) error {
 	repo := ca.Repository{ServiceURI: r.ServiceURI, SIABase: r.SIABase, NotificationURI: r.NotificationURI, ServerIDCert: r.IDCert}
 	if err := s.view(ctx, handle, func(*ca.State, int64) error { return nil }); err != nil {
@@ -53,8 +54,7 @@ func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handl
 				"to send XML to all other parties again: parent(s), children, and repository",
 		}
 	}
-	_, err = s.execute(ctx, handle, ca.ConfigureRepository{Repository: repo}, pgstore.Write{Actor: actor})
-	return err
+	return s.moveTo(ctx, actor, handle, repo)
 }
 
 // askRepo says whether the repository knows the publisher under this base.
@@ -72,29 +72,57 @@ func (s *Service) askRepo(ctx context.Context, publisher, base string) error {
 
 // syncRepo compares what the repository has with what the CA wants published
 // and sends the difference as one message, so that the repository is never
-// half-updated.
+// half-updated. A CA that moves has two repositories: the new one comes first,
+// so that nothing leaves the old one before it is there.
 func (s *Service) syncRepo(ctx context.Context, a SyncRepo) (tasks.Outcome, error) {
 	defer s.locks.lock("repo " + a.CA)()
 	stream, err := s.CAs.StreamID(ctx, a.CA)
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
-	var repo *ca.Repository
-	if err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error { repo = st.Repository; return nil }); err != nil {
+	var repos []ca.Repository
+	var retired []ca.RequestRevocation
+	var points []ca.Point
+	err = s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
+		repos, retired = st.Repositories(), st.RetiredKeys()
+		if len(retired) > 0 {
+			points = st.Points(s.Now())
+		}
+		return nil
+	})
+	if err != nil || len(repos) == 0 {
 		return tasks.Outcome{}, err
-	}
-	if repo == nil {
-		return tasks.Outcome{}, nil
 	}
 	wanted, err := s.Rows.Objects(ctx, stream)
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
-	err = s.publishDifference(ctx, repo.ServiceURI, wanted)
-	if note := s.Rows.NoteRepo(ctx, s.Fence, stream, castore.Exchanged{URI: repo.ServiceURI, At: s.Now(), Err: err}); note != nil && err == nil {
+	err = s.publishDifference(ctx, repos[0].ServiceURI, wantedAt(wanted, repos[0].ServiceURI, true))
+	if note := s.Rows.NoteRepo(ctx, s.Fence, stream, castore.Exchanged{URI: repos[0].ServiceURI, At: s.Now(), Err: err}); note != nil && err == nil {
 		err = note
 	}
-	return tasks.Outcome{}, err
+	for _, old := range repos[1:] {
+		if err != nil && len(retired) > 0 {
+			break
+		}
+		err = errors.Join(err, s.publishDifference(ctx, old.ServiceURI, wantedAt(wanted, old.ServiceURI, false)))
+	}
+	if err != nil {
+		return tasks.Outcome{}, err
+	}
+	return tasks.Outcome{}, s.releaseKeys(ctx, a.CA, retired, points, wanted)
+}
+
+// wantedAt gives what is wanted in one repository. What names none is wanted in
+// the one that the CA has now.
+func wantedAt(all map[string]castore.Object, serviceURI string, current bool) map[string]ca.Hash {
+	out := make(map[string]ca.Hash, len(all))
+	for uri, o := range all {
+		if o.Repository == serviceURI || current && o.Repository == "" {
+			out[uri] = o.Hash
+		}
+	}
+	return out
 }
 
 // publishDifference makes the repository hold exactly what is wanted.
