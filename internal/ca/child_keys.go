@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"slices"
 	"time"
 
 	"baleen/internal/es"
@@ -86,7 +87,7 @@ func (s *State) ownKey(key cert.KeyID) bool {
 		return true
 	}
 	for _, c := range s.Classes {
-		if c.Pending != nil && c.Pending.KeyID == key || c.Current != nil && c.Current.KeyID == key {
+		if slices.Contains(c.keys(), key) {
 			return true
 		}
 	}

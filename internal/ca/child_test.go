@@ -93,7 +93,7 @@ func TestPlanChildCerts(t *testing.T) {
 			childCert("a", key(20), set(t, "", "10.0.0.0/15", ""), "20"), childCert("b", key(21), set(t, "", "10.2.0.0/16", ""), "21"), childCert("c", key(22), set(t, "", "10.0.128.0/17", ""), "22"),
 		}},
 		CertificateReceived{Class: "0", KeyID: key(1), Cert: record(key(1), set(t, "AS1", "10.0.0.0/16", ""), "1001")})...)
-	plans := s.PlanChildCerts()
+	plans := s.PlanChildCerts(noon)
 	if len(plans) != 1 || len(plans[0].Shrink) != 1 || plans[0].Shrink[0].Old.Child != "a" || !plans[0].Shrink[0].Resources.Equal(set(t, "", "10.0.0.0/16", "")) {
 		t.Fatalf("got %+v", plans)
 	}

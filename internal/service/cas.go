@@ -179,6 +179,14 @@ func (s *Service) RepoStatus(ctx context.Context, handle string) (castore.Exchan
 	return x, true, files, err
 }
 
+func hashesOf(objects map[string]castore.Object) []ca.Hash {
+	out := make([]ca.Hash, 0, len(objects))
+	for _, o := range objects {
+		out = append(out, o.Hash)
+	}
+	return out
+}
+
 // wantedFiles gives what a CA wants published, in the order of the URIs: what a
 // repository elsewhere was last told.
 func (s *Service) wantedFiles(ctx context.Context, stream uuid.UUID) ([]pubserver.File, error) {
@@ -186,13 +194,13 @@ func (s *Service) wantedFiles(ctx context.Context, stream uuid.UUID) ([]pubserve
 	if err != nil {
 		return nil, err
 	}
-	ders, err := s.Rows.DERs(ctx, slices.Collect(maps.Values(wanted)))
+	ders, err := s.Rows.DERs(ctx, hashesOf(wanted))
 	if err != nil {
 		return nil, err
 	}
 	files := make([]pubserver.File, 0, len(wanted))
 	for _, uri := range slices.Sorted(maps.Keys(wanted)) {
-		files = append(files, pubserver.File{URI: uri, DER: ders[wanted[uri]]})
+		files = append(files, pubserver.File{URI: uri, DER: ders[wanted[uri].Hash]})
 	}
 	return files, nil
 }

@@ -25,7 +25,7 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 	var certs []ca.CertPlan
 	var roas []ca.ROAPlan
 	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
-		certs, roas = st.PlanChildCerts(), st.PlanROAs(s.Now(), s.Config.Policy)
+		certs, roas = st.PlanChildCerts(s.Now()), st.PlanROAs(s.Now(), s.Config.Policy)
 		return nil
 	})
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 			return tasks.Outcome{}, err
 		}
 	}
-	return tasks.Outcome{}, nil
+	return tasks.Outcome{}, s.switchKeys(ctx, a.CA)
 }
 
 // issueROAs carries out one plan, batch by batch. What is withdrawn goes with

@@ -91,7 +91,11 @@ func nothingToRevoke(err error) bool {
 func readRequest(csr []byte) (*cert.Request, error) {
 	req, err := cert.DecodeRequest(csr)
 	if err != nil {
-		return nil, &fault.Error{Kind: fault.Invalid, Code: "rfc6492-invalid-csr", Msg: "Invalid CSR received: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
+		return nil, invalidRequest(err)
 	}
 	return req, nil
+}
+
+func invalidRequest(err error) error {
+	return &fault.Error{Kind: fault.Invalid, Code: "rfc6492-invalid-csr", Msg: "Invalid CSR received: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
 }

@@ -35,6 +35,9 @@ var errScheduled = errors.New("the parent will answer later")
 // whether the parent is another process or this one.
 type parentLink interface {
 	list(ctx context.Context) ([]ca.Entitlement, error)
+
+	// issue asks for a certificate. A refusal that is for good has the code "rc-unknown" (1201), "rc-missing-resources"
+	// (1202) or "key-re-use" (1204); errScheduled means that the parent will answer later.
 	issue(ctx context.Context, class string, csr []byte) (granted, error)
 
 	// revoke takes a key out of use. It succeeds also where the parent says that it knows no such class or key (codes 1301
@@ -101,43 +104,35 @@ func (s *Service) syncParent(ctx context.Context, a SyncParent) (tasks.Outcome, 
 
 // syncNow asks the parent and notes the outcome.
 func (s *Service) syncNow(ctx context.Context, a SyncParent, contact ca.Parent) (tasks.Outcome, error) {
-	offered, err := s.syncWith(ctx, a, contact)
-	if note := s.noteParent(ctx, a, contact.ServiceURI, offered, err); note != nil && err == nil {
+	x := &parentSync{s: s, a: a}
+	err := x.sync(ctx, contact)
+	if note := s.noteParent(ctx, a, contact.ServiceURI, x.offered, err); note != nil && err == nil {
 		err = note
 	}
 	if err != nil {
-		return tasks.Outcome{}, err
+		return tasks.Outcome{}, untilAnswered(err)
+	}
+	if x.waiting {
+		return tasks.Outcome{Again: s.Now().Add(min(askAgain, s.Config.Refresh.Every))}, nil
 	}
 	jitter, err := upTo(s.Config.Refresh.Jitter)
 	return tasks.Outcome{Again: s.Now().Add(s.Config.Refresh.Every + jitter)}, err
 }
 
-func (s *Service) syncWith(ctx context.Context, a SyncParent, contact ca.Parent) ([]ca.Entitlement, error) {
-	link, err := s.link(ctx, a.CA, contact)
+// sync asks the parent what it offers, and for what follows from that.
+func (x *parentSync) sync(ctx context.Context, contact ca.Parent) (err error) {
+	if x.link, err = x.s.link(ctx, x.a.CA, contact); err != nil {
+		return err
+	}
+	offered, err := x.link.list(ctx)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("list at parent %s: %w", x.a.Parent, err)
 	}
-	offered, err := link.list(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list at parent %s: %w", a.Parent, err)
+	x.offered = offered
+	if err := x.s.takeEntitlements(ctx, x.a, offered); err != nil {
+		return err
 	}
-	if err := s.takeEntitlements(ctx, a, offered); err != nil {
-		return offered, err
-	}
-	var open []ca.CertRequest
-	if err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error { open = st.OpenRequests(a.Parent); return nil }); err != nil {
-		return offered, err
-	}
-	for _, r := range open {
-		err := s.requestCert(ctx, a, link, r)
-		if errors.Is(err, errScheduled) {
-			continue
-		}
-		if err != nil {
-			return offered, fmt.Errorf("certificate for class %s: %w", r.Class, err)
-		}
-	}
-	return offered, nil
+	return x.run(ctx)
 }
 
 // takeEntitlements makes a key for each new class and records what changed.
@@ -159,28 +154,6 @@ func (s *Service) takeEntitlements(ctx context.Context, a SyncParent, offered []
 	if err != nil && len(made) > 0 {
 		s.dropKeys(ctx, made)
 	}
-	return err
-}
-
-// requestCert asks for one certificate, verifies what comes back, and records it.
-func (s *Service) requestCert(ctx context.Context, a SyncParent, link parentLink, r ca.CertRequest) error {
-	key, err := s.Keys.Signer(ctx, r.KeyID)
-	if err != nil {
-		return err
-	}
-	csr, err := cert.SignRequest(r.SIA, key)
-	if err != nil {
-		return err
-	}
-	got, err := link.issue(ctx, r.ParentClass, csr)
-	if err != nil {
-		return err
-	}
-	rec, err := s.verifyGranted(got, r, key.Public())
-	if err != nil {
-		return &fault.Error{Kind: fault.Unavailable, Code: "rfc6492-protocol", Msg: "RFC 6492 Issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}, Err: err}
-	}
-	_, err = s.execute(ctx, a.CA, ca.ReceiveCertificate{Class: r.Class, Cert: rec}, s.recording("ca_sync_parent", [][]byte{got.cert, got.issuer}))
 	return err
 }
 
@@ -228,8 +201,9 @@ func texts(keys []cert.KeyID) []string {
 	return out
 }
 
-// destroyKeys destroys the keys of a class that is gone.
+// destroyKeys destroys keys that are out of use, when nothing signs for the CA.
 func (s *Service) destroyKeys(ctx context.Context, a DestroyKeys) (tasks.Outcome, error) {
+	defer s.locks.lock(a.CA)()
 	var ids []cert.KeyID
 	for _, k := range a.Keys {
 		id, err := cert.ParseKeyID(k)

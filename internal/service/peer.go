@@ -111,17 +111,3 @@ func (s *Service) askParent(ctx context.Context, a AskParent) (tasks.Outcome, er
 	}
 	return s.syncNow(ctx, SyncParent(a), contact)
 }
-
-// later makes the failure of an exchange with a peer one that is tried again:
-// whatever a peer refuses today it may grant tomorrow.
-func later(err error) error {
-	if err == nil {
-		return nil
-	}
-	switch fault.Of(err) {
-	case fault.Unavailable, fault.Conflict, fault.Internal:
-		return err
-	}
-	f := &fault.Error{Kind: fault.Unavailable, Code: fault.Code(err), Msg: err.Error(), Err: err}
-	return f
-}

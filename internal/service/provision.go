@@ -186,6 +186,9 @@ func classOf(e ca.Entitlement, issuer []byte) updown.Class {
 }
 
 func (s *Service) answerIssue(ctx context.Context, side childSide, ask updown.Issue) (updown.Payload, error) {
+	if err := s.checkReachable(ask.CSR); err != nil {
+		return nil, err
+	}
 	got, err := side.issueWithin(ctx, ask.Class, ask.CSR, resources.Limit(ask.Limit))
 	if fault.Of(err) == fault.Conflict && fault.Code(err) == "cert-plan-stale" { // the CA changed meanwhile: decide again, once
 		got, err = side.issueWithin(ctx, ask.Class, ask.CSR, resources.Limit(ask.Limit))
@@ -205,6 +208,18 @@ func (s *Service) answerIssue(ctx context.Context, side childSide, ask updown.Is
 		}
 	}
 	return nil, fault.New(fault.Conflict, "cert-plan-stale", "the resource class changed while the certificate was signed")
+}
+
+// checkReachable refuses a request for a publication point that nobody else
+// could reach.
+func (s *Service) checkReachable(csr []byte) error {
+	req, err := readRequest(csr)
+	if err == nil && !s.Config.AnyHost {
+		if err = req.SIA.CheckGlobal(); err != nil {
+			err = invalidRequest(err)
+		}
+	}
+	return err
 }
 
 // notPerformed turns the reason why a request was not carried out into the

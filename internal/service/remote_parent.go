@@ -47,7 +47,11 @@ func (l remoteLink) list(ctx context.Context) ([]ca.Entitlement, error) {
 		}
 		ders = append(ders, class.Issuer)
 		for _, c := range class.Certs {
-			e.Issued = append(e.Issued, ca.ListedCert{URI: rsyncOf(c.URL), Hash: ca.HashOf(c.DER), Limit: resources.Limit(c.Limit)})
+			listed := ca.ListedCert{URI: rsyncOf(c.URL), Hash: ca.HashOf(c.DER), Limit: resources.Limit(c.Limit)}
+			if decoded, err := cert.Decode(c.DER); err == nil {
+				listed.KeyID = decoded.KeyID
+			}
+			e.Issued = append(e.Issued, listed)
 			ders = append(ders, c.DER)
 		}
 		out = append(out, e)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +13,6 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/es"
-	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
@@ -25,7 +25,8 @@ func (s *Service) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 }
 
 // ConfigureRepository says where a CA publishes. The repository is asked
-// first: one that does not answer is not taken.
+// first: one that does not answer is not taken. For a CA that publishes
+// elsewhere this is a key roll in every class.
 func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handle string, r oob.RepositoryResponse) error {
 	repo := ca.Repository{ServiceURI: r.ServiceURI, SIABase: r.SIABase, NotificationURI: r.NotificationURI, ServerIDCert: r.IDCert}
 	var id ca.Identity
@@ -40,8 +41,7 @@ func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handl
 				"to send XML to all other parties again: parent(s), children, and repository",
 		}
 	}
-	_, err := s.execute(ctx, handle, ca.ConfigureRepository{Repository: repo}, pgstore.Write{Actor: actor})
-	return err
+	return s.moveTo(ctx, actor, handle, repo)
 }
 
 // askRepo says whether the repository knows the publisher, and under this base
@@ -62,7 +62,8 @@ func (s *Service) askRepo(ctx context.Context, link repoLink, base string) error
 
 // syncRepo compares what the repository has with what the CA wants published
 // and sends the difference as one message, so that the repository is never
-// half-updated.
+// half-updated. A CA that moves has two repositories: the new one comes first,
+// so that nothing leaves the old one before it is there.
 func (s *Service) syncRepo(ctx context.Context, a SyncRepo) (tasks.Outcome, error) {
 	return s.syncRepository(ctx, a.CA, false)
 }
@@ -74,15 +75,20 @@ func (s *Service) sendRepo(ctx context.Context, a SendRepo) (tasks.Outcome, erro
 
 func (s *Service) syncRepository(ctx context.Context, handle string, patient bool) (tasks.Outcome, error) {
 	var id ca.Identity
-	var repo *ca.Repository
-	if err := s.view(ctx, handle, func(st *ca.State, _ int64) error { id, repo = st.Identity, st.Repository; return nil }); err != nil {
+	var repos []ca.Repository
+	var retired []ca.RequestRevocation
+	var points []ca.Point
+	err := s.view(ctx, handle, func(st *ca.State, _ int64) error {
+		id, repos, retired = st.Identity, st.Repositories(), st.RetiredKeys()
+		if len(retired) > 0 {
+			points = st.Points(s.Now())
+		}
+		return nil
+	})
+	if err != nil || len(repos) == 0 {
 		return tasks.Outcome{}, err
 	}
-	if repo == nil {
-		return tasks.Outcome{}, nil
-	}
-	link := s.repoLink(handle, id, *repo)
-	if _, here := link.(localRepo); !here && !patient {
+	if !patient && slices.ContainsFunc(repos, func(r ca.Repository) bool { _, here := s.local(r.ServiceURI, "rfc8181/"); return !here }) {
 		return tasks.Outcome{Then: now(SendRepo{CA: handle})}, nil
 	}
 	defer s.locks.lock("repo " + handle)()
@@ -94,11 +100,32 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
-	err = s.publishDifference(ctx, link, wanted)
-	if note := s.Rows.NoteRepo(ctx, s.Fence, stream, castore.Exchanged{URI: repo.ServiceURI, At: s.Now(), Err: err}); note != nil && err == nil {
+	err = s.publishDifference(ctx, s.repoLink(handle, id, repos[0]), wantedAt(wanted, repos[0].ServiceURI, true))
+	if note := s.Rows.NoteRepo(ctx, s.Fence, stream, castore.Exchanged{URI: repos[0].ServiceURI, At: s.Now(), Err: err}); note != nil && err == nil {
 		err = note
 	}
-	return tasks.Outcome{}, later(err)
+	for _, old := range repos[1:] {
+		if err != nil && len(retired) > 0 {
+			break
+		}
+		err = errors.Join(err, s.publishDifference(ctx, s.repoLink(handle, id, old), wantedAt(wanted, old.ServiceURI, false)))
+	}
+	if err != nil {
+		return tasks.Outcome{}, untilAnswered(err)
+	}
+	return tasks.Outcome{}, s.releaseKeys(ctx, handle, retired, points, wanted)
+}
+
+// wantedAt gives what is wanted in one repository. What names none is wanted in
+// the one that the CA has now.
+func wantedAt(all map[string]castore.Object, serviceURI string, current bool) map[string]ca.Hash {
+	out := make(map[string]ca.Hash, len(all))
+	for uri, o := range all {
+		if o.Repository == serviceURI || current && o.Repository == "" {
+			out[uri] = o.Hash
+		}
+	}
+	return out
 }
 
 // publishDifference makes the repository hold exactly what is wanted.

@@ -24,9 +24,9 @@ func (l taLink) list(ctx context.Context) (out []ca.Entitlement, err error) {
 	err = l.s.viewProxy(ctx, func(st *ta.ProxyState) error {
 		offered, err := st.Entitlements(l.child, l.s.Now(), l.s.Config.TA)
 		for _, e := range offered {
-			c := ca.Entitlement{Class: e.Class, Resources: e.Resources, NotAfter: e.NotAfter, CertURL: e.CertURL, CertHash: ca.Hash(e.CertHash)}
+			c := ca.Entitlement{Class: e.Class, Resources: e.Resources, NotAfter: e.NotAfter, CertURL: e.CertURL, CertHash: ca.Hash(e.CertHash), Issued: []ca.ListedCert{}}
 			for _, i := range e.Issued {
-				c.Issued = append(c.Issued, ca.ListedCert{URI: i.URI, Hash: ca.Hash(i.Hash)})
+				c.Issued = append(c.Issued, ca.ListedCert{URI: i.URI, Hash: ca.Hash(i.Hash), KeyID: i.KeyID})
 			}
 			out = append(out, c)
 		}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"fmt"
@@ -29,6 +30,23 @@ type voice struct {
 	ee, crl  []byte // DER
 	key      crypto.Signer
 	from, to time.Time
+
+	mu     sync.Mutex
+	second time.Time
+	spoken int // messages in that second
+}
+
+// distinct makes the messages of one second differ: the same words signed with
+// the same key at the same time would be the same message, which whoever
+// receives it must take for a replay. Blank lines at the end of XML say nothing.
+func (v *voice) distinct(content []byte, now time.Time) []byte {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !now.Equal(v.second) {
+		v.second, v.spoken = now, 0
+	}
+	v.spoken++
+	return append(content, bytes.Repeat([]byte("\n"), v.spoken-1)...)
 }
 
 // voices keeps the voice of each identity. The zero value is empty.
@@ -85,7 +103,7 @@ func (s *Service) speak(ctx context.Context, id ca.Identity, content []byte) ([]
 			s.voices.put(id.KeyID, v, now)
 		}
 	}
-	return cms.SignMessage(cms.MessageTemplate{Content: content, EE: v.ee, CRL: v.crl, Key: v.key, SigningTime: now})
+	return cms.SignMessage(cms.MessageTemplate{Content: v.distinct(content, now), EE: v.ee, CRL: v.crl, Key: v.key, SigningTime: now})
 }
 
 func (s *Service) newVoice(ctx context.Context, id ca.Identity, now time.Time) (*voice, error) {

@@ -56,6 +56,8 @@ type CaObject struct {
 	StreamID uuid.UUID
 	URI      string
 	Hash     []byte
+	// Service URI of the repository where the object is published; empty: the one that the CA has now. A CA that moves publishes at two until its old keys are gone.
+	Repository string
 }
 
 // The last exchange of each CA with each of its parents (RFC 6492).
