@@ -13,7 +13,7 @@ import (
 	"baleen/internal/rpki/crl"
 )
 
-// OIDXML is id-ct-xml, the content type of protocol messages (RFC 6492 section 3.1.1.1,
+// OIDXML is id-ct-xml, the content type of protocol messages (RFC 6492 section 3.1.1.3.1,
 // RFC 8181 section 2.1).
 var OIDXML = OID{1, 2, 840, 113549, 1, 9, 16, 1, 28}
 
@@ -28,12 +28,12 @@ const (
 	MessageUntimely                           // comes from this identity, but is expired or not valid yet
 )
 
-// MessageError says why a message was not taken. Msg may be shown to operators; Code is
-// stable, as documented beside each constant.
+// MessageError says why a message was not taken. Msg may be shown to operators; Code never
+// changes its meaning.
 type MessageError struct {
 	Kind      MessageKind
 	Code, Msg string
-	Err       error // the cause, if another package found it
+	Err       error // the cause, if Msg does not tell it all
 }
 
 // The codes of MessageError.

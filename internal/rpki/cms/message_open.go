@@ -19,8 +19,8 @@ import (
 // Limits on parts of a message, in octets but for the key.
 const (
 	maxMessage = 128 << 20 // far above what any server of these protocols takes in
-	maxCRL     = 4 << 20
-	maxModulus = 8192 // bits
+	maxCRLs    = 4 << 20   // all together
+	maxModulus = 8192      // bits
 
 	maxBinaryTime = 253_402_300_799 // seconds, at the end of the year 9999
 )
@@ -31,7 +31,7 @@ type Message struct {
 	Content     []byte            // the XML
 	SigningTime time.Time         // UTC, whole seconds
 	EE          *cert.Certificate // the one certificate that is no CA's; its key is the signer's
-	CRLs        []*crl.CRL        // as they stand; at least one, one of them the identity's
+	CRLs        []*crl.CRL        // as they stand; Verify looks for the identity's among them
 
 	object Object
 }
@@ -326,9 +326,10 @@ func (m *Message) readAuthority() error {
 	if m.EE == nil {
 		return Problem{"RFC 6492", "3.1.1.4", "the signer's EE certificate must be there"}
 	}
+	size := 0
 	for _, raw := range m.object.CRLs {
-		if len(raw) > maxCRL {
-			return fmt.Errorf("its CRL is larger than %d MiB", maxCRL>>20)
+		if size += len(raw); size > maxCRLs {
+			return fmt.Errorf("its CRLs are larger than %d MiB", maxCRLs>>20)
 		}
 		l, err := crl.Decode(raw)
 		if err != nil {

@@ -174,6 +174,40 @@ func TestMessageCRLsRefused(t *testing.T) {
 	}
 }
 
+// A certificate with the serial number 0 can be revoked like any other.
+func TestRevokedZero(t *testing.T) {
+	l := newLetter(t)
+	l.list.Entries = []crl.Entry{{Serial: big.NewInt(1), RevokedAt: now}}
+	in := l.template(t)
+	ee, list := dertest.Parse(t, in.EE).At(0), dertest.Parse(t, in.CRL).At(0)
+	ee.At(1).Content = []byte{0}
+	zero := must[[]byte](t)(der.Sign(ee.DER(), key(t, "ta")))
+	raw := rewrite(t, message(t), "", func(o *cms.Object) { o.Certificates[0], o.CRLs[0] = zero, in.CRL })
+	if err := verify(t, raw); err != nil {
+		t.Error(err)
+	}
+	list.At(5, 0, 0).Content = []byte{0}
+	revoked := must[[]byte](t)(der.Sign(list.DER(), key(t, "ta")))
+	raw = rewrite(t, message(t), "", func(o *cms.Object) { o.Certificates[0], o.CRLs[0] = zero, revoked })
+	refused(t, verify(t, raw), cms.MessageNotSigned, cms.CodeRevoked)
+}
+
+// CRLs are read before anybody knows who sent them, so their size is bounded.
+func TestHugeCRLs(t *testing.T) {
+	l := newLetter(t)
+	entry := crl.Entry{Serial: new(big.Int).Lsh(big.NewInt(1), 150), RevokedAt: now}
+	for range 30_000 {
+		l.list.Entries = append(l.list.Entries, entry)
+	}
+	in := l.template(t)
+	for n, ok := range []bool{1: true, 2: true, 3: false} {
+		raw := rewrite(t, message(t), "", func(o *cms.Object) { o.CRLs = slices.Repeat([][]byte{in.CRL}, n) })
+		if _, err := cms.DecodeMessage(raw); n > 0 && (err == nil) != ok {
+			t.Errorf("%d CRLs of %d octets: got %v", n, len(in.CRL), err)
+		}
+	}
+}
+
 func TestBrokenMessages(t *testing.T) {
 	raw := message(t)
 	for i := range raw {

@@ -33,7 +33,9 @@ func (m *Message) Verify(ta *cert.Identity, now time.Time, skew time.Duration) e
 func (m *Message) Problems(ta *cert.Identity, now time.Time, skew time.Duration) []*MessageError {
 	list, err := m.listOf(ta)
 	found := []*MessageError{m.checkIssuer(ta), m.checkEE(), m.checkSigned(), err}
-	if list != nil && list.Revoked(m.EE.Serial) {
+	// Peers number as they like, from 0 too, which is no number that package crl looks up.
+	listed := func(e crl.Entry) bool { return e.Serial.Cmp(m.EE.Serial) == 0 }
+	if list != nil && slices.ContainsFunc(list.Entries, listed) {
 		found = append(found, notSigned(CodeRevoked, "EE certificate with serial number %v is revoked", m.EE.Serial))
 	}
 	found = append(found, m.checkTimes(now, skew)...)
