@@ -21,13 +21,13 @@ make_tls() {
 }
 
 # trust FILE / untrust: puts a CA among the system's, for validators that know
-# no other way, and takes it out again.
+# no other way, and takes it out again. Each script has one of its own.
 trust() {
-  cp "$1" /usr/local/share/ca-certificates/baleen-interop.crt
+  cp "$1" "/usr/local/share/ca-certificates/baleen-interop-$$.crt"
   update-ca-certificates >/dev/null 2>&1
 }
 untrust() {
-  rm -f /usr/local/share/ca-certificates/baleen-interop.crt
+  rm -f "/usr/local/share/ca-certificates/baleen-interop-$$.crt"
   update-ca-certificates --fresh >/dev/null 2>&1
 }
 
@@ -74,7 +74,17 @@ idle() {
 # judge FOLDER EXPECTED: all validators over RRDP and rsync.
 judge() {
   local dir=$1 expected=$2
-  curl -fsSk "${BALEEN_CLI_SERVER}ta/ta.tal" >"$dir/test.tal"
-  PATH=$PATH:/usr/sbin test/interop/rp-check --tal "$dir/test.tal" --rsync "repo=$dir/repo/rsync/current" --rsync "ta=$dir/repo/ta" \
-    --root-cert "$dir/ssl/ca.pem" --expect "$expected"
+  judge_tal "${BALEEN_CLI_SERVER}ta/ta.tal" "$dir/ssl/ca.pem" "$expected" "repo=$dir/repo/rsync/current" "ta=$dir/repo/ta"
+}
+
+# judge_tal TAL_URI ROOT_CERT EXPECTED MODULE=FOLDER…: the same for any trust
+# anchor and rsync modules. One at a time on a machine: port 873 is the one.
+judge_tal() {
+  local uri=$1 root=$2 expected=$3 tal modules=() status=0
+  tal=$(mktemp /tmp/baleen-interop-tal.XXXXXX)
+  chmod 644 "$tal" && curl -fsSk "$uri" >"$tal"
+  for m in "${@:4}"; do modules+=(--rsync "$m"); done
+  PATH=$PATH:/usr/sbin flock /tmp/baleen-interop.lock test/interop/rp-check --tal "$tal" "${modules[@]}" --root-cert "$root" --expect "$expected" || status=$?
+  rm -f "$tal"
+  return $status
 }
