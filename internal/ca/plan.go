@@ -20,6 +20,11 @@ type Policy struct {
 	ROARenewBefore   time.Duration // renew when less than this remains
 	ChildValid       time.Duration // of a new child certificate
 	ChildRenewBefore time.Duration // offer a longer one when less than this remains
+
+	ASPAValid         time.Duration // of a new ASPA
+	ASPARenewBefore   time.Duration // renew when less than this remains
+	RouterValid       time.Duration // of a new router certificate
+	RouterRenewBefore time.Duration // renew when less than this remains
 }
 
 // ROAPlan says what must be signed and withdrawn in one class so that what is
@@ -191,6 +196,7 @@ func (s *State) Points(now time.Time) []Point {
 				p.Files = append(p.Files, File{Name: key.String() + ".cer", Hash: issued.Hash})
 			}
 		}
+		p.Files = append(append(p.Files, c.aspaFiles(now)...), c.routerFiles(now)...)
 		slices.SortFunc(p.Files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 		for _, r := range c.Current.Revoked {
 			if r.NotAfter.After(now) {

@@ -30,6 +30,9 @@ type State struct {
 	Children   map[string]*Child `json:"children"`
 	ROAs       map[ROA]ROAConfig `json:"roas"`
 
+	ASPAs      map[uint32]ASPAConfig         `json:"aspas,omitempty"` // by customer
+	RouterKeys map[RouterKey]RouterKeyConfig `json:"router_keys,omitempty"`
+
 	// RestoreEpoch is the epoch of the last restore that was noted; 0: none.
 	RestoreEpoch int64 `json:"restore_epoch,omitempty"`
 }
@@ -69,6 +72,9 @@ type Class struct {
 	Current     *CertifiedKey             `json:"current,omitempty"`
 	ROAs        map[string]IssuedROA      `json:"roas"`  // by file name
 	Certs       map[cert.KeyID]IssuedCert `json:"certs"` // children's, by key
+
+	ASPAs       map[uint32]IssuedASPA          `json:"aspas,omitempty"` // by customer
+	RouterCerts map[RouterKey]IssuedRouterCert `json:"router_certs,omitempty"`
 }
 
 // PendingKey is a key without a certificate.

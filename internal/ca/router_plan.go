@@ -1,0 +1,104 @@
+package ca
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"baleen/internal/es"
+	"baleen/internal/fault"
+	"baleen/internal/rpki/cert"
+)
+
+// RouterPlan says which router certificates must be signed and withdrawn in
+// one class so that what is issued equals what is wanted. An empty plan means
+// that nothing is to do.
+type RouterPlan struct {
+	Class    string
+	Key      cert.KeyID // that signs
+	Issuer   CertRecord // its certificate
+	Issue    []ConfiguredRouterKey
+	Withdraw []RouterKey
+}
+
+// Empty says that nothing is to do.
+func (p RouterPlan) Empty() bool { return len(p.Issue)+len(p.Withdraw) == 0 }
+
+// PlanRouterCerts compares what is configured and held with what is issued in
+// every class, and renews what would expire soon. Another request for the same
+// key needs no other certificate.
+func (s *State) PlanRouterCerts(now time.Time, p Policy) []RouterPlan {
+	var plans []RouterPlan
+	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
+		c := s.Classes[name]
+		if c.Current == nil {
+			continue
+		}
+		plan := RouterPlan{Class: name, Key: c.Current.KeyID, Issuer: c.Current.Cert}
+		for _, line := range s.SortedRouterKeys() {
+			if !c.Current.Cert.Resources.ContainsAS(line.Router.ASID) {
+				continue
+			}
+			if have, ok := c.RouterCerts[line.Router]; !ok || !have.NotAfter.After(now.Add(p.RouterRenewBefore)) {
+				plan.Issue = append(plan.Issue, line)
+			}
+		}
+		for _, r := range slices.SortedFunc(maps.Keys(c.RouterCerts), CompareRouterKeys) {
+			if _, ok := s.RouterKeys[r]; !ok || !c.Current.Cert.Resources.ContainsAS(r.ASID) {
+				plan.Withdraw = append(plan.Withdraw, r)
+			}
+		}
+		if !plan.Empty() {
+			plans = append(plans, plan)
+		}
+	}
+	return plans
+}
+
+// RecordRouterCerts takes in what a task signed. It is checked against the
+// state as it is now: what is no longer wanted or fits another key is a
+// Conflict, and the task plans again.
+type RecordRouterCerts struct {
+	Class     string             `json:"class"`
+	Key       cert.KeyID         `json:"key"` // that signed
+	Issued    []IssuedRouterCert `json:"issued"`
+	Withdrawn []RouterKey        `json:"withdrawn"`
+}
+
+// CommandName names the command in the log.
+func (RecordRouterCerts) CommandName() string { return "record_router_certs" }
+
+// Process re-checks each certificate against the plan of this moment.
+func (c RecordRouterCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
+	class := s.Classes[c.Class]
+	if class == nil || class.Current == nil || class.Current.KeyID != c.Key {
+		return nil, fault.New(fault.Conflict, "router-plan-stale", "the resource class changed while its router certificates were signed")
+	}
+	for _, issued := range c.Issued {
+		if _, ok := s.RouterKeys[issued.Router]; !ok || !class.Current.Cert.Resources.ContainsAS(issued.Router.ASID) {
+			return nil, fault.New(fault.Conflict, "router-plan-stale", issued.Router.String()+" is no longer wanted")
+		}
+	}
+	ev := RouterCertsIssued{Class: c.Class, Issued: c.Issued}
+	for _, r := range c.Withdrawn {
+		if _, ok := class.RouterCerts[r]; ok {
+			ev.Withdrawn = append(ev.Withdrawn, r)
+		}
+	}
+	if len(ev.Issued)+len(ev.Withdrawn) == 0 {
+		return nil, nil
+	}
+	return []es.Event{ev}, nil
+}
+
+// routerFiles gives the router certificates that the class's certificate
+// covers.
+func (c *Class) routerFiles(now time.Time) []File {
+	var files []File
+	for r, issued := range c.RouterCerts {
+		if c.Current.Cert.Resources.ContainsAS(r.ASID) && issued.NotAfter.After(now) {
+			files = append(files, File{Name: r.FileName(), Hash: issued.Hash})
+		}
+	}
+	return files
+}
