@@ -24,8 +24,11 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 	defer s.locks.lock(a.CA)()
 	var certs []ca.CertPlan
 	var roas []ca.ROAPlan
+	var aspas []ca.ASPAPlan
+	var routers []ca.RouterPlan
 	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
-		certs, roas = st.PlanChildCerts(), st.PlanROAs(s.Now(), s.Config.Policy)
+		now, policy := s.Now(), s.Config.Policy
+		certs, roas, aspas, routers = st.PlanChildCerts(), st.PlanROAs(now, policy), st.PlanASPAs(now, policy), st.PlanRouterCerts(now, policy)
 		return nil
 	})
 	if err != nil {
@@ -41,7 +44,7 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 			return tasks.Outcome{}, err
 		}
 	}
-	return tasks.Outcome{}, nil
+	return tasks.Outcome{}, s.issueASObjects(ctx, a.CA, aspas, routers)
 }
 
 // issueROAs carries out one plan, batch by batch. What is withdrawn goes with
@@ -121,7 +124,8 @@ func (s *Service) renew(ctx context.Context, _ Renew) (tasks.Outcome, error) {
 	for _, h := range handles {
 		due := false
 		err := s.view(ctx, h, func(st *ca.State, _ int64) error {
-			due = len(st.PlanROAs(s.Now(), s.Config.Policy)) > 0
+			now, policy := s.Now(), s.Config.Policy
+			due = len(st.PlanROAs(now, policy))+len(st.PlanASPAs(now, policy))+len(st.PlanRouterCerts(now, policy)) > 0
 			return nil
 		})
 		if err != nil && (fault.Of(err) == fault.NotFound || isBroken(err)) {

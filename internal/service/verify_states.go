@@ -58,6 +58,12 @@ func (p place) class(c *ca.Class) []object {
 	for _, issued := range c.Certs {
 		list = append(list, object{hash: issued.Hash, what: "certificate of child " + issued.Child, check: fitsCert(issued.CertRecord)})
 	}
+	for _, customer := range slices.Sorted(maps.Keys(c.ASPAs)) {
+		list = append(list, object{hash: c.ASPAs[customer].Hash, what: "ASPA " + c.ASPAs[customer].FileName(), check: fitsASPA(c.ASPAs[customer])})
+	}
+	for _, r := range slices.SortedFunc(maps.Keys(c.RouterCerts), ca.CompareRouterKeys) {
+		list = append(list, object{hash: c.RouterCerts[r].Hash, what: "router certificate " + r.FileName(), check: fitsRouter(c.RouterCerts[r])})
+	}
 	return list
 }
 
