@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -203,6 +204,11 @@ func FuzzDecodeRouterRequest(f *testing.F) {
 	f.Add(routerRequest(f, k))
 	f.Add(routerRequest(f, k, cert.OIDRouterUsage))
 	f.Add(objects(f)["ca.csr"])
+	raw, err := os.ReadFile("testdata/router.csr") // made with OpenSSL
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if r, err := cert.DecodeRouterRequest(raw); err == nil {
 			_ = r.CheckSignature()
