@@ -8,6 +8,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/resources"
 )
 
 // ASPAPlan says what must be signed and withdrawn in one class so that what is
@@ -32,26 +33,31 @@ func (s *State) PlanASPAs(now time.Time, p Policy) []ASPAPlan {
 		if c.Current == nil {
 			continue
 		}
-		plan := ASPAPlan{Class: name, Key: c.Current.KeyID, Issuer: c.Current.Cert}
-		for _, a := range s.SortedASPAs() {
-			if !c.Current.Cert.Resources.ContainsAS(a.Customer) {
-				continue
-			}
-			have, ok := c.ASPAs[a.Customer]
-			if !ok || !have.Equal(a) || !have.NotAfter.After(now.Add(p.ASPARenewBefore)) {
-				plan.Issue = append(plan.Issue, a)
-			}
-		}
-		for _, customer := range slices.Sorted(maps.Keys(c.ASPAs)) {
-			if _, ok := s.ASPAs[customer]; !ok || !c.Current.Cert.Resources.ContainsAS(customer) {
-				plan.Withdraw = append(plan.Withdraw, customer)
-			}
-		}
-		if !plan.Empty() {
+		if plan := s.planASPAs(c, c.Current, c.ASPAs, now.Add(p.ASPARenewBefore)); !plan.Empty() {
 			plans = append(plans, plan)
 		}
 	}
 	return plans
+}
+
+// planASPAs compares what a key should have signed with what it has. What
+// expires by the time until is signed again.
+func (s *State) planASPAs(c *Class, k *CertifiedKey, have map[uint32]IssuedASPA, until time.Time) ASPAPlan {
+	plan := ASPAPlan{Class: c.Name, Key: k.KeyID, Issuer: k.Cert}
+	for _, a := range s.SortedASPAs() {
+		if !k.Cert.Resources.ContainsAS(a.Customer) {
+			continue
+		}
+		if old, ok := have[a.Customer]; !ok || !old.Equal(a) || !old.NotAfter.After(until) {
+			plan.Issue = append(plan.Issue, a)
+		}
+	}
+	for _, customer := range slices.Sorted(maps.Keys(have)) {
+		if _, ok := s.ASPAs[customer]; !ok || !k.Cert.Resources.ContainsAS(customer) {
+			plan.Withdraw = append(plan.Withdraw, customer)
+		}
+	}
+	return plan
 }
 
 // RecordASPAs takes in what a task signed. It is checked against the state as
@@ -91,11 +97,11 @@ func (c RecordASPAs) Process(s *State, _ time.Time) ([]es.Event, error) {
 	return []es.Event{ev}, nil
 }
 
-// aspaFiles gives the ASPA objects that the class's certificate covers.
-func (c *Class) aspaFiles(now time.Time) []File {
+// aspaFiles gives the ASPA objects that may be published under these resources.
+func aspaFiles(issued map[uint32]IssuedASPA, res resources.Set, now time.Time) []File {
 	var files []File
-	for customer, a := range c.ASPAs {
-		if c.Current.Cert.Resources.ContainsAS(customer) && a.NotAfter.After(now) {
+	for customer, a := range issued {
+		if res.ContainsAS(customer) && a.NotAfter.After(now) {
 			files = append(files, File{Name: a.FileName(), Hash: a.Hash})
 		}
 	}

@@ -196,7 +196,7 @@ func (s *State) Points(now time.Time) []Point {
 				p.Files = append(p.Files, File{Name: key.String() + ".cer", Hash: issued.Hash})
 			}
 		}
-		p.Files = append(append(p.Files, c.aspaFiles(now)...), c.routerFiles(now)...)
+		p.Files = append(append(p.Files, aspaFiles(c.ASPAs, res, now)...), routerFiles(c.RouterCerts, res, now)...)
 		slices.SortFunc(p.Files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 		for _, r := range c.Current.Revoked {
 			if r.NotAfter.After(now) {

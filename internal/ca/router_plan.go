@@ -8,6 +8,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/resources"
 )
 
 // RouterPlan says which router certificates must be signed and withdrawn in
@@ -34,25 +35,31 @@ func (s *State) PlanRouterCerts(now time.Time, p Policy) []RouterPlan {
 		if c.Current == nil {
 			continue
 		}
-		plan := RouterPlan{Class: name, Key: c.Current.KeyID, Issuer: c.Current.Cert}
-		for _, line := range s.SortedRouterKeys() {
-			if !c.Current.Cert.Resources.ContainsAS(line.Router.ASID) {
-				continue
-			}
-			if have, ok := c.RouterCerts[line.Router]; !ok || !have.NotAfter.After(now.Add(p.RouterRenewBefore)) {
-				plan.Issue = append(plan.Issue, line)
-			}
-		}
-		for _, r := range slices.SortedFunc(maps.Keys(c.RouterCerts), CompareRouterKeys) {
-			if _, ok := s.RouterKeys[r]; !ok || !c.Current.Cert.Resources.ContainsAS(r.ASID) {
-				plan.Withdraw = append(plan.Withdraw, r)
-			}
-		}
-		if !plan.Empty() {
+		if plan := s.planRouterCerts(c, c.Current, c.RouterCerts, now.Add(p.RouterRenewBefore)); !plan.Empty() {
 			plans = append(plans, plan)
 		}
 	}
 	return plans
+}
+
+// planRouterCerts compares what a key should have signed with what it has.
+// What expires by the time until is signed again.
+func (s *State) planRouterCerts(c *Class, k *CertifiedKey, have map[RouterKey]IssuedRouterCert, until time.Time) RouterPlan {
+	plan := RouterPlan{Class: c.Name, Key: k.KeyID, Issuer: k.Cert}
+	for _, line := range s.SortedRouterKeys() {
+		if !k.Cert.Resources.ContainsAS(line.Router.ASID) {
+			continue
+		}
+		if old, ok := have[line.Router]; !ok || !old.NotAfter.After(until) {
+			plan.Issue = append(plan.Issue, line)
+		}
+	}
+	for _, r := range slices.SortedFunc(maps.Keys(have), CompareRouterKeys) {
+		if _, ok := s.RouterKeys[r]; !ok || !k.Cert.Resources.ContainsAS(r.ASID) {
+			plan.Withdraw = append(plan.Withdraw, r)
+		}
+	}
+	return plan
 }
 
 // RecordRouterCerts takes in what a task signed. It is checked against the
@@ -91,13 +98,13 @@ func (c RecordRouterCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
 	return []es.Event{ev}, nil
 }
 
-// routerFiles gives the router certificates that the class's certificate
-// covers.
-func (c *Class) routerFiles(now time.Time) []File {
+// routerFiles gives the router certificates that may be published under these
+// resources.
+func routerFiles(issued map[RouterKey]IssuedRouterCert, res resources.Set, now time.Time) []File {
 	var files []File
-	for r, issued := range c.RouterCerts {
-		if c.Current.Cert.Resources.ContainsAS(r.ASID) && issued.NotAfter.After(now) {
-			files = append(files, File{Name: r.FileName(), Hash: issued.Hash})
+	for r, c := range issued {
+		if res.ContainsAS(r.ASID) && c.NotAfter.After(now) {
+			files = append(files, File{Name: r.FileName(), Hash: c.Hash})
 		}
 	}
 	return files

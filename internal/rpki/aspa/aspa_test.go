@@ -71,6 +71,20 @@ func TestEncodeByHand(t *testing.T) {
 	}
 }
 
+// This one was made by another implementation.
+func TestDecodeOthers(t *testing.T) {
+	const der = "301da00302010102023cca301202020b620202205b020300c790020303259e"
+	input, err := hex.DecodeString(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := aspa.ASPA{Customer: 15562, Providers: []uint32{2914, 8283, 51088, 206238}}
+	got, err := aspa.Decode(input)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+}
+
 func TestEncodeRefuses(t *testing.T) {
 	for name, a := range map[string]aspa.ASPA{
 		"no provider":        {Customer: 1},
