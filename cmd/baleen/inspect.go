@@ -19,7 +19,7 @@ func inspectCommand() *cobra.Command {
 	var at string
 	cmd := &cobra.Command{
 		Use:   "inspect [--issuer CER] [--at TIME] [--json] FILE…",
-		Short: "say what a CER, CRL, MFT, ROA, TAL or RRDP file says, and every rule it breaks",
+		Short: "say what a CER, CRL, MFT, ROA, ASA, TAL or RRDP file says, and every rule it breaks",
 		Long: "Prints what each file says in the words of the RFCs, and every rule it breaks with RFC and section.\n" +
 			"With --issuer also signature, validity at that time and resources are checked; a self-signed certificate is its own issuer.\n" +
 			"The exit status is 0 only if all files are valid.",

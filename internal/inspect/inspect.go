@@ -1,4 +1,4 @@
-// Package inspect says what certificates, CRLs, manifests, ROAs, trust anchor
+// Package inspect says what certificates, CRLs, manifests, ROAs, ASPAs, trust anchor
 // locators and RRDP files hold, in the words of their RFCs, and which rules
 // they break. It stands behind the command "inspect".
 package inspect
@@ -141,6 +141,8 @@ func (in inspector) read(r *Report, name string, f io.Reader) error {
 		in.manifest(r, data)
 	case TypeROA:
 		in.roa(r, data)
+	case TypeASPA:
+		in.aspa(r, data)
 	case TypeSignedObject:
 		in.signedObject(r, data)
 	case TypeTAL:

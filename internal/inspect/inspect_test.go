@@ -56,12 +56,12 @@ func TestGolden(t *testing.T) {
 		valid bool
 	}{
 		"alone": {inspect.Options{Files: []string{
-			"ta.cer", "ca.cer", "ca.crl", "ca.mft", "AS64496.roa", "ta.tal", "other.asa",
+			"ta.cer", "ca.cer", "ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "ta.tal", "other.gbr",
 		}}, true},
 		"rrdp":   {inspect.Options{Files: []string{"notification.xml", "snapshot.xml", "delta.xml"}}, true},
-		"issuer": {inspect.Options{Issuer: "ca.cer", Files: []string{"ca.crl", "ca.mft", "AS64496.roa", "other.asa"}}, true},
+		"issuer": {inspect.Options{Issuer: "ca.cer", Files: []string{"ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "other.gbr"}}, true},
 		"anchor": {inspect.Options{Issuer: "ta.cer", Files: []string{"ta.cer", "ca.cer", "ta.tal"}}, true},
-		"broken": {inspect.Options{Issuer: "ca.cer", Files: []string{"notheld.roa", "ca.cer", "ta.tal", "nosuch.roa"}}, false},
+		"broken": {inspect.Options{Issuer: "ca.cer", Files: []string{"notheld.roa", "foreign.asa", "ca.cer", "ta.tal", "nosuch.roa"}}, false},
 		"late":   {inspect.Options{Issuer: "ca.cer", At: now.AddDate(0, 0, 2), Files: []string{"ca.crl", "ca.mft", "AS64496.roa"}}, false},
 	} {
 		for _, asJSON := range []bool{false, true} {
@@ -89,7 +89,7 @@ func TestGolden(t *testing.T) {
 
 // Each line of the JSON output is a whole Report, with nothing left over.
 func TestJSONReadsBack(t *testing.T) {
-	files := []string{"ta.cer", "ca.crl", "ca.mft", "AS64496.roa", "ta.tal", "notification.xml", "snapshot.xml", "delta.xml"}
+	files := []string{"ta.cer", "ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "ta.tal", "notification.xml", "snapshot.xml", "delta.xml"}
 	out, _ := run(t, "testdata", inspect.Options{JSON: true, Files: files})
 	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 	if len(lines) != len(files) {
@@ -124,7 +124,9 @@ func TestTypes(t *testing.T) {
 		"CRL under a wrong name":     {"x.cer", made["ca.crl"], inspect.TypeCRL},
 		"ROA without name":           {"x", made["AS64496.roa"], inspect.TypeROA},
 		"manifest without name":      {"x", made["ca.mft"], inspect.TypeManifest},
-		"other signed object":        {"x", made["other.asa"], inspect.TypeSignedObject},
+		"other signed object":        {"x", made["other.gbr"], inspect.TypeSignedObject},
+		"ASPA without name":          {"x", made["AS64496.asa"], inspect.TypeASPA},
+		"garbage called ASPA":        {"x.asa", []byte{0x30, 0x84, 0xff}, inspect.TypeASPA},
 		"manifest called ROA":        {"x.roa", made["ca.mft"], inspect.TypeROA},
 		"TAL without name":           {"x", made["ta.tal"], inspect.TypeTAL},
 		"TAL with leading comment":   {"x.txt", append([]byte("# c\n"), made["ta.tal"]...), inspect.TypeTAL},
