@@ -148,7 +148,7 @@ func TestASPAsAreTheFoldOfTheirDeltas(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
 	events := certified(t, set(t, "AS1-AS4", "", ""))
 	want := map[uint32][]uint32{}
-	for range 200 {
+	for range 60 {
 		cmd := ConfigureASPAs{}
 		for customer := range want {
 			if rng.IntN(3) == 0 {
