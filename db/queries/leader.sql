@@ -53,13 +53,13 @@ SELECT (SELECT c.system_identifier FROM pg_control_system() c)::bigint AS system
 SELECT l.epoch, l.node, l.since, EXISTS (
     SELECT FROM pg_catalog.pg_locks k WHERE k.locktype = 'advisory' AND k.objsubid = 2 AND k.granted
     AND k.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
-    AND k.classid::bigint = @class::bigint AND k.objid::bigint = 0 AND k.pid = coalesce(l.backend, k.pid)
+    AND k.classid::bigint = @class::bigint AND k.objid::bigint = 0 AND l.epoch > 0 AND k.pid = coalesce(l.backend, k.pid)
 ) AS held FROM leader l;
 
 -- name: LockHolder :one
 -- Whose session holds the leader lock, beside who took over last. No row: nobody's does.
 SELECT k.pid::integer AS pid, coalesce(a.usename, '')::text AS usename, coalesce(a.application_name, '')::text AS application,
-       (k.pid = coalesce(l.backend, k.pid))::boolean AS took_over, l.node
+       (l.epoch > 0 AND k.pid = coalesce(l.backend, k.pid))::boolean AS took_over, l.node
 FROM pg_catalog.pg_locks k CROSS JOIN leader l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = k.pid
 WHERE k.locktype = 'advisory' AND k.objsubid = 2 AND k.granted
   AND k.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
