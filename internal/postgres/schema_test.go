@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -188,28 +189,28 @@ func TestStatementsRunOnTheOldestSchema(t *testing.T) {
 // statements are those of db/queries, as they are generated.
 func statements(t *testing.T) map[string]string {
 	t.Helper()
-	parsed, err := parser.ParseDir(token.NewFileSet(), "pgq", nil, 0)
+	names, err := filepath.Glob("pgq/*.sql.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]string{}
-	for _, file := range parsed["pgq"].Files {
-		for _, d := range file.Decls {
-			g, ok := d.(*ast.GenDecl)
-			if !ok || g.Tok != token.CONST {
-				continue
+	for _, name := range names {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			v, ok := n.(*ast.ValueSpec)
+			if !ok || len(v.Values) != 1 {
+				return true
 			}
-			for _, spec := range g.Specs {
-				v := spec.(*ast.ValueSpec)
-				lit, ok := v.Values[0].(*ast.BasicLit)
-				if !ok {
-					continue
-				}
+			if lit, ok := v.Values[0].(*ast.BasicLit); ok {
 				if text, err := strconv.Unquote(lit.Value); err == nil && strings.HasPrefix(text, "-- name:") {
 					out[v.Names[0].Name] = text
 				}
 			}
-		}
+			return true
+		})
 	}
 	return out
 }
