@@ -205,6 +205,7 @@ func (s *Service) signPoint(ctx context.Context, a authority, p ca.Point, e edit
 		return out, fmt.Errorf("manifest: %w", err)
 	}
 	out.mft = obj.der
+	now = later(now, e.thisUpdate)
 	if err := profile.CheckCRL(out.crl, a.cert, now); err != nil {
 		return out, fmt.Errorf("the CRL that was signed is not valid: %w", err)
 	}
