@@ -232,21 +232,23 @@ func (s *State) configureASPAs(at time.Time, e ASPAsConfigured) {
 	}
 }
 
-func (c *Class) aspasIssued(at time.Time, e ASPAsIssued) {
-	c.dropExpired(at)
-	if c.ASPAs == nil {
-		c.ASPAs = map[uint32]IssuedASPA{}
+// aspasIssued takes in what a key signed and what left it; what was replaced or
+// withdrawn is revoked.
+func (o *Objects) aspasIssued(at time.Time, k *CertifiedKey, issued []IssuedASPA, withdrawn []uint32) {
+	k.dropExpired(at)
+	if o.ASPAs == nil {
+		o.ASPAs = map[uint32]IssuedASPA{}
 	}
-	for _, customer := range e.Withdrawn {
-		if old, ok := c.ASPAs[customer]; ok {
-			c.revoke(at, old.Serial, old.NotAfter)
-			delete(c.ASPAs, customer)
+	for _, customer := range withdrawn {
+		if old, ok := o.ASPAs[customer]; ok {
+			k.revoke(at, old.Serial, old.NotAfter)
+			delete(o.ASPAs, customer)
 		}
 	}
-	for _, issued := range e.Issued {
-		if old, ok := c.ASPAs[issued.Customer]; ok {
-			c.revoke(at, old.Serial, old.NotAfter)
+	for _, a := range issued {
+		if old, ok := o.ASPAs[a.Customer]; ok {
+			k.revoke(at, old.Serial, old.NotAfter)
 		}
-		c.ASPAs[issued.Customer] = issued
+		o.ASPAs[a.Customer] = a
 	}
 }

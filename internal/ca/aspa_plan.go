@@ -25,7 +25,8 @@ type ASPAPlan struct {
 func (p ASPAPlan) Empty() bool { return len(p.Issue)+len(p.Withdraw) == 0 }
 
 // PlanASPAs compares what is configured and held with what is issued in every
-// class, and renews what would expire soon.
+// class, and renews what would expire soon. A new key that was activated is
+// planned for like the current one.
 func (s *State) PlanASPAs(now time.Time, p Policy) []ASPAPlan {
 	var plans []ASPAPlan
 	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
@@ -34,6 +35,12 @@ func (s *State) PlanASPAs(now time.Time, p Policy) []ASPAPlan {
 			continue
 		}
 		if plan := s.planASPAs(c, c.Current, c.ASPAs, now.Add(p.ASPARenewBefore)); !plan.Empty() {
+			plans = append(plans, plan)
+		}
+		if c.New == nil || !c.New.Activated {
+			continue
+		}
+		if plan := s.planASPAs(c, &c.New.CertifiedKey, c.New.ASPAs, now.Add(p.ASPARenewBefore)); !plan.Empty() {
 			plans = append(plans, plan)
 		}
 	}
@@ -75,26 +82,25 @@ func (RecordASPAs) CommandName() string { return "record_aspas" }
 
 // Process re-checks each object against the plan of this moment.
 func (c RecordASPAs) Process(s *State, _ time.Time) ([]es.Event, error) {
-	class := s.Classes[c.Class]
-	if class == nil || class.Current == nil || class.Current.KeyID != c.Key {
+	signer, have, staged := s.signer(c.Class, c.Key)
+	if signer == nil {
 		return nil, fault.New(fault.Conflict, "aspa-plan-stale", "the resource class changed while its ASPAs were signed")
 	}
 	for _, issued := range c.Issued {
 		config, ok := s.ASPAs[issued.Customer]
-		if !ok || !slices.Equal(config.Providers, issued.Providers) || !class.Current.Cert.Resources.ContainsAS(issued.Customer) {
+		if !ok || !slices.Equal(config.Providers, issued.Providers) || !signer.Cert.Resources.ContainsAS(issued.Customer) {
 			return nil, fault.New(fault.Conflict, "aspa-plan-stale", "ASPA "+issued.String()+" is no longer wanted")
 		}
 	}
-	ev := ASPAsIssued{Class: c.Class, Issued: c.Issued}
-	for _, customer := range c.Withdrawn {
-		if _, ok := class.ASPAs[customer]; ok {
-			ev.Withdrawn = append(ev.Withdrawn, customer)
-		}
-	}
-	if len(ev.Issued)+len(ev.Withdrawn) == 0 {
+	withdrawn := slices.DeleteFunc(slices.Clone(c.Withdrawn), func(customer uint32) bool { _, ok := have.ASPAs[customer]; return !ok })
+	switch {
+	case len(c.Issued)+len(withdrawn) == 0:
 		return nil, nil
+	case staged:
+		return []es.Event{ASPAsStaged{Class: c.Class, KeyID: c.Key, Issued: c.Issued, Withdrawn: withdrawn}}, nil
+	default:
+		return []es.Event{ASPAsIssued{Class: c.Class, Issued: c.Issued, Withdrawn: withdrawn}}, nil
 	}
-	return []es.Event{ev}, nil
 }
 
 // aspaFiles gives the ASPA objects that may be published under these resources.

@@ -220,21 +220,23 @@ func (s *State) configureRouterKeys(at time.Time, e RouterKeysConfigured) {
 	}
 }
 
-func (c *Class) routerCertsIssued(at time.Time, e RouterCertsIssued) {
-	c.dropExpired(at)
-	if c.RouterCerts == nil {
-		c.RouterCerts = map[RouterKey]IssuedRouterCert{}
+// routerCertsIssued takes in what a key signed and what left it; what was
+// replaced or withdrawn is revoked.
+func (o *Objects) routerCertsIssued(at time.Time, k *CertifiedKey, issued []IssuedRouterCert, withdrawn []RouterKey) {
+	k.dropExpired(at)
+	if o.RouterCerts == nil {
+		o.RouterCerts = map[RouterKey]IssuedRouterCert{}
 	}
-	for _, r := range e.Withdrawn {
-		if old, ok := c.RouterCerts[r]; ok {
-			c.revoke(at, old.Serial, old.NotAfter)
-			delete(c.RouterCerts, r)
+	for _, r := range withdrawn {
+		if old, ok := o.RouterCerts[r]; ok {
+			k.revoke(at, old.Serial, old.NotAfter)
+			delete(o.RouterCerts, r)
 		}
 	}
-	for _, issued := range e.Issued {
-		if old, ok := c.RouterCerts[issued.Router]; ok {
-			c.revoke(at, old.Serial, old.NotAfter)
+	for _, c := range issued {
+		if old, ok := o.RouterCerts[c.Router]; ok {
+			k.revoke(at, old.Serial, old.NotAfter)
 		}
-		c.RouterCerts[issued.Router] = issued
+		o.RouterCerts[c.Router] = c
 	}
 }

@@ -38,6 +38,12 @@ func (s *State) PlanRouterCerts(now time.Time, p Policy) []RouterPlan {
 		if plan := s.planRouterCerts(c, c.Current, c.RouterCerts, now.Add(p.RouterRenewBefore)); !plan.Empty() {
 			plans = append(plans, plan)
 		}
+		if c.New == nil || !c.New.Activated {
+			continue
+		}
+		if plan := s.planRouterCerts(c, &c.New.CertifiedKey, c.New.RouterCerts, now.Add(p.RouterRenewBefore)); !plan.Empty() {
+			plans = append(plans, plan)
+		}
 	}
 	return plans
 }
@@ -77,25 +83,24 @@ func (RecordRouterCerts) CommandName() string { return "record_router_certs" }
 
 // Process re-checks each certificate against the plan of this moment.
 func (c RecordRouterCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
-	class := s.Classes[c.Class]
-	if class == nil || class.Current == nil || class.Current.KeyID != c.Key {
+	signer, have, staged := s.signer(c.Class, c.Key)
+	if signer == nil {
 		return nil, fault.New(fault.Conflict, "router-plan-stale", "the resource class changed while its router certificates were signed")
 	}
 	for _, issued := range c.Issued {
-		if _, ok := s.RouterKeys[issued.Router]; !ok || !class.Current.Cert.Resources.ContainsAS(issued.Router.ASID) {
+		if _, ok := s.RouterKeys[issued.Router]; !ok || !signer.Cert.Resources.ContainsAS(issued.Router.ASID) {
 			return nil, fault.New(fault.Conflict, "router-plan-stale", issued.Router.String()+" is no longer wanted")
 		}
 	}
-	ev := RouterCertsIssued{Class: c.Class, Issued: c.Issued}
-	for _, r := range c.Withdrawn {
-		if _, ok := class.RouterCerts[r]; ok {
-			ev.Withdrawn = append(ev.Withdrawn, r)
-		}
-	}
-	if len(ev.Issued)+len(ev.Withdrawn) == 0 {
+	withdrawn := slices.DeleteFunc(slices.Clone(c.Withdrawn), func(r RouterKey) bool { _, ok := have.RouterCerts[r]; return !ok })
+	switch {
+	case len(c.Issued)+len(withdrawn) == 0:
 		return nil, nil
+	case staged:
+		return []es.Event{RouterCertsStaged{Class: c.Class, KeyID: c.Key, Issued: c.Issued, Withdrawn: withdrawn}}, nil
+	default:
+		return []es.Event{RouterCertsIssued{Class: c.Class, Issued: c.Issued, Withdrawn: withdrawn}}, nil
 	}
-	return []es.Event{ev}, nil
 }
 
 // routerFiles gives the router certificates that may be published under these

@@ -116,6 +116,7 @@ func objects(t testing.TB) map[string][]byte {
 		Comments: []string{" a trust anchor"}, URIs: []string{"https://example.org/ta.cer", "rsync://example.org/ta.cer"}, SPKI: ta.SPKI,
 	}.Encode()
 	addRRDP(t, files)
+	addMessages(t, files)
 	return files
 }
 

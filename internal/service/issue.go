@@ -28,7 +28,7 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 	var routers []ca.RouterPlan
 	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
 		now, policy := s.Now(), s.Config.Policy
-		certs, roas, aspas, routers = st.PlanChildCerts(), st.PlanROAs(now, policy), st.PlanASPAs(now, policy), st.PlanRouterCerts(now, policy)
+		certs, roas, aspas, routers = st.PlanChildCerts(now), st.PlanROAs(now, policy), st.PlanASPAs(now, policy), st.PlanRouterCerts(now, policy)
 		return nil
 	})
 	if err != nil {
@@ -44,7 +44,10 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 			return tasks.Outcome{}, err
 		}
 	}
-	return tasks.Outcome{}, s.issueASObjects(ctx, a.CA, aspas, routers)
+	if err := s.issueASObjects(ctx, a.CA, aspas, routers); err != nil {
+		return tasks.Outcome{}, err
+	}
+	return tasks.Outcome{}, s.switchKeys(ctx, a.CA)
 }
 
 // issueROAs carries out one plan, batch by batch. What is withdrawn goes with
@@ -85,7 +88,7 @@ func (s *Service) shrinkCerts(ctx context.Context, handle string, p ca.CertPlan)
 			return err
 		}
 		issued, der, err := s.signChildCert(auth, ca.PlannedCert{
-			Child: sh.Old.Child, Class: p.Class, Key: p.Key, Resources: sh.Resources, Subject: sh.Old.KeyID, SIA: sh.Old.SIA, URI: sh.Old.URI,
+			Child: sh.Old.Child, Class: p.Class, Key: p.Key, Resources: sh.Resources, Subject: sh.Old.KeyID, SIA: sh.Old.SIA, URI: sh.Old.URI, Limit: sh.Old.Limit,
 		}, old.PublicKey)
 		if err != nil {
 			return err

@@ -16,6 +16,12 @@ import (
 	"baleen/internal/tasks"
 )
 
+// patience is how long a CA waits for the clock where its last manifest is from
+// times to come. Relying parties gain nothing from a longer wait: if this clock
+// is right, they wait for the manifest that is out already, and if it is behind,
+// the next one is good at once.
+const patience = time.Minute
+
 // publishCA makes new manifests and CRLs for the keys whose publication point
 // changed or comes close to its nextUpdate, and records what the CA wants
 // published. Several changes that wait for one CA make one new manifest.
@@ -34,7 +40,7 @@ func (s *Service) publishCA(ctx context.Context, a PublishCA) (tasks.Outcome, er
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
-	rec := castore.Publication{Stream: stream, Objects: map[string]ca.Hash{}}
+	rec := castore.Publication{Stream: stream, Objects: map[string]castore.Object{}}
 	for _, p := range points {
 		wait, err := s.publishPoint(ctx, p, have[p.Key], now, a.Force, &rec)
 		if err != nil {
@@ -62,8 +68,10 @@ func (s *Service) publishPoint(ctx context.Context, p ca.Point, was castore.Mani
 		if err != nil {
 			return 0, err
 		}
-		if e.thisUpdate.After(now) {
-			return e.thisUpdate.Sub(now), nil
+		if wait := e.thisUpdate.Sub(now); wait > patience {
+			s.Log.Warn("the clock went back: a manifest says a time to come, because the last one did", "class", p.Class, "this_update", e.thisUpdate)
+		} else if wait > 0 {
+			return wait, nil
 		}
 		auth, err := s.authority(ctx, p.Key, p.Cert)
 		if err != nil {
@@ -82,10 +90,11 @@ func (s *Service) publishPoint(ctx context.Context, p ca.Point, was castore.Mani
 	}
 	rec.Keys = append(rec.Keys, p.Key)
 	base := p.Cert.SIA.Repository
-	rec.Objects[base+p.Key.String()+".crl"] = next.CRL
-	rec.Objects[p.Cert.SIA.Manifest] = next.MFT
+	at := func(h ca.Hash) castore.Object { return castore.Object{Hash: h, Repository: p.Repository} }
+	rec.Objects[base+p.Key.String()+".crl"] = at(next.CRL)
+	rec.Objects[p.Cert.SIA.Manifest] = at(next.MFT)
 	for _, f := range p.Files {
-		rec.Objects[base+f.Name] = f.Hash
+		rec.Objects[base+f.Name] = at(f.Hash)
 	}
 	return 0, nil
 }
@@ -97,11 +106,19 @@ func (s *Service) nextEdition(was castore.Manifest, now time.Time) (edition, err
 	if err != nil {
 		return edition{}, err
 	}
-	e := edition{number: was.Number + 1, thisUpdate: now.Add(-backdate), nextUpdate: now.Add(s.Config.Manifest.Next + jitter).Truncate(time.Second)}
+	e := edition{number: was.Number + 1, thisUpdate: now.Add(-backdate)}
 	if earliest := was.ThisUpdate.Add(time.Second); was.Number > 0 && e.thisUpdate.Before(earliest) {
 		e.thisUpdate = earliest
 	}
+	e.nextUpdate = later(now, e.thisUpdate).Add(s.Config.Manifest.Next + jitter).Truncate(time.Second)
 	return e, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // coverage is the hash over all that a manifest and its CRL say, but for their

@@ -165,7 +165,7 @@ func (s *Service) signChildCert(a authority, p ca.PlannedCert, pub crypto.Public
 	if err := profile.CheckCACertificate(der, a.cert, now); err != nil {
 		return ca.IssuedCert{}, nil, fmt.Errorf("what was signed is not valid: %w", err)
 	}
-	return ca.IssuedCert{Child: p.Child, CertRecord: ca.CertRecord{
+	return ca.IssuedCert{Child: p.Child, Limit: p.Limit, CertRecord: ca.CertRecord{
 		URI: p.URI, Hash: ca.HashOf(der), Serial: serial.String(), KeyID: p.Subject, Resources: p.Resources,
 		NotBefore: t.NotBefore, NotAfter: t.NotAfter, SIA: p.SIA,
 	}}, der, nil
@@ -214,6 +214,7 @@ func (s *Service) signPoint(ctx context.Context, a authority, p ca.Point, e edit
 		return out, fmt.Errorf("manifest: %w", err)
 	}
 	out.mft = obj.der
+	now = later(now, e.thisUpdate)
 	if err := profile.CheckCRL(out.crl, a.cert, now); err != nil {
 		return out, fmt.Errorf("the CRL that was signed is not valid: %w", err)
 	}

@@ -5,12 +5,13 @@ import (
 
 	"baleen/internal/web/files"
 	"baleen/internal/web/ops"
+	"baleen/internal/web/peers"
 	"baleen/internal/web/rest"
 )
 
 // routes is the table of everything this server answers. api/openapi.yaml
 // describes the same routes, and a test compares the two.
-func (s *Server) routes(o ops.Handlers, f files.Server) []route {
+func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []route {
 	const (
 		get    = http.MethodGet
 		post   = http.MethodPost
@@ -40,8 +41,8 @@ func (s *Server) routes(o ops.Handlers, f files.Server) []route {
 		{post, "/auth/logout", rest.Public, ignored, a.Auth.Logout},
 
 		// Peers.
-		{post, "/rfc6492/:ca", rest.Public, ignored, rest.NotImplemented},
-		{post, "/rfc8181/:publisher", rest.Public, ignored, rest.NotImplemented},
+		{post, "/rfc6492/:ca", rest.Public, content, p.UpDown},
+		{post, "/rfc8181/:publisher", rest.Public, content, p.Publication},
 
 		// Operators: CAs.
 		{get, "/api/v1/authorized", rest.Login, none, a.Auth.Authorized},

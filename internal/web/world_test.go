@@ -93,7 +93,7 @@ func newWorld(t *testing.T) *world {
 		Rows:   &castore.Store{DB: db}, Keys: &signer.Keys{DB: db, Fence: fence, Master: master, Pool: pool, Now: time.Now},
 		OneOff: pool, DB: db, Fence: fence, Log: log, Now: time.Now, Cores: 2, Wake: func() {},
 	}
-	w.service.Register(w.worker)
+	w.service.Register(w.worker, w.worker)
 	w.server = w.newServer(false)
 	return w
 }
@@ -101,7 +101,7 @@ func newWorld(t *testing.T) *world {
 // newServer makes the HTTP side.
 func (w *world) newServer(testbed bool) *web.Server {
 	return web.New(web.Deps{
-		Service: w.service, AdminToken: token, PostLimit: 4096, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
+		Service: w.service, AdminToken: token, PostLimit: 4096, UpDownLimit: 1 << 20, PublicationLimit: 1 << 20, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
 		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Started: time.Now(), Log: w.service.Log}), Started: time.Now(), Testbed: testbed,
 	})
 }

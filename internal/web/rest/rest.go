@@ -59,6 +59,3 @@ func Done(c echo.Context) error {
 	c.Response().Header().Set(echo.HeaderContentType, "text/plain")
 	return c.NoContent(http.StatusOK)
 }
-
-// NotImplemented answers for what is not built yet.
-func NotImplemented(echo.Context) error { return notImplemented("") }
