@@ -108,7 +108,7 @@ func (s *Service) syncRepo(ctx context.Context, a SyncRepo) (tasks.Outcome, erro
 		err = errors.Join(err, s.publishDifference(ctx, old.ServiceURI, wantedAt(wanted, old.ServiceURI, false)))
 	}
 	if err != nil {
-		return tasks.Outcome{}, err
+		return tasks.Outcome{}, untilAnswered(err)
 	}
 	return tasks.Outcome{}, s.releaseKeys(ctx, a.CA, retired, points, wanted)
 }
