@@ -66,8 +66,13 @@ func describe(cmd pgstore.StoredCommand) (described, error) {
 			}
 		})
 	default:
-		return described{kind: cmd.Name, label: "cmd-" + strings.ReplaceAll(cmd.Name, "_", "-"), msg: cmd.Name}, nil
+		return describeKeys(cmd)
 	}
+}
+
+// unnamed shows a command by its name.
+func unnamed(cmd pgstore.StoredCommand) described {
+	return described{kind: cmd.Name, label: "cmd-" + strings.ReplaceAll(cmd.Name, "_", "-"), msg: cmd.Name}
 }
 
 // read decodes a payload for the function that describes it.
