@@ -32,6 +32,10 @@ test: postgres pooler lint verify ## every check and test: format, vet, staticch
 interop: build postgres validators ## rpki-client and fort (and Routinator, if installed) judge what is published
 	@scripts/interop
 
+.PHONY: faults
+faults: postgres pooler ## the long fault tests (100 take-overs), with a report in docs/faults-report.md
+	@scripts/faults
+
 .PHONY: bench
 bench: postgres ## times for one CA: answer, publication, signatures per second
 	@$(GO) run ./test/bench

@@ -63,11 +63,29 @@ func migrateCommand() *cobra.Command {
 				if err := postgres.Migrate(ctx, url, log); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "the schema is that of this program")
-				return err
+				return migrated(ctx, cmd.OutOrStdout(), url)
 			})
 		},
 	}
+}
+
+// migrated says which schema the database has after a migration.
+func migrated(ctx context.Context, out io.Writer, url string) error {
+	db, err := postgres.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	schema, err := postgres.SchemaOf(ctx, db)
+	if err != nil {
+		return err
+	}
+	if schema.Current() {
+		_, err = fmt.Fprintln(out, "the schema is that of this program")
+		return err
+	}
+	_, err = fmt.Fprintf(out, "the schema has version %d, %s\n", schema.Database, whose(schema))
+	return err
 }
 
 // errFindings ends the program with status 1 after the findings were printed.
@@ -98,11 +116,8 @@ func verify(ctx context.Context, out io.Writer, url string) error {
 	if err != nil {
 		return err
 	}
-	if err := schema.Check(); err != nil {
+	if err := schema.Usable(); err != nil {
 		return err
-	}
-	if !schema.Current() {
-		return fmt.Errorf("the database has schema version %d and this program needs %d: run baleen migrate first", schema.Database, schema.Program)
 	}
 	var printing error
 	sum, err := service.Verify(ctx, db, service.Verification{Now: time.Now(), Report: func(f service.Finding) {
@@ -146,8 +161,16 @@ func upgraded(ctx context.Context, out io.Writer, url string) error {
 	if found > 0 {
 		return fmt.Errorf("%w: %d findings; baleen verify says more", errFindings, found)
 	}
-	_, err = fmt.Fprintf(out, "the database has schema version %d, that of this program; the newest commands of %d streams were checked\n", schema.Database, streams)
+	_, err = fmt.Fprintf(out, "the database has schema version %d, %s; the newest commands of %d streams were checked\n", schema.Database, whose(schema), streams)
 	return err
+}
+
+// whose tells a schema of this program from one that it can run on.
+func whose(s postgres.Schema) string {
+	if s.Current() {
+		return "that of this program"
+	}
+	return fmt.Sprintf("on which this program, which knows %d, can run", s.Program)
 }
 
 // configCommand prints every setting.

@@ -19,7 +19,7 @@ func inspectCommand() *cobra.Command {
 	var at string
 	cmd := &cobra.Command{
 		Use:   "inspect [--issuer CER] [--id-cert FILE] [--at TIME] [--json] FILE…",
-		Short: "say what a CER, CRL, MFT, ROA, TAL, RRDP file, protocol message or set-up document says, and every rule it breaks",
+		Short: "say what a CER, CRL, MFT, ROA, ASA, TAL, RRDP file, protocol message or set-up document says, and every rule it breaks",
 		Long: "Prints what each file says in the words of the RFCs, and every rule it breaks with RFC and section.\n" +
 			"With --issuer also signature, validity at that time and resources are checked; a self-signed certificate is its own issuer.\n" +
 			"Protocol messages (RFC 6492, RFC 8181) may be in DER, BER or base64; with --id-cert they are verified as their receiver would.\n" +

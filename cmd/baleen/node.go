@@ -141,6 +141,8 @@ func (n *node) serviceConfig() service.Config {
 			ROAAggregate: int(n.cfg.ROAAggregateThreshold), ROADeaggregate: int(n.cfg.ROADeaggregate),
 			ROAValid: t.ROAValid.Duration(), ROARenewBefore: t.ROARenew.Duration(),
 			ChildValid: t.ChildCertificateValid.Duration(), ChildRenewBefore: t.ChildCertificateRenew.Duration(),
+			ASPAValid: t.ASPAValid.Duration(), ASPARenewBefore: t.ASPARenew.Duration(),
+			RouterValid: t.BGPsecValid.Duration(), RouterRenewBefore: t.BGPsecRenew.Duration(),
 		},
 		Manifest: service.ManifestTiming{Next: t.PublishNext.Duration(), Jitter: t.PublishNextJitter.Duration(), Before: t.PublishBeforeNext.Duration()},
 		Refresh:  service.Refresh{Every: n.cfg.CARefresh.Duration(), Jitter: n.cfg.CARefreshJitter.Duration()},

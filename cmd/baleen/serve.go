@@ -132,6 +132,9 @@ func (n *node) run(ctx context.Context, welcome io.Writer) error {
 func (n *node) active(ctx context.Context, lease *leader.Lease, welcome io.Writer) error {
 	n.term.begin(lease)
 	defer n.term.end()
+	if err := n.usable(ctx); err != nil {
+		return err
+	}
 	if err := signer.CheckMaster(ctx, n.db, n.term, n.keys.Master); err != nil {
 		return err
 	}
@@ -146,6 +149,16 @@ func (n *node) active(ctx context.Context, lease *leader.Lease, welcome io.Write
 	g.Go(func() error { return n.asker.Run(ctx) })
 	g.Go(func() error { return n.prepare(ctx, welcome) })
 	return g.Wait()
+}
+
+// usable makes sure that this program can run on the schema, which somebody may
+// have changed since it started.
+func (n *node) usable(ctx context.Context) error {
+	schema, err := postgres.SchemaOf(ctx, n.db)
+	if err != nil {
+		return err
+	}
+	return schema.Usable()
 }
 
 // overtake looks whether the database went back or moved since it was last

@@ -29,10 +29,10 @@ SELECT epoch, node, since, system_identifier, timeline, database_oid, table_oid 
 
 -- name: TakeOver :one
 -- A new epoch, with where the data lives now and what changed about that since somebody last took care of it.
-INSERT INTO leader (epoch, node, since, system_identifier, timeline, database_oid, table_oid, moved)
-VALUES (1, @node, now(), @system_identifier, @timeline, @database_oid, @table_oid, sqlc.narg(moved))
+INSERT INTO leader (epoch, node, since, backend, system_identifier, timeline, database_oid, table_oid, moved)
+VALUES (1, @node, now(), pg_backend_pid(), @system_identifier, @timeline, @database_oid, @table_oid, sqlc.narg(moved))
 ON CONFLICT (id) DO UPDATE
-SET epoch = leader.epoch + 1, node = EXCLUDED.node, since = EXCLUDED.since,
+SET epoch = leader.epoch + 1, node = EXCLUDED.node, since = EXCLUDED.since, backend = EXCLUDED.backend,
     system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline,
     database_oid = EXCLUDED.database_oid, table_oid = EXCLUDED.table_oid, moved = coalesce(EXCLUDED.moved, leader.moved)
 RETURNING epoch, since, moved;
@@ -49,9 +49,19 @@ SELECT (SELECT c.system_identifier FROM pg_control_system() c)::bigint AS system
        'leader'::regclass::oid::bigint AS table_oid;
 
 -- name: ActiveNode :one
--- Who took over last, and whether any session holds the leader lock now.
+-- Who took over last, and whether the session that did so holds the leader lock now.
 SELECT l.epoch, l.node, l.since, EXISTS (
     SELECT FROM pg_catalog.pg_locks k WHERE k.locktype = 'advisory' AND k.objsubid = 2 AND k.granted
     AND k.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
-    AND k.classid::bigint = @class::bigint AND k.objid::bigint = 0
+    AND k.classid::bigint = @class::bigint AND k.objid::bigint = 0 AND l.epoch > 0 AND k.pid = coalesce(l.backend, k.pid)
 ) AS held FROM leader l;
+
+-- name: LockHolder :one
+-- Whose session holds the leader lock, beside who took over last. No row: nobody's does.
+SELECT k.pid::integer AS pid, coalesce(a.usename, '')::text AS usename, coalesce(a.application_name, '')::text AS application,
+       (l.epoch > 0 AND k.pid = coalesce(l.backend, k.pid))::boolean AS took_over, l.node
+FROM pg_catalog.pg_locks k CROSS JOIN leader l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = k.pid
+WHERE k.locktype = 'advisory' AND k.objsubid = 2 AND k.granted
+  AND k.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
+  AND k.classid::bigint = @class::bigint AND k.objid::bigint = 0
+LIMIT 1;

@@ -95,3 +95,13 @@ FROM task ORDER BY task.run_at, kind, key LIMIT sqlc.arg(max_rows)::bigint OFFSE
 UPDATE task SET run_at = CASE WHEN leased_by IS NULL THEN LEAST(run_at, @now::timestamptz) ELSE run_at END,
     again_at = CASE WHEN leased_by IS NOT NULL THEN LEAST(again_at, @now::timestamptz) END
 WHERE kind = @kind AND key = @key;
+
+-- name: NewestTask :one
+-- When a task was scheduled for the first time, by the clock of the node that did; the epoch of Unix if there is none.
+SELECT coalesce(max(created_at), 'epoch')::timestamptz AS created_at FROM task;
+
+-- name: ShiftTasks :execrows
+-- Moves the whole queue by as much as the clock went back. Who runs a task knows it by created_at.
+UPDATE task SET run_at = run_at - make_interval(secs => @seconds::double precision),
+    again_at = again_at - make_interval(secs => @seconds::double precision),
+    created_at = CASE WHEN leased_by IS NULL THEN LEAST(created_at, @now::timestamptz) ELSE created_at END;

@@ -50,7 +50,9 @@ func apply(s *State, m es.Meta, e es.Event) {
 			c.roasIssued(m.At, e)
 		}
 	default:
-		applyKeys(s, m, e)
+		if !s.applyASObjects(m.At, e) {
+			applyKeys(s, m, e)
+		}
 	}
 }
 

@@ -178,6 +178,12 @@ func codec() es.Codec {
 		"roas_configured/1":            es.JSON[ROAsConfigured],
 		"roas_issued/1":                es.JSON[ROAsIssued],
 		"restore_noted/1":              es.JSON[RestoreNoted],
+		"aspas_configured/1":           es.JSON[ASPAsConfigured],
+		"aspas_issued/1":               es.JSON[ASPAsIssued],
+		"router_keys_configured/1":     es.JSON[RouterKeysConfigured],
+		"router_certs_issued/1":        es.JSON[RouterCertsIssued],
+		"aspas_staged/1":               es.JSON[ASPAsStaged],
+		"router_certs_staged/1":        es.JSON[RouterCertsStaged],
 	}
 	maps.Copy(all, keysCodec())
 	return all

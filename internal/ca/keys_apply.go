@@ -171,6 +171,7 @@ func (s *State) activate(at time.Time, c *Class) {
 	for _, name := range slices.Sorted(maps.Keys(c.ROAs)) {
 		old.revoke(at, c.ROAs[name].Serial, c.ROAs[name].NotAfter)
 	}
+	c.revokeASObjects(at, &old.CertifiedKey)
 	for _, key := range sortedKeys(c.Certs) {
 		issued := c.Certs[key]
 		old.revoke(at, issued.Serial, issued.NotAfter)

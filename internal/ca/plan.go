@@ -20,6 +20,11 @@ type Policy struct {
 	ROARenewBefore   time.Duration // renew when less than this remains
 	ChildValid       time.Duration // of a new child certificate
 	ChildRenewBefore time.Duration // offer a longer one when less than this remains
+
+	ASPAValid         time.Duration // of a new ASPA
+	ASPARenewBefore   time.Duration // renew when less than this remains
+	RouterValid       time.Duration // of a new router certificate
+	RouterRenewBefore time.Duration // renew when less than this remains
 }
 
 // ROAPlan says what must be signed and withdrawn in one class so that what is
@@ -231,6 +236,7 @@ func (o Objects) files(res resources.Set, now time.Time) []File {
 			out = append(out, File{Name: key.String() + ".cer", Hash: issued.Hash})
 		}
 	}
+	out = append(append(out, aspaFiles(o.ASPAs, res, now)...), routerFiles(o.RouterCerts, res, now)...)
 	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }

@@ -30,6 +30,9 @@ type State struct {
 	Children   map[string]*Child `json:"children"`
 	ROAs       map[ROA]ROAConfig `json:"roas"`
 
+	ASPAs      map[uint32]ASPAConfig         `json:"aspas,omitempty"` // by customer
+	RouterKeys map[RouterKey]RouterKeyConfig `json:"router_keys,omitempty"`
+
 	// Former has the repositories that the CA moved away from, until they are empty or were given up.
 	Former []Repository `json:"former_repositories,omitempty"`
 
@@ -84,6 +87,9 @@ type Class struct {
 type Objects struct {
 	ROAs  map[string]IssuedROA      `json:"roas"`  // by file name
 	Certs map[cert.KeyID]IssuedCert `json:"certs"` // children's, by key
+
+	ASPAs       map[uint32]IssuedASPA          `json:"aspas,omitempty"` // by customer
+	RouterCerts map[RouterKey]IssuedRouterCert `json:"router_certs,omitempty"`
 }
 
 func noObjects() Objects {
@@ -185,5 +191,5 @@ func (s *State) Held() resources.Set {
 
 // Type tells the event store how this aggregate is kept.
 func Type() es.Type[State] {
-	return es.Type[State]{Kind: Kind, Apply: apply, Codec: codec()}
+	return es.Type[State]{Kind: Kind, Apply: apply, Codec: codec(), Format: 1}
 }

@@ -1,7 +1,7 @@
-// Package inspect says what certificates, CRLs, manifests, ROAs, trust anchor
-// locators, RRDP files, protocol messages and set-up documents hold, in the
-// words of their RFCs, and which rules they break. It stands behind the command
-// "inspect".
+// Package inspect says what certificates, CRLs, manifests, ROAs, ASPAs, trust
+// anchor locators, RRDP files, protocol messages and set-up documents hold, in
+// the words of their RFCs, and which rules they break. It stands behind the
+// command "inspect".
 package inspect
 
 import (
@@ -152,6 +152,8 @@ func (in inspector) read(r *Report, name string, f io.Reader) error {
 		in.manifest(r, data)
 	case TypeROA:
 		in.roa(r, data)
+	case TypeASPA:
+		in.aspa(r, data)
 	case TypeSignedObject:
 		in.signedObject(r, data)
 	case TypeTAL:

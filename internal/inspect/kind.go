@@ -10,6 +10,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 
+	"baleen/internal/rpki/aspa"
 	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/manifest"
 	"baleen/internal/rpki/roa"
@@ -46,7 +47,7 @@ func xmlRoot(head []byte) (name rootName, ok bool) {
 func typeOf(data []byte, name string) string {
 	hint := map[string]string{
 		".cer": TypeCertificate, ".crl": TypeCRL, ".mft": TypeManifest, ".roa": TypeROA, ".tal": TypeTAL,
-		".asa": TypeSignedObject, ".gbr": TypeSignedObject,
+		".asa": TypeASPA, ".gbr": TypeSignedObject,
 	}[strings.ToLower(filepath.Ext(name))]
 	if text := isText(data); text || len(data) == 0 || data[0] != byte(asn1.SEQUENCE) {
 		if text && (hint == "" || hint == TypeTAL) && looksLikeTAL(data) {
@@ -59,7 +60,7 @@ func typeOf(data []byte, name string) string {
 	case !ok || len(contents) == 0:
 		return hint
 	case contents[0] == byte(asn1.OBJECT_IDENTIFIER):
-		if hint == TypeManifest || hint == TypeROA {
+		if hint == TypeManifest || hint == TypeROA || hint == TypeASPA {
 			return hint
 		}
 		return contentType(data)
@@ -96,7 +97,7 @@ func unwrapped(data []byte) []byte {
 	return plain
 }
 
-// contentType tells messages, ROAs and manifests from other signed objects.
+// contentType tells messages, ROAs, ASPAs and manifests from other signed objects.
 func contentType(data []byte) string {
 	if id, ok := cms.ContentTypeOf(data); ok && id.Equal(cms.OIDXML) {
 		return TypeMessage
@@ -107,6 +108,8 @@ func contentType(data []byte) string {
 		return TypeManifest
 	case err == nil && o.ContentType.Equal(roa.ContentType):
 		return TypeROA
+	case err == nil && o.ContentType.Equal(aspa.ContentType):
+		return TypeASPA
 	}
 	return TypeSignedObject
 }

@@ -170,6 +170,17 @@ func (in inspector) roa(r *Report, data []byte) {
 	in.issued(r, s.EE)
 }
 
+// aspa looks at an ASPA.
+func (in inspector) aspa(r *Report, data []byte) {
+	s, violations := profile.ASPA(data)
+	r.broken(violations...)
+	r.wrapper(s.Object, s.EE)
+	if s.ASPA.Providers != nil {
+		r.ASPA = &ASPA{Customer: s.ASPA.Customer, Providers: s.ASPA.Providers}
+	}
+	in.issued(r, s.EE)
+}
+
 // signedObject looks at the wrapper of an object of any other type.
 func (in inspector) signedObject(r *Report, data []byte) {
 	r.Note = "the content of this type of signed object is not looked at"

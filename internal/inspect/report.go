@@ -19,9 +19,10 @@ type Report struct {
 
 	Certificate  *Certificate  `json:"certificate,omitempty"`
 	CRL          *CRL          `json:"crl,omitempty"`
-	SignedObject *SignedObject `json:"signed_object,omitempty"` // also of manifests and ROAs
+	SignedObject *SignedObject `json:"signed_object,omitempty"` // also of manifests, ROAs and ASPAs
 	Manifest     *Manifest     `json:"manifest,omitempty"`
 	ROA          *ROA          `json:"roa,omitempty"`
+	ASPA         *ASPA         `json:"aspa,omitempty"`
 	TAL          *TAL          `json:"tal,omitempty"`
 	Notification *Notification `json:"rrdp_notification,omitempty"`
 	Snapshot     *Snapshot     `json:"rrdp_snapshot,omitempty"`
@@ -36,6 +37,7 @@ const (
 	TypeCRL          = "crl"
 	TypeManifest     = "manifest"
 	TypeROA          = "roa"
+	TypeASPA         = "aspa"
 	TypeSignedObject = "signed_object" // of any other content type
 	TypeTAL          = "tal"
 	TypeNotification = "rrdp_notification"
@@ -128,6 +130,12 @@ type ROA struct {
 type Prefix struct {
 	Address   string `json:"address"`
 	MaxLength int    `json:"max_length"`
+}
+
+// ASPA is the payload of draft-ietf-sidrops-aspa-profile.
+type ASPA struct {
+	Customer  uint32   `json:"customer_asid"`
+	Providers []uint32 `json:"providers"` // never null
 }
 
 // TAL is a trust anchor locator (RFC 8630).

@@ -52,7 +52,7 @@ func title(r *Report) string {
 		}[c.Kind]
 	}
 	return map[string]string{
-		TypeCertificate: "certificate", TypeCRL: "CRL", TypeManifest: "manifest", TypeROA: "ROA",
+		TypeCertificate: "certificate", TypeCRL: "CRL", TypeManifest: "manifest", TypeROA: "ROA", TypeASPA: "ASPA",
 		TypeSignedObject: "signed object", TypeTAL: "trust anchor locator", TypeNotification: "RRDP notification",
 		TypeSnapshot: "RRDP snapshot", TypeDelta: "RRDP delta", TypeMessage: "protocol message", TypeSetup: "set-up document",
 	}[r.Type]
@@ -89,7 +89,7 @@ func (r *Report) how() string {
 func (r *Report) lines() []line {
 	var lines []line
 	for _, part := range []interface{ lines() []line }{
-		r.Certificate, r.CRL, r.Manifest, r.ROA, r.SignedObject, r.TAL, r.Notification, r.Snapshot, r.Delta,
+		r.Certificate, r.CRL, r.Manifest, r.ROA, r.ASPA, r.SignedObject, r.TAL, r.Notification, r.Snapshot, r.Delta,
 		r.Message, r.Setup,
 	} {
 		lines = append(lines, part.lines()...)
@@ -191,6 +191,17 @@ func (r *ROA) lines() []line {
 	lines := []line{{"asID", strconv.FormatUint(uint64(r.ASID), 10)}}
 	for _, p := range r.Prefixes {
 		lines = append(lines, line{"ipAddrBlocks", p.Address + " maxLength " + strconv.Itoa(p.MaxLength)})
+	}
+	return lines
+}
+
+func (a *ASPA) lines() []line {
+	if a == nil {
+		return nil
+	}
+	lines := []line{{"customerASID", strconv.FormatUint(uint64(a.Customer), 10)}}
+	for _, p := range a.Providers {
+		lines = append(lines, line{"providers", strconv.FormatUint(uint64(p), 10)})
 	}
 	return lines
 }

@@ -9,3 +9,6 @@ func (n *Node) Hurry() {
 		*d /= 10
 	}
 }
+
+// LastBeat is when the node last heard from its session.
+func (l *Lease) LastBeat() time.Time { return *l.pulse.last.Load() }

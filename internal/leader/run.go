@@ -75,6 +75,7 @@ func (r *runner) once(ctx context.Context) (progress bool, err error) {
 		return false, err
 	}
 	defer s.close(ctx)
+	var odd suspicion
 	for {
 		taken, err := s.try(ctx)
 		if err != nil {
@@ -85,6 +86,7 @@ func (r *runner) once(ctx context.Context) (progress bool, err error) {
 			break
 		}
 		r.report("leader: standing by")
+		r.suspect(ctx, s, &odd)
 		if !sleep(ctx, r.timing.poll) {
 			return progress, ctx.Err()
 		}

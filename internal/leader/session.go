@@ -36,11 +36,22 @@ func connect(ctx context.Context, url string, t timing) (*session, error) {
 	s := &session{conn: conn, q: pgq.New(), timing: t}
 	bounded, cancel := context.WithTimeout(ctx, t.trust)
 	defer cancel()
-	if err := s.own(bounded, url); err != nil {
+	err = s.own(bounded, url)
+	if err == nil {
+		err = s.unhurried(bounded)
+	}
+	if err != nil {
 		s.close(ctx)
 		return nil, err
 	}
 	return s, nil
+}
+
+// unhurried lifts the time limits that a DBA may have set on the role: this
+// session has its own.
+func (s *session) unhurried(ctx context.Context) error {
+	_, err := s.conn.Exec(ctx, "SET statement_timeout = 0; SET lock_timeout = 0")
+	return postgres.Classify(err)
 }
 
 // close ends the session, which frees the lock at once.

@@ -2,20 +2,14 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"path"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-
-	"baleen/db"
 )
 
 // A starter that finds another one migrating asks again every second, for at most ten minutes.
@@ -24,73 +18,60 @@ const (
 	migrateLockTries  = 600
 )
 
-// Schema compares the schema of a database with the one this program knows.
-type Schema struct {
-	Database int64 // newest migration that was applied; 0: none
-	Program  int64 // newest migration this program knows
-	Pending  int   // how many migrations this program would apply
-}
-
-// Current tells whether the database has exactly the schema of this program.
-func (s Schema) Current() bool { return s.Pending == 0 && s.Database == s.Program }
-
-// Check is nil unless the schema is newer than this program.
-func (s Schema) Check() error {
-	if s.Database <= s.Program {
-		return nil
-	}
-	return fmt.Errorf("the database has schema version %d and this program knows versions up to %d: start the newer program, or restore a dump of the older schema",
-		s.Database, s.Program)
-}
-
 // Migrate brings the schema of the database at url to the version of this
 // program. Of several starters at once one applies each migration. Where there
-// is nothing to do, nothing but a query is run. A schema that is newer than
-// this program is an error that names both versions, and is left alone. A nil
-// log says nothing.
+// is nothing to do, nothing but queries are run.
+//
+// A schema that is newer than this program is left alone; it is an error, which
+// names both versions, unless the schema says that this program can run on it.
+// So is the schema of an earlier release if this program's role may not change
+// it, but can run on it. A database that holds another application is refused. A
+// nil log says nothing.
 func Migrate(ctx context.Context, url string, log *slog.Logger) error {
+	p, err := thisProgram()
+	if err != nil {
+		return err
+	}
+	return p.migrate(ctx, url, log)
+}
+
+func (p program) migrate(ctx context.Context, url string, log *slog.Logger) error {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
 		return fmt.Errorf("database connection string: %w", err)
 	}
 	harden(cfg)
-	schema, err := connectAndRead(ctx, cfg)
+	schema, err := p.look(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("schema: %w", err)
 	}
-	if err := schema.Check(); err != nil || schema.Current() {
+	if err := schema.Check(); err != nil {
 		return err
 	}
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+	if schema.Newer() {
+		log.WarnContext(ctx, "the schema is that of a newer program; this one can run on it", "database", schema.Database, "program", schema.Program)
+		return nil
 	}
-	return apply(ctx, cfg, log)
+	if schema.Current() && schema.recorded == schema.Database {
+		return nil
+	}
+	err = p.apply(ctx, cfg, log)
+	if schema.Database == 0 || !hasState(err, stateNotAllowed) {
+		return err
+	}
+	if unusable := schema.Usable(); unusable != nil {
+		return fmt.Errorf("%w (%w)", unusable, err)
+	}
+	log.WarnContext(ctx, "the schema is that of an older program; this one can run on it, but its role may not change it: run baleen migrate as the owner",
+		"database", schema.Database, "program", schema.Program)
+	return nil
 }
 
-// SchemaOf reads which schema the database has. It writes nothing.
-func SchemaOf(ctx context.Context, d DBTX) (Schema, error) {
-	known, err := knownVersions()
-	if err != nil {
-		return Schema{}, err
-	}
-	applied, err := appliedVersions(ctx, d)
-	if err != nil {
-		return Schema{}, Classify(err)
-	}
-	var s Schema
-	for v := range known {
-		s.Program = max(s.Program, v)
-		if !applied[v] {
-			s.Pending++
-		}
-	}
-	for v := range applied {
-		s.Database = max(s.Database, v)
-	}
-	return s, nil
-}
-
-func connectAndRead(ctx context.Context, cfg *pgx.ConnConfig) (Schema, error) {
+// look reads the schema of a database that is this application's, or empty.
+func (p program) look(ctx context.Context, cfg *pgx.ConnConfig) (Schema, error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return Schema{}, Classify(err)
@@ -98,63 +79,23 @@ func connectAndRead(ctx context.Context, cfg *pgx.ConnConfig) (Schema, error) {
 	defer func() {
 		_ = conn.Close(context.WithoutCancel(ctx))
 	}()
-	return SchemaOf(ctx, conn)
-}
-
-// knownVersions are the versions of the migrations in this program.
-func knownVersions() (map[int64]bool, error) {
-	files, err := db.Migrations()
+	s, err := p.schemaOf(ctx, conn)
 	if err != nil {
-		return nil, err
+		return Schema{}, err
 	}
-	names, err := fs.Glob(files, "*.sql")
-	if err != nil {
-		return nil, err
-	}
-	known := make(map[int64]bool, len(names))
-	for _, name := range names {
-		v, err := goose.NumericComponent(path.Base(name))
-		if err != nil {
-			return nil, fmt.Errorf("migration %s: %w", name, err)
-		}
-		known[v] = true
-	}
-	return known, nil
-}
-
-// appliedVersions are the versions of the migrations that goose recorded.
-func appliedVersions(ctx context.Context, d DBTX) (map[int64]bool, error) {
-	const undefinedTable = "42P01"
-	rows, _ := d.Query(ctx, "SELECT version_id FROM goose_db_version WHERE is_applied AND version_id > 0")
-	versions, err := pgx.CollectRows(rows, pgx.RowTo[int64]) // the error of Query too
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == undefinedTable {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	applied := make(map[int64]bool, len(versions))
-	for _, v := range versions {
-		applied[v] = true
-	}
-	return applied, nil
+	return s, strangers(ctx, conn, s)
 }
 
 // apply runs the pending migrations, each in a transaction of its own, while
-// it holds the session lock of goose.
-func apply(ctx context.Context, cfg *pgx.ConnConfig, log *slog.Logger) error {
-	files, err := db.Migrations()
-	if err != nil {
-		return err
-	}
+// it holds the session lock of goose, and notes which version that makes.
+func (p program) apply(ctx context.Context, cfg *pgx.ConnConfig, log *slog.Logger) error {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(migrateLockPeriod, migrateLockTries))
 	if err != nil {
 		return fmt.Errorf("migration lock: %w", err)
 	}
-	conn := stdlib.OpenDB(*cfg)
+	conn := stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(patient))
 	defer conn.Close()
-	provider, err := goose.NewProvider(goose.DialectPostgres, conn, files, goose.WithSessionLocker(locker))
+	provider, err := goose.NewProvider(goose.DialectPostgres, conn, p.files, goose.WithSessionLocker(locker))
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
@@ -165,5 +106,16 @@ func apply(ctx context.Context, cfg *pgx.ConnConfig, log *slog.Logger) error {
 	for _, m := range done {
 		log.InfoContext(ctx, "schema migrated", "version", m.Source.Version, "ms", m.Duration.Round(time.Millisecond).Milliseconds())
 	}
+	// The newest may be another starter's.
+	if _, err := conn.ExecContext(ctx, "UPDATE schema_info SET version = (SELECT max(version_id) FROM goose_db_version WHERE is_applied)"); err != nil {
+		return fmt.Errorf("note the schema's version: %w", Classify(err))
+	}
 	return nil
+}
+
+// patient lifts the time limits that a DBA may have set on the role: a
+// migration takes as long as the tables are large.
+func patient(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SET statement_timeout = 0; SET lock_timeout = 0")
+	return err
 }

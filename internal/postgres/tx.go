@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"baleen/internal/fault"
 )
 
 // finishTimeout bounds commit and rollback, which go on when the caller's
@@ -44,14 +47,15 @@ func InTx(ctx context.Context, db Beginner, f func(tx pgx.Tx) error) error {
 }
 
 // InSnapshot gives f a transaction that sees one moment of the database and
-// cannot write. It may take as long as it needs, also between two statements.
+// cannot write. It may take as long as it needs, also between two statements, and
+// whatever time limit the DBA set on the role.
 func InSnapshot(ctx context.Context, db *pgxpool.Pool, f func(tx pgx.Tx) error) error {
 	tx, err := db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return fmt.Errorf("begin: %w", Classify(err))
 	}
 	return finish(ctx, tx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+		if _, err := tx.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0"); err != nil {
 			return err
 		}
 		return f(tx)
@@ -59,9 +63,36 @@ func InSnapshot(ctx context.Context, db *pgxpool.Pool, f func(tx pgx.Tx) error) 
 }
 
 // InFencedTx is InTx for a transaction that writes: it begins and checks the
-// fence in one round trip.
+// fence in one round trip. It is repeated like a function of Again, so f may be
+// called several times, and must begin from nothing each time.
 func InFencedTx(ctx context.Context, db *pgxpool.Pool, fence Fence, f func(tx pgx.Tx) error) error {
-	return InFencedBatch(ctx, db, fence, nil, f)
+	return Again(ctx, func() error { return InFencedBatch(ctx, db, fence, nil, f) })
+}
+
+const (
+	// conflictTries is how often a transaction is run that gets in the way of others, and conflictPause how long it waits
+	// at most before the second time; then twice that, and so on.
+	conflictTries = 5
+	conflictPause = 20 * time.Millisecond
+)
+
+// Again runs f, which runs a transaction, and runs it again, a few times, where
+// the database ended the transaction for the sake of another one: a deadlock or
+// a serialization failure. Nothing of an ended transaction is left.
+func Again(ctx context.Context, f func() error) error {
+	for try := 1; ; try++ {
+		err := f()
+		if fault.Code(err) != CodeConflict || try == conflictTries {
+			return err
+		}
+		pause := time.NewTimer(rand.N(conflictPause << (try - 1)))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return err
+		}
+	}
 }
 
 // InFencedBatch is InFencedTx with the first statements of the transaction

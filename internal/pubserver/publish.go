@@ -46,11 +46,13 @@ func (s *Server) Publish(ctx context.Context, publisher string, changes []Change
 		return s.known(ctx, publisher)
 	}
 
-	var l loader
-	err = postgres.InFencedBatch(ctx, s.DB, s.Fence, func(b *pgx.Batch) {
-		l.queue(b, Repository, publisher, canonical)
-	}, func(tx pgx.Tx) error {
-		return s.decide(ctx, tx, &l, canonical)
+	err = postgres.Again(ctx, func() error {
+		var l loader
+		return postgres.InFencedBatch(ctx, s.DB, s.Fence, func(b *pgx.Batch) {
+			l.queue(b, Repository, publisher, canonical)
+		}, func(tx pgx.Tx) error {
+			return s.decide(ctx, tx, &l, canonical)
+		})
 	})
 	if err == nil {
 		s.wake()

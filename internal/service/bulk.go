@@ -77,12 +77,13 @@ func (s *Service) BulkPublish(ctx context.Context, force bool) error {
 }
 
 // ScheduleStart puts the recurring tasks into the queue if they are not there,
-// and makes sure that the repository's files are looked at once.
+// and makes sure that the repository's files, and manifests that are about to
+// end, are looked at at once.
 func (s *Service) ScheduleStart(ctx context.Context) error {
 	return s.waking(s.inTx(ctx, func(tx pgx.Tx) error {
-		if err := tasks.EnqueueMissing(ctx, tx, s.Now(), now(Republish{}, Renew{}, RenewTA{}, SnapshotLog{}, ArchiveLog{})...); err != nil {
+		if err := tasks.EnqueueMissing(ctx, tx, s.Now(), now(Renew{}, RenewTA{}, SnapshotLog{}, ArchiveLog{})...); err != nil {
 			return err
 		}
-		return tasks.Enqueue(ctx, tx, s.Now(), now(pubserver.UpdateRRDP{Repository: pubserver.Repository})...)
+		return tasks.Enqueue(ctx, tx, s.Now(), now(Republish{}, pubserver.UpdateRRDP{Repository: pubserver.Repository})...)
 	}))
 }

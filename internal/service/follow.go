@@ -43,9 +43,9 @@ func follow(handle string, e es.Event) []tasks.Scheduled {
 		return now(IssueCA{CA: handle}, PublishCA{CA: handle})
 	case ca.ChildResourcesUpdated:
 		return now(IssueCA{CA: handle}, RefreshCA{CA: e.Child})
-	case ca.ChildCertificatesIssued, ca.ChildCertificatesRevoked, ca.ROAsIssued:
+	case ca.ChildCertificatesIssued, ca.ChildCertificatesRevoked, ca.ROAsIssued, ca.ASPAsIssued, ca.RouterCertsIssued:
 		return now(PublishCA{CA: handle})
-	case ca.ROAsConfigured:
+	case ca.ROAsConfigured, ca.ASPAsConfigured, ca.RouterKeysConfigured:
 		return now(IssueCA{CA: handle})
 	case ca.RestoreNoted:
 		return now(RefreshCA{CA: handle}, IssueCA{CA: handle}, PublishCA{CA: handle, Force: true}, SyncRepo{CA: handle})
@@ -64,7 +64,7 @@ func followKeys(handle string, e es.Event) []tasks.Scheduled {
 	case ca.KeyActivationStarted:
 		return now(IssueCA{CA: handle})
 	case ca.KeyRollActivated:
-		return now(PublishCA{CA: handle}, IssueCA{CA: handle})
+		return now(PublishCA{CA: handle}, SyncRepo{CA: handle}, IssueCA{CA: handle})
 	case ca.KeyRevocationRequested:
 		return now(SyncParent{CA: handle, Parent: e.Parent})
 	case ca.KeyRollFinished:

@@ -24,8 +24,11 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 	defer s.locks.lock(a.CA)()
 	var certs []ca.CertPlan
 	var roas []ca.ROAPlan
+	var aspas []ca.ASPAPlan
+	var routers []ca.RouterPlan
 	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
-		certs, roas = st.PlanChildCerts(s.Now()), st.PlanROAs(s.Now(), s.Config.Policy)
+		now, policy := s.Now(), s.Config.Policy
+		certs, roas, aspas, routers = st.PlanChildCerts(now), st.PlanROAs(now, policy), st.PlanASPAs(now, policy), st.PlanRouterCerts(now, policy)
 		return nil
 	})
 	if err != nil {
@@ -40,6 +43,9 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 		if err := s.issueROAs(ctx, a.CA, p); err != nil {
 			return tasks.Outcome{}, err
 		}
+	}
+	if err := s.issueASObjects(ctx, a.CA, aspas, routers); err != nil {
+		return tasks.Outcome{}, err
 	}
 	return tasks.Outcome{}, s.switchKeys(ctx, a.CA)
 }
@@ -68,29 +74,43 @@ func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan) er
 	return nil
 }
 
-// shrinkCerts replaces children's certificates that claim too much.
+// shrinkCerts replaces children's certificates that claim too much, or signs
+// them again with the new key of a roll, batch by batch. What is revoked goes
+// with the first batch.
 func (s *Service) shrinkCerts(ctx context.Context, handle string, p ca.CertPlan) error {
 	auth, err := s.authority(ctx, p.Key, p.Issuer)
 	if err != nil {
 		return err
 	}
-	cmd := ca.RecordChildCerts{Class: p.Class, Key: p.Key, Revoked: p.Revoke}
-	var ders [][]byte
-	for _, sh := range p.Shrink {
-		old, err := s.decoded(ctx, sh.Old.Hash)
-		if err != nil {
+	revoke := p.Revoke
+	for start := 0; start == 0 || start < len(p.Shrink); start += issueBatch {
+		cmd := ca.RecordChildCerts{Class: p.Class, Key: p.Key, Revoked: revoke}
+		var ders [][]byte
+		for _, sh := range p.Shrink[start:min(start+issueBatch, len(p.Shrink))] {
+			issued, der, err := s.signAgain(ctx, auth, p, sh)
+			if err != nil {
+				return err
+			}
+			cmd.Issued, ders = append(cmd.Issued, issued), append(ders, der)
+		}
+		if _, err := s.execute(ctx, handle, cmd, s.recording("ca_issue", ders)); err != nil {
 			return err
 		}
-		issued, der, err := s.signChildCert(auth, ca.PlannedCert{
-			Child: sh.Old.Child, Class: p.Class, Key: p.Key, Resources: sh.Resources, Subject: sh.Old.KeyID, SIA: sh.Old.SIA, URI: sh.Old.URI, Limit: sh.Old.Limit,
-		}, old.PublicKey)
-		if err != nil {
-			return err
-		}
-		cmd.Issued, ders = append(cmd.Issued, issued), append(ders, der)
+		revoke = nil
 	}
-	_, err = s.execute(ctx, handle, cmd, s.recording("ca_issue", ders))
-	return err
+	return nil
+}
+
+// signAgain makes a certificate for a child's key from the one that it has.
+func (s *Service) signAgain(ctx context.Context, auth authority, p ca.CertPlan, sh ca.ShrinkCert) (ca.IssuedCert, []byte, error) {
+	old, err := s.decoded(ctx, sh.Old.Hash)
+	if err != nil {
+		return ca.IssuedCert{}, nil, err
+	}
+	return s.signChildCert(auth, ca.PlannedCert{
+		Child: sh.Old.Child, Class: p.Class, Key: p.Key, Resources: sh.Resources, Subject: sh.Old.KeyID, SIA: sh.Old.SIA, Limit: sh.Old.Limit,
+		URI: p.Issuer.SIA.Repository + sh.Old.KeyID.String() + ".cer",
+	}, old.PublicKey)
 }
 
 // recording is how a task stores what it signed: the bytes commit with the
@@ -121,7 +141,8 @@ func (s *Service) renew(ctx context.Context, _ Renew) (tasks.Outcome, error) {
 	for _, h := range handles {
 		due := false
 		err := s.view(ctx, h, func(st *ca.State, _ int64) error {
-			due = len(st.PlanROAs(s.Now(), s.Config.Policy)) > 0
+			now, policy := s.Now(), s.Config.Policy
+			due = len(st.PlanROAs(now, policy))+len(st.PlanASPAs(now, policy))+len(st.PlanRouterCerts(now, policy)) > 0
 			return nil
 		})
 		if err != nil && (fault.Of(err) == fault.NotFound || isBroken(err)) {

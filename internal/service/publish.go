@@ -16,6 +16,12 @@ import (
 	"baleen/internal/tasks"
 )
 
+// patience is how long a CA waits for the clock where its last manifest is from
+// times to come. Relying parties gain nothing from a longer wait: if this clock
+// is right, they wait for the manifest that is out already, and if it is behind,
+// the next one is good at once.
+const patience = time.Minute
+
 // publishCA makes new manifests and CRLs for the keys whose publication point
 // changed or comes close to its nextUpdate, and records what the CA wants
 // published. Several changes that wait for one CA make one new manifest.
@@ -62,8 +68,10 @@ func (s *Service) publishPoint(ctx context.Context, p ca.Point, was castore.Mani
 		if err != nil {
 			return 0, err
 		}
-		if e.thisUpdate.After(now) {
-			return e.thisUpdate.Sub(now), nil
+		if wait := e.thisUpdate.Sub(now); wait > patience {
+			s.Log.Warn("the clock went back: a manifest says a time to come, because the last one did", "class", p.Class, "this_update", e.thisUpdate)
+		} else if wait > 0 {
+			return wait, nil
 		}
 		auth, err := s.authority(ctx, p.Key, p.Cert)
 		if err != nil {
@@ -98,11 +106,19 @@ func (s *Service) nextEdition(was castore.Manifest, now time.Time) (edition, err
 	if err != nil {
 		return edition{}, err
 	}
-	e := edition{number: was.Number + 1, thisUpdate: now.Add(-backdate), nextUpdate: now.Add(s.Config.Manifest.Next + jitter).Truncate(time.Second)}
+	e := edition{number: was.Number + 1, thisUpdate: now.Add(-backdate)}
 	if earliest := was.ThisUpdate.Add(time.Second); was.Number > 0 && e.thisUpdate.Before(earliest) {
 		e.thisUpdate = earliest
 	}
+	e.nextUpdate = later(now, e.thisUpdate).Add(s.Config.Manifest.Next + jitter).Truncate(time.Second)
 	return e, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // coverage is the hash over all that a manifest and its CRL say, but for their

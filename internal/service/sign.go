@@ -122,16 +122,25 @@ func (s *Service) signROA(ctx context.Context, a authority, p ca.PlannedROA) (ca
 
 // signROAs signs many at once, on every core.
 func (s *Service) signROAs(ctx context.Context, a authority, planned []ca.PlannedROA) ([]ca.IssuedROA, [][]byte, error) {
-	issued, ders := make([]ca.IssuedROA, len(planned)), make([][]byte, len(planned))
+	return signEach(ctx, s.Cores, planned, func(ctx context.Context, p ca.PlannedROA) (ca.IssuedROA, []byte, error) {
+		issued, der, err := s.signROA(ctx, a, p)
+		if err != nil {
+			err = fmt.Errorf("ROA %s: %w", p.Name, err)
+		}
+		return issued, der, err
+	})
+}
+
+// signEach signs what is planned, so many at once; what it gives is in the same
+// order.
+func signEach[P, I any](ctx context.Context, cores int, planned []P, sign func(context.Context, P) (I, []byte, error)) ([]I, [][]byte, error) {
+	issued, ders := make([]I, len(planned)), make([][]byte, len(planned))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, s.Cores))
+	g.SetLimit(max(1, cores))
 	for i, p := range planned {
 		g.Go(func() (err error) {
-			issued[i], ders[i], err = s.signROA(ctx, a, p)
-			if err != nil {
-				return fmt.Errorf("ROA %s: %w", p.Name, err)
-			}
-			return nil
+			issued[i], ders[i], err = sign(ctx, p)
+			return err
 		})
 	}
 	return issued, ders, g.Wait()
@@ -205,6 +214,7 @@ func (s *Service) signPoint(ctx context.Context, a authority, p ca.Point, e edit
 		return out, fmt.Errorf("manifest: %w", err)
 	}
 	out.mft = obj.der
+	now = later(now, e.thisUpdate)
 	if err := profile.CheckCRL(out.crl, a.cert, now); err != nil {
 		return out, fmt.Errorf("the CRL that was signed is not valid: %w", err)
 	}

@@ -73,6 +73,12 @@ func signedObjects(o ca.Objects) []object {
 	for _, issued := range o.Certs {
 		list = append(list, object{hash: issued.Hash, what: "certificate of child " + issued.Child, check: fitsCert(issued.CertRecord)})
 	}
+	for _, customer := range slices.Sorted(maps.Keys(o.ASPAs)) {
+		list = append(list, object{hash: o.ASPAs[customer].Hash, what: "ASPA " + o.ASPAs[customer].FileName(), check: fitsASPA(o.ASPAs[customer])})
+	}
+	for _, r := range slices.SortedFunc(maps.Keys(o.RouterCerts), ca.CompareRouterKeys) {
+		list = append(list, object{hash: o.RouterCerts[r].Hash, what: "router certificate " + r.FileName(), check: fitsRouter(o.RouterCerts[r])})
+	}
 	return list
 }
 

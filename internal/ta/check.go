@@ -44,7 +44,10 @@ func (c CertRecord) describes(der []byte) error {
 // Check reads back everything that was signed, under the trust anchor
 // certificate: profile, signatures, validity at now, resources; that CRL and
 // manifest say what the plan wanted; and that nothing published is revoked.
+// Where the clock went back the plan is for a later time, which is that of the
+// check then.
 func (s Signed) Check(ta *cert.Certificate, now time.Time) error {
+	now = later(now, s.Plan.ThisUpdate)
 	if len(s.Certs) != len(s.Plan.Issue) {
 		return fmt.Errorf("%d certificates, planned %d", len(s.Certs), len(s.Plan.Issue))
 	}

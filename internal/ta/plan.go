@@ -71,13 +71,21 @@ func newPlan(ta CertRecord, old Objects, now time.Time, t Timing) Plan {
 }
 
 // thisUpdate gives the time that a manifest made now says: a little earlier, for
-// clocks that are behind, but after the one before it.
+// clocks that are behind, but after the one before it. It is in times to come
+// only where the clock went back, and the one before it is too.
 func thisUpdate(before, now time.Time) time.Time {
-	at := now.Add(-clockSkew)
-	if next := before.Add(time.Second); at.Before(next) {
-		at = earlier(next, now)
+	at := later(now.Add(-clockSkew), before.Add(time.Second))
+	if at.After(now) && !before.After(now) {
+		return now
 	}
 	return at
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -94,7 +102,7 @@ func (p Plan) WithNumber(number uint64) (Plan, error) {
 	if number <= p.After || number > maxNumber {
 		return Plan{}, general(fmt.Sprintf("manifest number %d must be above %d and at most %d", number, p.After, uint64(maxNumber)))
 	}
-	p.Number, p.ThisUpdate = number, p.Now
+	p.Number, p.ThisUpdate = number, later(p.Now, p.ThisUpdate)
 	return p, nil
 }
 

@@ -3,6 +3,7 @@ package ta
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"baleen/internal/es"
 	"baleen/internal/rpki/cert"
@@ -16,6 +17,7 @@ type ProxyState struct {
 	Repository  *Repository       `json:"repository,omitempty"`   // nil until added, then fixed
 	Signer      *Signer           `json:"signer,omitempty"`       // nil until added
 	OpenRequest *Request          `json:"open_request,omitempty"` // waits for the signer's response
+	LastRequest time.Time         `json:"last_request,omitzero"`  // when the newest request says it was made
 	Children    map[string]*Child `json:"children"`
 }
 
@@ -90,7 +92,7 @@ func applyProxy(s *ProxyState, _ es.Meta, e es.Event) {
 	case SignerUpdated:
 		s.updateSigner(e.Signer)
 	case SignerRequestMade:
-		s.OpenRequest = &e.Request
+		s.OpenRequest, s.LastRequest = &e.Request, e.Request.MadeAt
 	case SignerResponseReceived:
 		s.receive(e.Response)
 	case ChildAdded:

@@ -89,7 +89,7 @@ func (ChildResponseGiven) EventName() string { return "child_response_given/1" }
 
 // ProxyType tells the event store how the proxy is kept.
 func ProxyType() es.Type[ProxyState] {
-	return es.Type[ProxyState]{Kind: ProxyKind, Apply: applyProxy, Codec: es.Codec{
+	return es.Type[ProxyState]{Kind: ProxyKind, Format: 1, Apply: applyProxy, Codec: es.Codec{
 		"ta_proxy_initialized/1":     es.JSON[ProxyInitialized],
 		"repository_added/1":         es.JSON[RepositoryAdded],
 		"signer_added/1":             es.JSON[SignerAdded],

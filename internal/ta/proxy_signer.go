@@ -121,7 +121,8 @@ type MakeSignerRequest struct {
 func (MakeSignerRequest) CommandName() string { return "make_signer_request" }
 
 // Process allows one open request. It may be empty: each exchange brings a new
-// manifest and CRL.
+// manifest and CRL. It is later than the one before even where the clock went
+// back: the signer takes requests only in this order.
 func (c MakeSignerRequest) Process(s *ProxyState, now time.Time) ([]es.Event, error) {
 	if s.OpenRequest != nil {
 		return nil, fault.New(fault.Invalid, "ta-has-signer-req", "Trust Anchor Proxy already has signer request")
@@ -130,7 +131,7 @@ func (c MakeSignerRequest) Process(s *ProxyState, now time.Time) ([]es.Event, er
 		return nil, general("a signer request needs a nonce")
 	}
 	return []es.Event{SignerRequestMade{Request: Request{
-		Nonce: c.Nonce, MadeAt: now.UTC().Truncate(time.Microsecond), Children: s.pendingRequests(),
+		Nonce: c.Nonce, MadeAt: later(now.UTC().Truncate(time.Microsecond), s.LastRequest.Add(time.Microsecond)), Children: s.pendingRequests(),
 	}}}, nil
 }
 

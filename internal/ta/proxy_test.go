@@ -331,3 +331,25 @@ func TestAnswer(t *testing.T) {
 		t.Errorf("bad CSR: got %v", err)
 	}
 }
+
+// Where the clock went back, requests still come in their order, and the signer
+// takes them.
+func TestRequestsKeepTheirOrderWhenTheClockGoesBack(t *testing.T) {
+	s := replay(ta.ProxyType(), append(ready(), ta.SignerRequestMade{Request: asked("n1", start.Add(time.Hour))}))
+	s.OpenRequest = nil // answered
+	events, err := ta.MakeSignerRequest{Nonce: "n2"}.Process(s, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := events[0].(ta.SignerRequestMade).Request
+	if !next.MadeAt.After(start.Add(time.Hour)) {
+		t.Errorf("the next request was made at %v, before the last one", next.MadeAt)
+	}
+	signer := fold(t, ta.SignerType(), []es.Event{begun(), done("n1", start.Add(time.Hour), 2)})
+	if _, err := signer.PlanRequest(next, start, timing); err != nil {
+		t.Errorf("the signer refuses it: %v", err)
+	}
+	if _, err := signer.PlanRequest(asked("n3", start.Add(2*time.Hour)), start, timing); fault.Code(err) != "ta-request-from-future" {
+		t.Errorf("one from the future: %v", err)
+	}
+}

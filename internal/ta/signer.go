@@ -122,7 +122,8 @@ func (c ProcessRequest) Process(s *SignerState, now time.Time) ([]es.Event, erro
 
 // checkRequest refuses what must not be signed: a nonce a second time, a
 // request older than the last one answered, and one from the future, after
-// which no honest one could come.
+// which no honest one could come. Where the clock went back that is later than
+// the last one, not than now.
 func (s *SignerState) checkRequest(r Request, now time.Time) error {
 	args := map[string]string{"nonce": r.Nonce}
 	if slices.ContainsFunc(s.Exchanges, func(x Exchange) bool { return x.Nonce == r.Nonce }) {
@@ -131,13 +132,17 @@ func (s *SignerState) checkRequest(r Request, now time.Time) error {
 			Msg: "Trust Anchor Request with nonce '" + r.Nonce + "' was already processed",
 		}
 	}
-	if n := len(s.Exchanges); n > 0 && r.MadeAt.Before(s.Exchanges[n-1].RequestMadeAt) {
+	var last time.Time
+	if n := len(s.Exchanges); n > 0 {
+		last = s.Exchanges[n-1].RequestMadeAt
+	}
+	if r.MadeAt.Before(last) {
 		return &fault.Error{
 			Kind: fault.Invalid, Code: "ta-request-out-of-order", Args: args,
 			Msg: "Trust Anchor Request with nonce '" + r.Nonce + "' was made before the last one that was processed",
 		}
 	}
-	if r.MadeAt.After(now.Add(clockSkew)) {
+	if r.MadeAt.After(later(now, last).Add(clockSkew)) {
 		return &fault.Error{
 			Kind: fault.Invalid, Code: "ta-request-from-future", Args: args,
 			Msg: "Trust Anchor Request with nonce '" + r.Nonce + "' was made in the future; check the clocks of proxy and signer",

@@ -36,6 +36,9 @@ type run struct {
 	helpers  sync.WaitGroup
 	quit     chan struct{} // ends the lease keeper
 
+	clock  watch         // of the goroutine that claims
+	behind time.Duration // by how much the queue is still to be shifted
+
 	mu   sync.Mutex
 	held map[*Job]struct{}
 	err  error // the first completion that could not be recorded

@@ -36,8 +36,11 @@ func (w *Worker) Run(ctx context.Context) error {
 		if !recovered {
 			recovered = r.recoverLeases(ctx) == nil
 		}
-		room := r.room()
-		claimed, err := r.claim(ctx, room)
+		room, claimed := r.room(), 0
+		err := r.followClock(ctx)
+		if err == nil {
+			claimed, err = r.claim(ctx, room)
+		}
 		if err != nil && ctx.Err() == nil && !troubled {
 			w.log().WarnContext(ctx, "tasks cannot be claimed", "fault", err)
 		}
@@ -59,6 +62,9 @@ func (w *Worker) RunOnce(ctx context.Context) (ran int, err error) {
 		return 0, err
 	}
 	for {
+		if err := r.followClock(ctx); err != nil {
+			return ran, err
+		}
 		n, err := r.claim(ctx, w.concurrency())
 		ran += n
 		r.pending.Wait()
@@ -68,7 +74,8 @@ func (w *Worker) RunOnce(ctx context.Context) (ran int, err error) {
 	}
 }
 
-// recoverLeases makes due what nodes of earlier epochs were working on.
+// recoverLeases makes due what nodes of earlier epochs were working on, and what
+// waits by their clocks.
 func (r *run) recoverLeases(ctx context.Context) error {
 	w := r.w
 	epoch := w.Fence.Epoch()
@@ -77,7 +84,10 @@ func (r *run) recoverLeases(ctx context.Context) error {
 		if err == nil && n > 0 {
 			w.log().InfoContext(ctx, "tasks of an earlier active node are due again", "tasks", n)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return r.followNode(ctx, tx)
 	})
 }
 

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -33,6 +34,12 @@ func TestFirstDay(t *testing.T) {
 	ctx := bounded(t)
 	s := newServer(t, testdb.URL(t))
 	mustStart(ctx, t, s)
+	live(ctx, t, s)
+}
+
+// live plays that day on a server that was just started for the first time.
+func live(ctx context.Context, t *testing.T, s *harness.Server) {
+	t.Helper()
 	seen, err := s.Published(ctx)
 	if err != nil {
 		t.Fatal(err)

@@ -138,6 +138,15 @@ func (c *cluster) exec(ctx context.Context, t *testing.T, sql string) {
 	}
 }
 
+// session gives a connection that the test keeps.
+func (c *cluster) session(ctx context.Context, t *testing.T) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, c.url())
+	must(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(ctx)) })
+	return conn
+}
+
 // synchronous makes the cluster wait for a replica with every commit.
 func (c *cluster) synchronous(ctx context.Context, t *testing.T) {
 	t.Helper()

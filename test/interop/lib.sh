@@ -71,20 +71,22 @@ idle() {
   die "work was still due after two minutes"
 }
 
-# judge FOLDER EXPECTED: all validators over RRDP and rsync.
+# judge FOLDER EXPECTED [OPTION…]: all validators over RRDP and rsync; options
+# are those of rp-check.
 judge() {
   local dir=$1 expected=$2
-  judge_tal "${BALEEN_CLI_SERVER}ta/ta.tal" "$dir/ssl/ca.pem" "$expected" "repo=$dir/repo/rsync/current" "ta=$dir/repo/ta"
+  shift 2
+  judge_tal "${BALEEN_CLI_SERVER}ta/ta.tal" --root-cert "$dir/ssl/ca.pem" --rsync "repo=$dir/repo/rsync/current" --rsync "ta=$dir/repo/ta" --expect "$expected" "$@"
 }
 
-# judge_tal TAL_URI ROOT_CERT EXPECTED MODULE=FOLDER…: the same for any trust
-# anchor and rsync modules. One at a time on a machine: port 873 is the one.
+# judge_tal URI OPTION…: the same for the trust anchor whose TAL is there. One
+# at a time on a machine, for there is one port 873.
 judge_tal() {
-  local uri=$1 root=$2 expected=$3 tal modules=() status=0
+  local uri=$1 tal status=0
+  shift
   tal=$(mktemp /tmp/baleen-interop-tal.XXXXXX)
   chmod 644 "$tal" && curl -fsSk "$uri" >"$tal"
-  for m in "${@:4}"; do modules+=(--rsync "$m"); done
-  PATH=$PATH:/usr/sbin flock /tmp/baleen-interop.lock test/interop/rp-check --tal "$tal" "${modules[@]}" --root-cert "$root" --expect "$expected" || status=$?
+  PATH=$PATH:/usr/sbin flock /tmp/baleen-interop.lock test/interop/rp-check --tal "$tal" "$@" || status=$?
   rm -f "$tal"
   return $status
 }

@@ -57,7 +57,7 @@ func (st *Store[S]) Create(ctx context.Context, handle string, cmd es.Command[S]
 		return Result{}, err
 	}
 	defer e.unlock()
-	if err := st.commit(ctx, e, r); err != nil {
+	if err := postgres.Again(ctx, func() error { return st.commit(ctx, e, r) }); err != nil {
 		if _, loaded := e.at(); !loaded {
 			st.drop(e)
 		}

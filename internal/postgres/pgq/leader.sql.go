@@ -14,7 +14,7 @@ const ActiveNode = `-- name: ActiveNode :one
 SELECT l.epoch, l.node, l.since, EXISTS (
     SELECT FROM pg_catalog.pg_locks k WHERE k.locktype = 'advisory' AND k.objsubid = 2 AND k.granted
     AND k.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
-    AND k.classid::bigint = $1::bigint AND k.objid::bigint = 0
+    AND k.classid::bigint = $1::bigint AND k.objid::bigint = 0 AND l.epoch > 0 AND k.pid = coalesce(l.backend, k.pid)
 ) AS held FROM leader l
 `
 
@@ -25,7 +25,7 @@ type ActiveNodeRow struct {
 	Held  bool
 }
 
-// Who took over last, and whether any session holds the leader lock now.
+// Who took over last, and whether the session that did so holds the leader lock now.
 func (q *Queries) ActiveNode(ctx context.Context, db DBTX, class int64) (ActiveNodeRow, error) {
 	row := db.QueryRow(ctx, ActiveNode, class)
 	var i ActiveNodeRow
@@ -127,6 +127,38 @@ func (q *Queries) LockFence(ctx context.Context, db DBTX, class int32) error {
 	return err
 }
 
+const LockHolder = `-- name: LockHolder :one
+SELECT k.pid::integer AS pid, coalesce(a.usename, '')::text AS usename, coalesce(a.application_name, '')::text AS application,
+       (l.epoch > 0 AND k.pid = coalesce(l.backend, k.pid))::boolean AS took_over, l.node
+FROM pg_catalog.pg_locks k CROSS JOIN leader l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = k.pid
+WHERE k.locktype = 'advisory' AND k.objsubid = 2 AND k.granted
+  AND k.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
+  AND k.classid::bigint = $1::bigint AND k.objid::bigint = 0
+LIMIT 1
+`
+
+type LockHolderRow struct {
+	Pid         int32
+	Usename     string
+	Application string
+	TookOver    bool
+	Node        string
+}
+
+// Whose session holds the leader lock, beside who took over last. No row: nobody's does.
+func (q *Queries) LockHolder(ctx context.Context, db DBTX, class int64) (LockHolderRow, error) {
+	row := db.QueryRow(ctx, LockHolder, class)
+	var i LockHolderRow
+	err := row.Scan(
+		&i.Pid,
+		&i.Usename,
+		&i.Application,
+		&i.TookOver,
+		&i.Node,
+	)
+	return i, err
+}
+
 const SettleMoved = `-- name: SettleMoved :exec
 UPDATE leader SET moved = NULL WHERE moved IS NOT NULL
 `
@@ -138,10 +170,10 @@ func (q *Queries) SettleMoved(ctx context.Context, db DBTX) error {
 }
 
 const TakeOver = `-- name: TakeOver :one
-INSERT INTO leader (epoch, node, since, system_identifier, timeline, database_oid, table_oid, moved)
-VALUES (1, $1, now(), $2, $3, $4, $5, $6)
+INSERT INTO leader (epoch, node, since, backend, system_identifier, timeline, database_oid, table_oid, moved)
+VALUES (1, $1, now(), pg_backend_pid(), $2, $3, $4, $5, $6)
 ON CONFLICT (id) DO UPDATE
-SET epoch = leader.epoch + 1, node = EXCLUDED.node, since = EXCLUDED.since,
+SET epoch = leader.epoch + 1, node = EXCLUDED.node, since = EXCLUDED.since, backend = EXCLUDED.backend,
     system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline,
     database_oid = EXCLUDED.database_oid, table_oid = EXCLUDED.table_oid, moved = coalesce(EXCLUDED.moved, leader.moved)
 RETURNING epoch, since, moved

@@ -202,6 +202,8 @@ type Leader struct {
 	TableOid *int64
 	// What a take-over found changed about where the data lives, until the active node has scheduled what overtakes it; null: nothing to do.
 	Moved *string
+	// Process number of the database's side of the session that took over, pg_backend_pid(): another session that holds the leader lock is no node's.
+	Backend *int32
 }
 
 // The newest message of each peer that was accepted: an older one, or the same again, is a replay and is refused.
@@ -309,6 +311,15 @@ type RrdpState struct {
 	RsyncBase   string
 	// Key of the HMAC that names RRDP files, so that their URIs cannot be guessed
 	Secret []byte
+}
+
+// Which programs can run on this schema: a single row, kept by the migrations.
+type SchemaInfo struct {
+	ID bool
+	// Newest migration, as the program that migrated wrote it; where goose_db_version has a newer one, somebody else migrated.
+	Version int64
+	// A program that knows this migration, and all before it, can run on the schema.
+	OldestUsable int64
 }
 
 // Private keys of CAs, of the trust anchor and of protocol identities, encrypted under the master key. One-off keys are never stored.

@@ -278,6 +278,18 @@ func (q *Queries) ListTasks(ctx context.Context, db DBTX, arg ListTasksParams) (
 	return items, nil
 }
 
+const NewestTask = `-- name: NewestTask :one
+SELECT coalesce(max(created_at), 'epoch')::timestamptz AS created_at FROM task
+`
+
+// When a task was scheduled for the first time, by the clock of the node that did; the epoch of Unix if there is none.
+func (q *Queries) NewestTask(ctx context.Context, db DBTX) (time.Time, error) {
+	row := db.QueryRow(ctx, NewestTask)
+	var created_at time.Time
+	err := row.Scan(&created_at)
+	return created_at, err
+}
+
 const ReleaseLeases = `-- name: ReleaseLeases :execrows
 UPDATE task SET run_at = $1::timestamptz, leased_by = NULL, leased_epoch = NULL, again_at = NULL
 WHERE leased_epoch < $2::bigint
@@ -358,6 +370,26 @@ type RetryTaskParams struct {
 // Makes a task due that waits or is parked; one that runs is to run once more.
 func (q *Queries) RetryTask(ctx context.Context, db DBTX, arg RetryTaskParams) (int64, error) {
 	result, err := db.Exec(ctx, RetryTask, arg.Now, arg.Kind, arg.Key)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const ShiftTasks = `-- name: ShiftTasks :execrows
+UPDATE task SET run_at = run_at - make_interval(secs => $1::double precision),
+    again_at = again_at - make_interval(secs => $1::double precision),
+    created_at = CASE WHEN leased_by IS NULL THEN LEAST(created_at, $2::timestamptz) ELSE created_at END
+`
+
+type ShiftTasksParams struct {
+	Seconds float64
+	Now     time.Time
+}
+
+// Moves the whole queue by as much as the clock went back. Who runs a task knows it by created_at.
+func (q *Queries) ShiftTasks(ctx context.Context, db DBTX, arg ShiftTasksParams) (int64, error) {
+	result, err := db.Exec(ctx, ShiftTasks, arg.Seconds, arg.Now)
 	if err != nil {
 		return 0, err
 	}

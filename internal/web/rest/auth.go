@@ -27,9 +27,14 @@ const (
 	CARead       Permission = "ca-read"
 	CACreate     Permission = "ca-create"
 	CAUpdate     Permission = "ca-update"
+	CADelete     Permission = "ca-delete"
 	CAAdmin      Permission = "ca-admin"
 	RoutesRead   Permission = "routes-read"
 	RoutesUpdate Permission = "routes-update"
+	ASPAsRead    Permission = "aspas-read"
+	ASPAsUpdate  Permission = "aspas-update"
+	BGPsecRead   Permission = "bgpsec-read"
+	BGPsecUpdate Permission = "bgpsec-update"
 )
 
 // adminName is the user who has the admin token.

@@ -66,8 +66,16 @@ func describe(cmd pgstore.StoredCommand) (described, error) {
 			}
 		})
 	default:
-		return described{kind: cmd.Name, label: "cmd-" + strings.ReplaceAll(cmd.Name, "_", "-"), msg: cmd.Name}, nil
+		if d, ok, err := describeASObjects(cmd); ok || err != nil {
+			return d, err
+		}
+		return describeKeys(cmd)
 	}
+}
+
+// unnamed shows a command by its name.
+func unnamed(cmd pgstore.StoredCommand) described {
+	return described{kind: cmd.Name, label: "cmd-" + strings.ReplaceAll(cmd.Name, "_", "-"), msg: cmd.Name}
 }
 
 // read decodes a payload for the function that describes it.
@@ -155,13 +163,7 @@ func describeConfigureROAs(c ca.ConfigureROAs) described {
 // describeRecordROAs tells of the objects that follow a change of the routes:
 // an entry of the server's own.
 func describeRecordROAs(c ca.RecordROAs) described {
-	issued, withdrawn := len(c.Issued), len(c.Withdrawn)
-	return described{
-		kind: "roas_issued", label: "cmd-ca-roas-issued",
-		msg:    fmt.Sprintf("Update ROA objects in RC '%s': %d issued, %d withdrawn", c.Class, issued, withdrawn),
-		args:   map[string]string{"class_name": c.Class, "issued": strconv.Itoa(issued), "withdrawn": strconv.Itoa(withdrawn)},
-		fields: map[string]any{"resource_class_name": c.Class, "issued": issued, "withdrawn": withdrawn},
-	}
+	return describeRecorded("roas_issued", "cmd-ca-roas-issued", "ROA objects", c.Class, len(c.Issued), len(c.Withdrawn))
 }
 
 // describeSetParent goes by what happened: a new parent or a new contact.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"baleen/api"
 	"baleen/internal/ca"
@@ -27,11 +28,21 @@ func namedObjects(events []es.Event) []ca.Hash {
 		switch e := e.(type) {
 		case ca.CertificateReceived:
 			out = append(out, e.Cert.Hash)
+		case ca.KeyStaged:
+			out = append(out, e.Cert.Hash)
 		case ca.ChildCertificatesIssued:
 			for _, c := range e.Certs {
 				out = append(out, c.Hash)
 			}
 		case ca.ROAsIssued:
+			for _, r := range e.Issued {
+				out = append(out, r.Hash)
+			}
+		case ca.ASPAsIssued:
+			for _, a := range e.Issued {
+				out = append(out, a.Hash)
+			}
+		case ca.RouterCertsIssued:
 			for _, r := range e.Issued {
 				out = append(out, r.Hash)
 			}
@@ -57,12 +68,15 @@ func describeInit(events []es.Event) (*api.EventDetails, error) {
 	return nil, errors.New("the history of the CA does not begin with its creation")
 }
 
-// describeEvents tells what happened, in order. One stored event may be told
-// as several.
-func describeEvents(events []es.Event, ders map[ca.Hash][]byte) ([]api.EventDetails, error) {
+// describeEvents tells what happened at a time, in order. One stored event may
+// be told as several.
+func describeEvents(events []es.Event, at time.Time, ders map[ca.Hash][]byte) ([]api.EventDetails, error) {
 	var out []api.EventDetails
 	for _, e := range events {
-		told, err := describeEvent(e, ders)
+		told, ok, err := describeASEvent(e, at, ders)
+		if !ok {
+			told, err = describeEvent(e, ders)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("event %s in the history: %w", e.EventName(), err)
 		}
@@ -140,9 +154,14 @@ func describeClassEvent(e es.Event, ders map[ca.Hash][]byte) ([]happened, error)
 			map[string]any{"resource_class_name": e.Class, "ki": e.KeyID, "rcvd_cert": info},
 		}, err)
 	default:
-		name, _, _ := strings.Cut(e.EventName(), "/")
-		return one(happened{kind: name, msg: strings.ReplaceAll(name, "_", " ")}, nil)
+		return describeKeyEvent(e, ders)
 	}
+}
+
+// untold shows an event by its name.
+func untold(e es.Event) ([]happened, error) {
+	name, _, _ := strings.Cut(e.EventName(), "/")
+	return one(happened{kind: name, msg: strings.ReplaceAll(name, "_", " ")}, nil)
 }
 
 func describeChildAdded(e ca.ChildAdded) ([]happened, error) {

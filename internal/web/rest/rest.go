@@ -32,9 +32,12 @@ type API struct {
 	Auth       Auth
 	CAs        CAs
 	Children   Children
+	Keys       Keys
 	Parents    Parents
 	Repo       Repo
 	ROAs       ROAs
+	ASPAs      ASPAs
+	BGPsec     BGPsec
 	History    History
 	Bulk       Bulk
 	Publishers Publishers
@@ -46,7 +49,8 @@ type API struct {
 // New makes the handlers.
 func New(d Deps) *API {
 	return &API{
-		Deps: &d, Auth: newAuth(&d), CAs: CAs{&d}, Children: Children{&d}, Parents: Parents{&d}, Repo: Repo{&d}, ROAs: ROAs{&d},
+		Deps: &d, Auth: newAuth(&d), CAs: CAs{&d}, Children: Children{&d}, Keys: Keys{&d}, Parents: Parents{&d}, Repo: Repo{&d}, ROAs: ROAs{&d},
+		ASPAs: ASPAs{&d}, BGPsec: BGPsec{&d},
 		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)}, TA: TrustAnchor{&d}, Tasks: Tasks{&d},
 	}
 }
