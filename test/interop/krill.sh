@@ -81,6 +81,11 @@ published() { find -L "$2" -name "*.$1" 2>/dev/null | sort; }
 # other_roas FOLDER BEFORE: as many ROAs are published as before, but not the same.
 other_roas() { [ "$(published roa "$1")" != "$2" ] && count "$(wc -l <<<"$2")" roa "$1"; }
 
+# grouped FOLDER FEW, ungrouped FOLDER N: fewer ROAs than routes, named by AS;
+# one ROA a route.
+grouped() { published roa "$1" | grep -q '/AS64499' && count "$2" roa "$1"; }
+ungrouped() { ! published roa "$1" | grep -q '/AS' && count "$2" roa "$1"; }
+
 # gone FOLDER: nothing is published there.
 gone() { [ -z "$(find -L "$1" -type f 2>/dev/null)" ]; }
 
