@@ -150,6 +150,9 @@ func (s *State) PlanChildCert(handle, class string, req *cert.Request) (PlannedC
 	if c.Current == nil {
 		return PlannedCert{}, fault.New(fault.Unavailable, "key-no-current", "No current key in resource class")
 	}
+	if child.Suspended {
+		return PlannedCert{}, fault.New(fault.Conflict, "child-suspended", "child '"+handle+"' was suspended meanwhile")
+	}
 	res := c.Current.Cert.Resources.Intersect(child.Resources)
 	if res.IsEmpty() {
 		return PlannedCert{}, fault.New(fault.Invalid, "rc-missing-resources", "Requester is not entitled to all requested resources")
@@ -195,7 +198,7 @@ func (c RecordChildCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
 	}
 	for _, issued := range c.Issued {
 		child := s.Children[issued.Child]
-		if child == nil || !class.Current.Cert.Resources.Intersect(child.Resources).Contains(issued.Resources) || s.keyTaken(issued.Child, c.Class, issued.KeyID) {
+		if child == nil || child.Suspended || !class.Current.Cert.Resources.Intersect(child.Resources).Contains(issued.Resources) || s.keyTaken(issued.Child, c.Class, issued.KeyID) {
 			return nil, fault.New(fault.Conflict, "cert-plan-stale", "child '"+issued.Child+"' changed while its certificate was signed")
 		}
 	}
@@ -203,7 +206,10 @@ func (c RecordChildCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
 	if len(c.Issued) > 0 {
 		events = append(events, ChildCertificatesIssued{Class: c.Class, Certs: c.Issued})
 	}
-	revoked := slices.DeleteFunc(slices.Clone(c.Revoked), func(k cert.KeyID) bool { _, ok := class.Certs[k]; return !ok })
+	revoked := slices.DeleteFunc(slices.Clone(c.Revoked), func(k cert.KeyID) bool {
+		_, ok := class.Certs[k]
+		return !ok && !s.isWithheld(c.Class, k)
+	})
 	if len(revoked) > 0 {
 		events = append(events, ChildCertificatesRevoked{Class: c.Class, Keys: revoked})
 	}

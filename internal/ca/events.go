@@ -83,10 +83,12 @@ type ChildCertificatesIssued struct {
 	Certs []IssuedCert `json:"certs"`
 }
 
-// ChildCertificatesRevoked takes children's keys out of use.
+// ChildCertificatesRevoked takes children's keys out of use or, if Suspended
+// is set, withdraws their certificates until the child is active again.
 type ChildCertificatesRevoked struct {
-	Class string       `json:"class"`
-	Keys  []cert.KeyID `json:"keys"`
+	Class     string       `json:"class"`
+	Keys      []cert.KeyID `json:"keys"`
+	Suspended bool         `json:"suspended,omitempty"`
 }
 
 // ROAsConfigured changes which routes the holder authorises. Commented holds
@@ -176,5 +178,7 @@ func codec() es.Codec {
 		"roas_configured/1":            es.JSON[ROAsConfigured],
 		"roas_issued/1":                es.JSON[ROAsIssued],
 		"restore_noted/1":              es.JSON[RestoreNoted],
+		"child_suspended/1":            es.JSON[ChildSuspended],
+		"child_unsuspended/1":          es.JSON[ChildUnsuspended],
 	}
 }

@@ -38,6 +38,8 @@ func examples(t *testing.T) []es.Event {
 		ROAsConfigured{Added: []ConfiguredROA{r}, Removed: []ROA{roa(t, "2001:db8::/32-48 => 4294967295")}, Commented: []ConfiguredROA{r}},
 		ROAsIssued{Class: "0", Issued: []IssuedROA{issued("x.roa", "19", r.ROA)}, Withdrawn: []string{"y.roa"}},
 		RestoreNoted{Epoch: 7, Reason: "another cluster"},
+		ChildSuspended{Child: "kid"},
+		ChildUnsuspended{Child: "kid", Dropped: []cert.KeyID{key(3)}},
 	}
 }
 

@@ -107,7 +107,8 @@ func (c *Class) aggregates(n int, p Policy) bool {
 }
 
 // CertPlan says which children's certificates claim more than they may now:
-// they are signed again with less, or revoked where nothing is left.
+// they are signed again with less, or revoked where nothing is left. With them
+// come those that were kept aside while their child was suspended.
 type CertPlan struct {
 	Class  string
 	Key    cert.KeyID
@@ -116,13 +117,14 @@ type CertPlan struct {
 	Revoke []cert.KeyID
 }
 
-// ShrinkCert is an issued certificate to replace by one with fewer resources.
+// ShrinkCert is an issued certificate to replace by one with these resources.
 type ShrinkCert struct {
 	Old       IssuedCert
 	Resources resources.Set
 }
 
-// PlanChildCerts gives, per class, what must follow when resources shrank.
+// PlanChildCerts gives, per class, what must follow when resources shrank or a
+// child is active again.
 func (s *State) PlanChildCerts() []CertPlan {
 	var plans []CertPlan
 	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
@@ -146,6 +148,7 @@ func (s *State) PlanChildCerts() []CertPlan {
 				plan.Shrink = append(plan.Shrink, ShrinkCert{Old: issued, Resources: left})
 			}
 		}
+		s.planWithheld(c, &plan)
 		if len(plan.Shrink)+len(plan.Revoke) > 0 {
 			plans = append(plans, plan)
 		}

@@ -116,6 +116,9 @@ type Child struct {
 	IDCert    []byte                `json:"id_cert"` // DER
 	Resources resources.Set         `json:"resources"`
 	Keys      map[cert.KeyID]KeyUse `json:"keys"` // every key it ever used here: a key is never taken twice (RFC 6492 section 3.4.1)
+
+	Suspended bool                        `json:"suspended,omitempty"`
+	Withheld  map[cert.KeyID]WithheldCert `json:"withheld,omitempty"` // withdrawn when it was suspended, by key
 }
 
 // KeyUse says what became of a child's key.
