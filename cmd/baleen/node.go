@@ -9,11 +9,13 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"baleen/internal/bgp/feed"
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/config"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/export"
+	"baleen/internal/obs"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
 	"baleen/internal/service"
@@ -97,8 +99,17 @@ func (n *node) newService() *service.Service {
 			DB: n.db, Repository: pubserver.Repository, Dir: n.cfg.RepoDir, Settings: n.exportSettings(), Now: time.Now, Log: n.log, Held: n.term.Held,
 		},
 		Rows: &castore.Store{DB: n.db}, Keys: n.keys, OneOff: n.keys.Pool, DB: n.db, Fence: n.term, Log: n.log, Now: time.Now,
-		Cores: runtime.NumCPU(), Wake: n.worker.Wake, Published: n.note,
+		Cores: runtime.NumCPU(), Wake: n.worker.Wake, Published: n.note, Announcements: n.announcements(),
 	}
+}
+
+// announcements gives the feed of route announcements; nil if nobody wants it.
+func (n *node) announcements() *feed.Feed {
+	b := n.cfg.BGP
+	if !b.Enabled {
+		return nil
+	}
+	return &feed.Feed{V4: b.V4URI, V6: b.V6URI, Every: b.Refresh.Duration(), Agent: "baleen/" + obs.Version, Now: time.Now}
 }
 
 func (n *node) serviceConfig() service.Config {
@@ -110,8 +121,9 @@ func (n *node) serviceConfig() service.Config {
 			ROAValid: t.ROAValid.Duration(), ROARenewBefore: t.ROARenew.Duration(),
 			ChildValid: t.ChildCertificateValid.Duration(), ChildRenewBefore: t.ChildCertificateRenew.Duration(),
 		},
-		Manifest: service.ManifestTiming{Next: t.PublishNext.Duration(), Jitter: t.PublishNextJitter.Duration(), Before: t.PublishBeforeNext.Duration()},
-		Refresh:  service.Refresh{Every: n.cfg.CARefresh.Duration(), Jitter: n.cfg.CARefreshJitter.Duration()},
+		Manifest:     service.ManifestTiming{Next: t.PublishNext.Duration(), Jitter: t.PublishNextJitter.Duration(), Before: t.PublishBeforeNext.Duration()},
+		RefreshBatch: int(n.cfg.CARefreshBatch), SuspendAfter: n.cfg.SuspendAfter(),
+		Refresh: service.Refresh{Every: n.cfg.CARefresh.Duration(), Jitter: n.cfg.CARefreshJitter.Duration()},
 		TA: ta.Timing{
 			CertificateValidityYears: int(a.CertificateValidity), IssuedValidityWeeks: int(a.IssuedValidity), IssuedReissueWeeksBefore: int(a.IssuedRenew),
 			MftNextUpdateWeeks: int(a.ManifestNext), SignedMessageValidityDays: int(a.MessageValidity),

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"baleen/internal/ca"
+	"baleen/internal/castore"
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
@@ -65,15 +66,38 @@ type localLink struct {
 }
 
 func (l localLink) list(ctx context.Context) (out []ca.Entitlement, err error) {
-	err = l.s.view(ctx, l.parent, func(st *ca.State, _ int64) error {
-		out, err = st.Entitlements(l.child, l.s.Now(), l.s.Config.Policy)
-		return err
+	err = l.exchange(ctx, func() error {
+		return l.s.view(ctx, l.parent, func(st *ca.State, _ int64) (err error) {
+			out, err = st.Entitlements(l.child, l.s.Now(), l.s.Config.Policy)
+			return err
+		})
 	})
 	return out, err
 }
 
-// issue certifies a child's key: plan, sign with no transaction open, record.
-func (l localLink) issue(ctx context.Context, class string, csr []byte) (granted, error) {
+func (l localLink) issue(ctx context.Context, class string, csr []byte) (got granted, err error) {
+	err = l.exchange(ctx, func() (err error) {
+		got, err = l.certify(ctx, class, csr)
+		return err
+	})
+	return got, err
+}
+
+// exchange answers a message of the child, and notes at the parent how it went.
+func (l localLink) exchange(ctx context.Context, answer func() error) error {
+	if err := l.s.touchChild(ctx, l.parent, l.child, localAgent); err != nil {
+		return err
+	}
+	err := answer()
+	note := l.s.noteChild(ctx, l.parent, castore.ChildExchange{Child: l.child, UserAgent: localAgent, Err: err})
+	if err == nil {
+		err = note
+	}
+	return err
+}
+
+// certify certifies a child's key: plan, sign with no transaction open, record.
+func (l localLink) certify(ctx context.Context, class string, csr []byte) (granted, error) {
 	req, err := readRequest(csr)
 	if err != nil {
 		return granted{}, err
@@ -115,18 +139,6 @@ func readRequest(csr []byte) (*cert.Request, error) {
 	return req, nil
 }
 
-// refreshCA asks all parents.
-func (s *Service) refreshCA(ctx context.Context, a RefreshCA) (tasks.Outcome, error) {
-	var out tasks.Outcome
-	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
-		for name := range st.Parents {
-			out.Then = append(out.Then, tasks.Scheduled{Args: SyncParent{CA: a.CA, Parent: name}})
-		}
-		return nil
-	})
-	return out, err
-}
-
 // syncParent lists what a parent offers, opens and closes classes, and fetches
 // every certificate that is due. Its outcome is noted as the parent's status.
 func (s *Service) syncParent(ctx context.Context, a SyncParent) (tasks.Outcome, error) {
@@ -149,7 +161,7 @@ func (s *Service) syncParent(ctx context.Context, a SyncParent) (tasks.Outcome, 
 		err = note
 	}
 	if err != nil {
-		return tasks.Outcome{}, err
+		return tasks.Outcome{}, askAgain(err)
 	}
 	jitter, err := upTo(s.Config.Refresh.Jitter)
 	return tasks.Outcome{Again: s.Now().Add(s.Config.Refresh.Every + jitter)}, err

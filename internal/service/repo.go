@@ -94,7 +94,7 @@ func (s *Service) syncRepo(ctx context.Context, a SyncRepo) (tasks.Outcome, erro
 	if note := s.Rows.NoteRepo(ctx, s.Fence, stream, castore.Exchanged{URI: repo.ServiceURI, At: s.Now(), Err: err}); note != nil && err == nil {
 		err = note
 	}
-	return tasks.Outcome{}, err
+	return tasks.Outcome{}, askAgain(err)
 }
 
 // publishDifference makes the repository hold exactly what is wanted.

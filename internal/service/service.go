@@ -8,10 +8,12 @@ package service
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"baleen/internal/bgp/feed"
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/es"
@@ -32,6 +34,8 @@ type Config struct {
 	Refresh    Refresh
 	TA         ta.Timing
 
+	RefreshBatch int           // how many parents of a CA one request for all CAs asks; 0: the default
+	SuspendAfter time.Duration // how long a child must be silent to be suspended; 0: no child is
 	ArchiveAfter time.Duration // how old a command must be to go to the archive; 0: none does
 }
 
@@ -69,7 +73,11 @@ type Service struct {
 	// Published is called after the files of a serial were rendered; nil: nobody wants to know.
 	Published func(session string, serial uint64)
 
-	locks keyedMutex
+	// Announcements are the routes that are seen announced; nil: nobody wants to know.
+	Announcements *feed.Feed
+
+	locks       keyedMutex
+	activeSince atomic.Pointer[time.Time] // when this term as the active node began
 }
 
 // systemActor stands in the log for what the server does by itself.
