@@ -13,9 +13,12 @@ import (
 	"baleen/internal/castore"
 	"baleen/internal/config"
 	"baleen/internal/es/pgstore"
+	"baleen/internal/exchange"
 	"baleen/internal/export"
+	"baleen/internal/obs"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
+	"baleen/internal/remote"
 	"baleen/internal/service"
 	"baleen/internal/signer"
 	"baleen/internal/ta"
@@ -33,6 +36,8 @@ type node struct {
 	term    *term
 	keys    *signer.Keys
 	worker  *tasks.Worker
+	asker   *tasks.Worker // of what waits for peers outside this server
+	peers   *remote.Client
 	service *service.Service
 	web     *web.Server
 
@@ -51,16 +56,37 @@ func newNode(ctx context.Context, cfg config.Config, url string, log *slog.Logge
 		db.Close()
 		return nil, err
 	}
-	n.worker = &tasks.Worker{
-		DB: db, Fence: n.term, Log: log, Node: cfg.NodeName, Concurrency: 4 + 2*runtime.NumCPU(), Lease: cfg.TaskLease, Now: time.Now,
-	}
-	if cfg.TestMode {
-		n.worker.MaxBackoff = 5 * time.Second
+	n.worker, n.asker = n.newWorker(4+2*runtime.NumCPU()), n.newWorker(askers)
+	if n.peers, err = remote.New(remote.Config{
+		Timeout: cfg.PeerTimeout.Duration(), RootFiles: cfg.RootCerts, Unchecked: cfg.PeersNoTLS, UserAgent: "baleen/" + obs.Version,
+	}); err != nil {
+		db.Close()
+		return nil, err
 	}
 	n.service = n.newService()
-	n.service.Register(n.worker)
+	n.service.Register(n.worker, n.asker)
 	n.web = n.newWeb()
 	return n, nil
+}
+
+// askers is how many exchanges with peers outside this server run at once. They
+// mostly wait.
+const askers = 16
+
+func (n *node) newWorker(concurrency int) *tasks.Worker {
+	w := &tasks.Worker{
+		DB: n.db, Fence: n.term, Log: n.log, Node: n.cfg.NodeName, Concurrency: concurrency, Lease: n.cfg.TaskLease, Now: time.Now,
+	}
+	if n.cfg.TestMode {
+		w.MaxBackoff = 5 * time.Second
+	}
+	return w
+}
+
+// wake tells both workers that there may be something to do.
+func (n *node) wake() {
+	n.worker.Wake()
+	n.asker.Wake()
 }
 
 // secrets reads the admin token and the master key. A database that belongs to
@@ -86,18 +112,23 @@ func (n *node) newService() *service.Service {
 	follow := []pgstore.Listener{service.Follow}
 	return &service.Service{
 		Config: n.serviceConfig(),
-		CAs:    &pgstore.Store[ca.State]{Type: ca.Type(), DB: n.db, Fence: n.term, Now: time.Now, Listeners: follow, Wake: n.worker.Wake, Log: n.log},
-		Proxy:  &pgstore.Store[ta.ProxyState]{Type: ta.ProxyType(), DB: n.db, Fence: n.term, Now: time.Now, Listeners: follow, Wake: n.worker.Wake, Log: n.log},
-		Signer: &pgstore.Store[ta.SignerState]{Type: ta.SignerType(), DB: n.db, Fence: n.term, Now: time.Now, Listeners: follow, Wake: n.worker.Wake, Log: n.log},
+		CAs:    &pgstore.Store[ca.State]{Type: ca.Type(), DB: n.db, Fence: n.term, Now: time.Now, Listeners: follow, Wake: n.wake, Log: n.log},
+		Proxy:  &pgstore.Store[ta.ProxyState]{Type: ta.ProxyType(), DB: n.db, Fence: n.term, Now: time.Now, Listeners: follow, Wake: n.wake, Log: n.log},
+		Signer: &pgstore.Store[ta.SignerState]{Type: ta.SignerType(), DB: n.db, Fence: n.term, Now: time.Now, Listeners: follow, Wake: n.wake, Log: n.log},
 		Pubs: &pubserver.Server{
 			Store: &pgstore.Store[pubserver.State]{Type: pubserver.Type(), DB: n.db, Fence: n.term, Now: time.Now, Log: n.log},
-			DB:    n.db, Fence: n.term, Now: time.Now, ServiceURI: n.cfg.ServiceURI, DeltaInterval: n.cfg.RRDP.IntervalMin.Duration(), Wake: n.worker.Wake,
+			DB:    n.db, Fence: n.term, Now: time.Now, ServiceURI: n.cfg.ServiceURI, DeltaInterval: n.cfg.RRDP.IntervalMin.Duration(), Wake: n.wake,
 		},
 		Export: &export.Renderer{
 			DB: n.db, Repository: pubserver.Repository, Dir: n.cfg.RepoDir, Settings: n.exportSettings(), Now: time.Now, Log: n.log, Held: n.term.Held,
 		},
+		Peers: n.peers,
+		Exchanges: &exchange.Log{
+			DB: n.db, Fence: n.term, Now: time.Now, Log: n.log,
+			Dirs: map[exchange.Protocol]string{exchange.UpDown: n.cfg.RFC6492LogDir, exchange.Publication: n.cfg.RFC8181LogDir},
+		},
 		Rows: &castore.Store{DB: n.db}, Keys: n.keys, OneOff: n.keys.Pool, DB: n.db, Fence: n.term, Log: n.log, Now: time.Now,
-		Cores: runtime.NumCPU(), Wake: n.worker.Wake, Published: n.note,
+		Cores: runtime.NumCPU(), Wake: n.wake, Published: n.note,
 	}
 }
 
@@ -105,10 +136,13 @@ func (n *node) serviceConfig() service.Config {
 	t, a := n.cfg.Timing, n.cfg.TATiming
 	return service.Config{
 		ServiceURI: n.cfg.ServiceURI, ArchiveAfter: n.cfg.ArchiveAfter.Duration(),
+		ExchangeKeep: n.cfg.ExchangeKeep.Duration(), AnyHost: n.cfg.TestMode,
 		Policy: ca.Policy{
 			ROAAggregate: int(n.cfg.ROAAggregateThreshold), ROADeaggregate: int(n.cfg.ROADeaggregate),
 			ROAValid: t.ROAValid.Duration(), ROARenewBefore: t.ROARenew.Duration(),
 			ChildValid: t.ChildCertificateValid.Duration(), ChildRenewBefore: t.ChildCertificateRenew.Duration(),
+			ASPAValid: t.ASPAValid.Duration(), ASPARenewBefore: t.ASPARenew.Duration(),
+			RouterValid: t.BGPsecValid.Duration(), RouterRenewBefore: t.BGPsecRenew.Duration(),
 		},
 		Manifest: service.ManifestTiming{Next: t.PublishNext.Duration(), Jitter: t.PublishNextJitter.Duration(), Before: t.PublishBeforeNext.Duration()},
 		Refresh:  service.Refresh{Every: n.cfg.CARefresh.Duration(), Jitter: n.cfg.CARefreshJitter.Duration()},

@@ -146,6 +146,7 @@ func (n *node) active(ctx context.Context, lease *leader.Lease, welcome io.Write
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.worker.Run(ctx) })
+	g.Go(func() error { return n.asker.Run(ctx) })
 	g.Go(func() error { return n.prepare(ctx, welcome) })
 	return g.Wait()
 }

@@ -24,12 +24,28 @@ WHERE m.next_update <= $1 AND s.deleted_at IS NULL ORDER BY s.handle;
 
 -- name: ListObjects :many
 -- What a CA wants published.
-SELECT uri, hash FROM ca_object WHERE stream_id = $1;
+SELECT uri, hash, repository FROM ca_object WHERE stream_id = $1;
 
 -- name: DeleteObjects :exec
 -- Takes objects out of what a CA wants published.
 DELETE FROM ca_object WHERE stream_id = $1 AND uri = ANY(@uris::text[]);
 
+-- name: SettleObjects :exec
+-- Names the repository of the objects that do not have one yet.
+UPDATE ca_object SET repository = @repository WHERE stream_id = @stream_id AND repository = '';
+
+-- name: DeleteAllObjects :exec
+-- A CA that is gone wants nothing published.
+DELETE FROM ca_object WHERE stream_id = $1;
+
+-- name: DeleteParentStatus :exec
+-- Forgets the last exchange with a parent that was left.
+DELETE FROM ca_parent_status WHERE stream_id = $1 AND parent = $2;
+
+-- name: DeleteStatuses :exec
+-- Forgets the exchanges of a CA that is gone.
+WITH repo AS (DELETE FROM ca_repo_status r WHERE r.stream_id = @stream_id)
+DELETE FROM ca_parent_status p WHERE p.stream_id = @stream_id;
 
 -- name: GetDERs :many
 -- Objects by their hashes.

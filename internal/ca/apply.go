@@ -16,7 +16,7 @@ func apply(s *State, m es.Meta, e es.Event) {
 	case Initialized:
 		s.initialize(e)
 	case RepositoryConfigured:
-		s.Repository = &e.Repository
+		s.moveTo(&e.Repository)
 	case ParentAdded:
 		s.Parents[e.Parent] = e.Contact
 	case ParentUpdated:
@@ -26,8 +26,8 @@ func apply(s *State, m es.Meta, e es.Event) {
 	case ResourceClassRemoved:
 		delete(s.Classes, e.Class)
 	case CertificateRequested:
-		if c := s.Classes[e.Class]; c != nil && c.Current != nil && c.Current.KeyID == e.KeyID {
-			c.Current.Requested = true
+		if k := s.certified(e.Class, e.KeyID); k != nil {
+			k.Requested = true
 		}
 	case CertificateReceived:
 		s.receive(e)
@@ -49,6 +49,10 @@ func apply(s *State, m es.Meta, e es.Event) {
 		if c := s.Classes[e.Class]; c != nil {
 			c.roasIssued(m.At, e)
 		}
+	default:
+		if !s.applyASObjects(m.At, e) {
+			applyKeys(s, m, e)
+		}
 	}
 }
 
@@ -61,8 +65,7 @@ func (s *State) initialize(e Initialized) {
 
 func (s *State) addClass(e ResourceClassAdded) {
 	s.Classes[e.Class] = &Class{
-		Name: e.Class, Parent: e.Parent, ParentClass: e.ParentClass, Pending: &PendingKey{KeyID: e.KeyID},
-		ROAs: map[string]IssuedROA{}, Certs: map[cert.KeyID]IssuedCert{},
+		Name: e.Class, Parent: e.Parent, ParentClass: e.ParentClass, Pending: &PendingKey{KeyID: e.KeyID}, Objects: noObjects(),
 	}
 	if n, err := strconv.Atoi(e.Class); err == nil && n >= s.NextClass {
 		s.NextClass = n + 1
@@ -71,12 +74,10 @@ func (s *State) addClass(e ResourceClassAdded) {
 
 func (s *State) receive(e CertificateReceived) {
 	c := s.Classes[e.Class]
-	switch {
-	case c == nil:
-	case c.Pending != nil && c.Pending.KeyID == e.KeyID:
+	if c != nil && c.Current == nil && c.Pending != nil && c.Pending.KeyID == e.KeyID {
 		c.Pending, c.Current = nil, &CertifiedKey{KeyID: e.KeyID, Cert: e.Cert}
-	case c.Current != nil && c.Current.KeyID == e.KeyID:
-		c.Current.Cert, c.Current.Requested = e.Cert, false
+	} else if k := s.certified(e.Class, e.KeyID); k != nil {
+		k.Cert, k.Requested = e.Cert, false
 	}
 }
 
@@ -104,6 +105,9 @@ func (s *State) childCertsRevoked(at time.Time, e ChildCertificatesRevoked) {
 	}
 	c.dropExpired(at)
 	for _, key := range e.Keys {
+		if c.New != nil {
+			c.New.dropCert(at, key)
+		}
 		old, ok := c.Certs[key]
 		if !ok {
 			continue
@@ -146,16 +150,24 @@ func (c *Class) roasIssued(at time.Time, e ROAsIssued) {
 
 // revoke puts a serial on the current key's CRL.
 func (c *Class) revoke(at time.Time, serial string, notAfter time.Time) {
-	if c.Current == nil {
-		return
+	if c.Current != nil {
+		c.Current.revoke(at, serial, notAfter)
 	}
-	c.Current.Revoked = append(c.Current.Revoked, Revocation{Serial: serial, RevokedAt: at.Truncate(time.Second), NotAfter: notAfter})
+}
+
+// revoke puts a serial on the key's CRL.
+func (k *CertifiedKey) revoke(at time.Time, serial string, notAfter time.Time) {
+	k.Revoked = append(k.Revoked, Revocation{Serial: serial, RevokedAt: at.Truncate(time.Second), NotAfter: notAfter})
 }
 
 // dropExpired forgets revocations whose certificate expired: a CRL need not
 // carry them (RFC 5280 section 3.3).
 func (c *Class) dropExpired(at time.Time) {
 	if c.Current != nil {
-		c.Current.Revoked = slices.DeleteFunc(c.Current.Revoked, func(r Revocation) bool { return !r.NotAfter.After(at) })
+		c.Current.dropExpired(at)
 	}
+}
+
+func (k *CertifiedKey) dropExpired(at time.Time) {
+	k.Revoked = slices.DeleteFunc(k.Revoked, func(r Revocation) bool { return !r.NotAfter.After(at) })
 }

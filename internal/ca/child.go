@@ -100,20 +100,24 @@ func (s *State) Entitlements(handle string, now time.Time, p Policy) ([]Entitlem
 		if c.Current == nil {
 			continue
 		}
-		e := Entitlement{Class: name, Resources: c.Current.Cert.Resources.Intersect(child.Resources), CertURL: c.Current.Cert.URI, CertHash: c.Current.Cert.Hash}
+		e := Entitlement{Class: child.nameOf(name), Resources: c.Current.Cert.Resources.Intersect(child.Resources), CertURL: c.Current.Cert.URI, CertHash: c.Current.Cert.Hash}
 		if e.Resources.IsEmpty() {
 			continue
 		}
-		e.NotAfter = now.Add(p.ChildValid).Truncate(time.Second)
+		e.NotAfter, e.Issued = now.Add(p.ChildValid).Truncate(time.Second), []ListedCert{}
+		var longest time.Time // of several keys the one that lasts longest counts: then the others are renewed once, and no more
 		for _, key := range sortedKeys(c.Certs) {
 			issued := c.Certs[key]
 			if issued.Child != handle {
 				continue
 			}
-			e.Issued = append(e.Issued, ListedCert{URI: issued.URI, Hash: issued.Hash})
-			if issued.NotAfter.After(now.Add(p.ChildRenewBefore)) {
-				e.NotAfter = issued.NotAfter
+			e.Issued = append(e.Issued, ListedCert{URI: issued.URI, Hash: issued.Hash, KeyID: key, Limit: issued.Limit})
+			if issued.NotAfter.After(now.Add(p.ChildRenewBefore)) && issued.NotAfter.After(longest) {
+				longest = issued.NotAfter
 			}
+		}
+		if !longest.IsZero() {
+			e.NotAfter = longest
 		}
 		out = append(out, e)
 	}
@@ -133,49 +137,12 @@ type PlannedCert struct {
 	Subject   cert.KeyID // the child's key
 	SIA       SIA
 	URI       string // where it will be published
-}
-
-// PlanChildCert decides on a child's request (RFC 6492 section 3.4): nothing
-// is signed for an empty intersection, and no key is taken again once it was
-// revoked or used in another class or by another child.
-func (s *State) PlanChildCert(handle, class string, req *cert.Request) (PlannedCert, error) {
-	child := s.Children[handle]
-	if child == nil {
-		return PlannedCert{}, ChildUnknown(s.Handle, handle)
-	}
-	c := s.Classes[class]
-	if c == nil {
-		return PlannedCert{}, classUnknown(class)
-	}
-	if c.Current == nil {
-		return PlannedCert{}, fault.New(fault.Unavailable, "key-no-current", "No current key in resource class")
-	}
-	res := c.Current.Cert.Resources.Intersect(child.Resources)
-	if res.IsEmpty() {
-		return PlannedCert{}, fault.New(fault.Invalid, "rc-missing-resources", "Requester is not entitled to all requested resources")
-	}
-	if s.keyTaken(handle, class, req.KeyID) {
-		return PlannedCert{}, fault.New(fault.Exists, "key-re-use", "Attempt at re-using keys")
-	}
-	return PlannedCert{
-		Child: handle, Class: class, Key: c.Current.KeyID, Resources: res, Subject: req.KeyID,
-		SIA: SIA{Repository: req.SIA.Repository, Manifest: req.SIA.Manifest, Notify: req.SIA.Notify},
-		URI: c.Current.Cert.SIA.Repository + req.KeyID.String() + ".cer",
-	}, nil
-}
-
-func (s *State) keyTaken(handle, class string, key cert.KeyID) bool {
-	for name, child := range s.Children {
-		use, used := child.Keys[key]
-		if used && (name != handle || use.Revoked || use.Class != class) {
-			return true
-		}
-	}
-	return false
+	Limit     resources.Limit
 }
 
 // RecordChildCerts takes in certificates that were signed for children, and
-// takes keys out of use; both are checked against the state as it is now.
+// takes keys out of use; both are checked against the state as it is now. With
+// the new key of a roll they are staged.
 type RecordChildCerts struct {
 	Class   string       `json:"class"`
 	Key     cert.KeyID   `json:"key"` // that signed
@@ -190,14 +157,18 @@ func (RecordChildCerts) CommandName() string { return "record_child_certs" }
 // recorded, so it is never published.
 func (c RecordChildCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
 	class := s.Classes[c.Class]
-	if class == nil || class.Current == nil || class.Current.KeyID != c.Key {
+	signer := s.certified(c.Class, c.Key)
+	if signer == nil {
 		return nil, fault.New(fault.Conflict, "cert-plan-stale", "the resource class changed while certificates were signed")
 	}
 	for _, issued := range c.Issued {
 		child := s.Children[issued.Child]
-		if child == nil || !class.Current.Cert.Resources.Intersect(child.Resources).Contains(issued.Resources) || s.keyTaken(issued.Child, c.Class, issued.KeyID) {
+		if child == nil || !signer.Cert.Resources.Intersect(child.Resources).Contains(issued.Resources) || s.keyTaken(issued.Child, c.Class, issued.KeyID) {
 			return nil, fault.New(fault.Conflict, "cert-plan-stale", "child '"+issued.Child+"' changed while its certificate was signed")
 		}
+	}
+	if s.staged(c.Class, c.Key) != nil {
+		return class.stageCerts(c)
 	}
 	var events []es.Event
 	if len(c.Issued) > 0 {
@@ -208,4 +179,24 @@ func (c RecordChildCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
 		events = append(events, ChildCertificatesRevoked{Class: c.Class, Keys: revoked})
 	}
 	return events, nil
+}
+
+// stageCerts takes in what the new key of a roll signed for keys that have a
+// certificate of the current one.
+func (c *Class) stageCerts(r RecordChildCerts) ([]es.Event, error) {
+	ev := ChildCertificatesStaged{Class: c.Name, KeyID: r.Key, Certs: r.Issued}
+	for _, issued := range r.Issued {
+		if now, ok := c.Certs[issued.KeyID]; !ok || now.Child != issued.Child {
+			return nil, fault.New(fault.Conflict, "cert-plan-stale", "child '"+issued.Child+"' changed while its certificate was signed")
+		}
+	}
+	for _, key := range r.Revoked {
+		if _, ok := c.New.Certs[key]; ok {
+			ev.Withdrawn = append(ev.Withdrawn, key)
+		}
+	}
+	if !c.New.Activated || len(ev.Certs)+len(ev.Withdrawn) == 0 {
+		return nil, nil
+	}
+	return []es.Event{ev}, nil
 }

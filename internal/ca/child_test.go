@@ -51,21 +51,21 @@ func TestPlanChildCert(t *testing.T) {
 		ChildCertificatesIssued{Class: "0", Certs: []IssuedCert{childCert("other", key(20), set(t, "", "10.1.0.0/16", ""), "20")}})
 	s := given(t, events...)
 	req := &cert.Request{KeyID: key(30), SIA: cert.SIA{Repository: "rsync://h/m/kid/0/", Manifest: "rsync://h/m/kid/0/x.mft"}}
-	p, err := s.PlanChildCert("kid", "0", req)
+	p, err := s.PlanChildCert("kid", "0", req, resources.Limit{})
 	if err != nil || !p.Resources.Equal(set(t, "AS5", "10.0.0.0/16", "")) || p.URI != "rsync://localhost/repo/ca1/0/"+key(30).String()+".cer" {
 		t.Fatalf("got %+v, %v", p, err)
 	}
-	_, err = s.PlanChildCert("kid", "1", req)
+	_, err = s.PlanChildCert("kid", "1", req, resources.Limit{})
 	wantFault(t, err, fault.NotFound, "rc-unknown")
-	_, err = s.PlanChildCert("none", "0", req)
+	_, err = s.PlanChildCert("none", "0", req, resources.Limit{})
 	wantFault(t, err, fault.NotFound, "ca-child-unknown")
-	_, err = s.PlanChildCert("kid", "0", &cert.Request{KeyID: key(20)})
+	_, err = s.PlanChildCert("kid", "0", &cert.Request{KeyID: key(20)}, resources.Limit{})
 	wantFault(t, err, fault.Exists, "key-re-use")
 	revoked := given(t, append(events, ChildCertificatesRevoked{Class: "0", Keys: []cert.KeyID{key(20)}})...)
-	_, err = revoked.PlanChildCert("other", "0", &cert.Request{KeyID: key(20)})
+	_, err = revoked.PlanChildCert("other", "0", &cert.Request{KeyID: key(20)}, resources.Limit{})
 	wantFault(t, err, fault.Exists, "key-re-use")
 	empty := given(t, append(events, CertificateReceived{Class: "0", KeyID: key(1), Cert: record(key(1), set(t, "AS1", "10.1.0.0/16", ""), "1001")})...)
-	_, err = empty.PlanChildCert("kid", "0", req)
+	_, err = empty.PlanChildCert("kid", "0", req, resources.Limit{})
 	wantFault(t, err, fault.Invalid, "rc-missing-resources")
 }
 
@@ -93,7 +93,7 @@ func TestPlanChildCerts(t *testing.T) {
 			childCert("a", key(20), set(t, "", "10.0.0.0/15", ""), "20"), childCert("b", key(21), set(t, "", "10.2.0.0/16", ""), "21"), childCert("c", key(22), set(t, "", "10.0.128.0/17", ""), "22"),
 		}},
 		CertificateReceived{Class: "0", KeyID: key(1), Cert: record(key(1), set(t, "AS1", "10.0.0.0/16", ""), "1001")})...)
-	plans := s.PlanChildCerts()
+	plans := s.PlanChildCerts(noon)
 	if len(plans) != 1 || len(plans[0].Shrink) != 1 || plans[0].Shrink[0].Old.Child != "a" || !plans[0].Shrink[0].Resources.Equal(set(t, "", "10.0.0.0/16", "")) {
 		t.Fatalf("got %+v", plans)
 	}

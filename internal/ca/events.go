@@ -1,6 +1,8 @@
 package ca
 
 import (
+	"maps"
+
 	"baleen/internal/es"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
@@ -160,7 +162,7 @@ func (RestoreNoted) EventName() string { return "restore_noted/1" }
 
 // codec reads every form of every event that was ever stored.
 func codec() es.Codec {
-	return es.Codec{
+	all := es.Codec{
 		"ca_initialized/1":             es.JSON[Initialized],
 		"repository_configured/1":      es.JSON[RepositoryConfigured],
 		"parent_added/1":               es.JSON[ParentAdded],
@@ -176,5 +178,13 @@ func codec() es.Codec {
 		"roas_configured/1":            es.JSON[ROAsConfigured],
 		"roas_issued/1":                es.JSON[ROAsIssued],
 		"restore_noted/1":              es.JSON[RestoreNoted],
+		"aspas_configured/1":           es.JSON[ASPAsConfigured],
+		"aspas_issued/1":               es.JSON[ASPAsIssued],
+		"router_keys_configured/1":     es.JSON[RouterKeysConfigured],
+		"router_certs_issued/1":        es.JSON[RouterCertsIssued],
+		"aspas_staged/1":               es.JSON[ASPAsStaged],
+		"router_certs_staged/1":        es.JSON[RouterCertsStaged],
 	}
+	maps.Copy(all, keysCodec())
+	return all
 }

@@ -16,6 +16,7 @@ var noon = time.Date(2026, 11, 3, 12, 0, 0, 0, time.UTC)
 // policy is the default of the settings.
 var policy = Policy{
 	ROAAggregate: 100, ROADeaggregate: 90, ROAValid: 52 * week, ROARenewBefore: 4 * week, ChildValid: 52 * week, ChildRenewBefore: 4 * week,
+	ASPAValid: 52 * week, ASPARenewBefore: 4 * week, RouterValid: 52 * week, RouterRenewBefore: 4 * week,
 }
 
 const week = 7 * 24 * time.Hour
@@ -97,6 +98,16 @@ func record(k cert.KeyID, held resources.Set, serial string) CertRecord {
 
 func issued(name, serial string, roas ...ROA) IssuedROA {
 	return IssuedROA{Name: name, Authorizations: roas, Hash: HashOf([]byte(name + serial)), Serial: serial, NotBefore: noon, NotAfter: noon.Add(52 * week)}
+}
+
+func issuedASPA(serial string, customer uint32, providers ...uint32) IssuedASPA {
+	return IssuedASPA{ASPA: ASPA{Customer: customer, Providers: providers}, Hash: HashOf([]byte(serial)), Serial: serial, NotBefore: noon, NotAfter: noon.Add(52 * week)}
+}
+
+func router(as uint32, n byte) RouterKey { return RouterKey{ASID: as, KeyID: key(n)} }
+
+func issuedRouter(serial string, r RouterKey) IssuedRouterCert {
+	return IssuedRouterCert{Router: r, Hash: HashOf([]byte(serial)), Serial: serial, NotBefore: noon, NotAfter: noon.Add(52 * week)}
 }
 
 // wantFault checks the code and kind of a refusal.

@@ -42,27 +42,6 @@ func CheckNewHandle(handle string) error {
 	return nil
 }
 
-// ConfigureRepository says where the CA publishes. Changing an existing
-// repository needs a key roll with the new URIs and is not possible yet.
-type ConfigureRepository struct {
-	Repository Repository `json:"repository"`
-}
-
-// CommandName names the command in the log.
-func (ConfigureRepository) CommandName() string { return "configure_repository" }
-
-// Process takes the first repository, and refuses to set the same twice.
-func (c ConfigureRepository) Process(s *State, _ time.Time) ([]es.Event, error) {
-	if s.Repository == nil {
-		return []es.Event{RepositoryConfigured(c)}, nil
-	}
-	old, next := s.Repository, c.Repository
-	if old.ServiceURI == next.ServiceURI && old.SIABase == next.SIABase && old.NotificationURI == next.NotificationURI {
-		return nil, &fault.Error{Kind: fault.Invalid, Code: "ca-repo-same", Msg: "CA '" + s.Handle + "' already uses this repository", Args: map[string]string{"ca": s.Handle}}
-	}
-	return nil, fault.New(fault.Invalid, "sys-not-implemented", "Not yet implemented: moving a CA to another repository")
-}
-
 // NoteRestore records that the database went back to an earlier moment.
 type NoteRestore struct {
 	Epoch  int64  `json:"epoch"`

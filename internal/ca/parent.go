@@ -59,13 +59,34 @@ type Entitlement struct {
 	NotAfter  time.Time     `json:"not_after"`
 	CertURL   string        `json:"cert_url"` // of the certificate that signs in this class
 	CertHash  Hash          `json:"cert_hash"`
-	Issued    []ListedCert  `json:"issued,omitempty"`
+	Issued    []ListedCert  `json:"issued,omitempty"` // nil: not known
 }
 
 // ListedCert is a certificate that the parent says it issued to us.
 type ListedCert struct {
-	URI  string `json:"uri"`
-	Hash Hash   `json:"hash"`
+	URI   string          `json:"uri"`
+	Hash  Hash            `json:"hash"`
+	KeyID cert.KeyID      `json:"key_id,omitzero"` // that it certifies; zero: not known
+	Limit resources.Limit `json:"limit,omitzero"`  // what was asked for, if it was less than all
+}
+
+// lists gives the certificate that the parent says it issued for a key; known
+// is false where the list does not tell of which keys its certificates are.
+func (e Entitlement) lists(key cert.KeyID) (c ListedCert, found, known bool) {
+	known = e.Issued != nil
+	for _, c := range e.Issued {
+		if c.KeyID == key {
+			return c, true, true
+		}
+		known = known && c.KeyID != cert.KeyID{}
+	}
+	return ListedCert{}, false, known
+}
+
+// Lists says whether the parent says that it certified this key.
+func (e Entitlement) Lists(key cert.KeyID) bool {
+	_, found, _ := e.lists(key)
+	return found
 }
 
 // UpdateEntitlements compares what a parent offers with the classes we have.
@@ -110,14 +131,46 @@ func (c UpdateEntitlements) Process(s *State, now time.Time) ([]es.Event, error)
 			if !ok {
 				return nil, fault.New(fault.Conflict, "class-without-key", "the parent offers class '"+e.Class+"', for which no key was made")
 			}
+			for s.nameMapped(strconv.Itoa(next)) {
+				next++
+			}
 			name := strconv.Itoa(next)
 			next++
 			events = append(events, ResourceClassAdded{Class: name, Parent: c.Parent, ParentClass: e.Class, KeyID: key})
-		case class.Current != nil && !class.Current.Requested && class.Current.wantsUpdate(e, now):
-			events = append(events, CertificateRequested{Class: class.Name, Parent: c.Parent, KeyID: class.Current.KeyID})
+		default:
+			events = append(events, s.followOffer(class, e, now)...)
 		}
 	}
 	return events, nil
+}
+
+// followOffer asks for certificates of the keys that have one and should have
+// another, each for itself, and finds keys that the parent should not list. An
+// old key waits for its end, and gets no other certificate.
+func (s *State) followOffer(class *Class, e Entitlement, now time.Time) []es.Event {
+	var events []es.Event
+	ask := func(k *CertifiedKey) {
+		if !k.Requested && k.wantsUpdate(e, now) {
+			events = append(events, CertificateRequested{Class: class.Name, Parent: class.Parent, KeyID: k.KeyID})
+		}
+	}
+	if class.Current != nil {
+		ask(class.Current)
+	}
+	if class.New != nil {
+		ask(&class.New.CertifiedKey)
+	}
+	for _, issued := range e.Issued {
+		if (issued.KeyID != cert.KeyID{}) && !s.ownKey(issued.KeyID) && !slices.Contains(class.Unexpected, issued.KeyID) {
+			events = append(events, UnexpectedKeyFound{Class: class.Name, Parent: class.Parent, KeyID: issued.KeyID})
+		}
+	}
+	for _, key := range class.Unexpected {
+		if _, found, known := e.lists(key); known && !found {
+			events = append(events, UnexpectedKeyRevoked{Class: class.Name, KeyID: key})
+		}
+	}
+	return events
 }
 
 // closeClasses gives an event for each class that the parent no longer offers.
@@ -128,14 +181,7 @@ func (s *State) closeClasses(parent string, offered []Entitlement) []es.Event {
 		if class.Parent != parent || slices.ContainsFunc(offered, func(e Entitlement) bool { return e.Class == class.ParentClass }) {
 			continue
 		}
-		ev := ResourceClassRemoved{Class: name, Parent: parent}
-		if class.Pending != nil {
-			ev.Keys = append(ev.Keys, class.Pending.KeyID)
-		}
-		if class.Current != nil {
-			ev.Keys = append(ev.Keys, class.Current.KeyID)
-		}
-		events = append(events, ev)
+		events = append(events, ResourceClassRemoved{Class: name, Parent: parent, Keys: class.keys()})
 	}
 	return events
 }
@@ -149,11 +195,22 @@ func (s *State) classOf(parent, parentClass string) *Class {
 	return nil
 }
 
+// settling is how long a certificate is kept that the parent does not list, or
+// offers to exchange for one that ends sooner: a parent whose answers contradict
+// each other must not be asked without end.
+const settling = 15 * time.Minute
+
 // wantsUpdate says whether to ask for a new certificate: when the resources
-// differ, or when the parent would now certify for a considerably different
-// time (a tenth of what remains, or a week).
+// differ, when the parent has none for this key or publishes it elsewhere, or
+// when it would now certify for a considerably different time (a tenth of what
+// remains, or a week).
 func (k *CertifiedKey) wantsUpdate(e Entitlement, now time.Time) bool {
 	if !k.Cert.Resources.Equal(e.Resources) {
+		return true
+	}
+	settled := now.Sub(k.Cert.NotBefore) > settling
+	listed, found, known := e.lists(k.KeyID)
+	if known && !found && settled || found && listed.URI != k.Cert.URI && listed.Hash != k.Cert.Hash {
 		return true
 	}
 	if !e.NotAfter.After(now) {
@@ -165,8 +222,10 @@ func (k *CertifiedKey) wantsUpdate(e Entitlement, now time.Time) bool {
 		return true
 	case offered-have >= 7*24*time.Hour:
 		return true
+	case float64(offered) < 0.9*float64(have):
+		return settled
 	default:
-		return float64(offered) > 1.1*float64(have) || float64(offered) < 0.9*float64(have)
+		return float64(offered) > 1.1*float64(have)
 	}
 }
 
@@ -178,7 +237,8 @@ type CertRequest struct {
 	SIA         cert.SIA
 }
 
-// OpenRequests gives what the CA must ask this parent for, by class name.
+// OpenRequests gives what the CA must ask this parent for, by class name. A
+// class may have two keys that need a certificate.
 func (s *State) OpenRequests(parent string) []CertRequest {
 	if s.Repository == nil {
 		return nil
@@ -189,23 +249,27 @@ func (s *State) OpenRequests(parent string) []CertRequest {
 		if c.Parent != parent {
 			continue
 		}
-		r := CertRequest{Class: name, ParentClass: c.ParentClass}
-		switch {
-		case c.Pending != nil:
-			r.KeyID = c.Pending.KeyID
-		case c.Current != nil && c.Current.Requested:
-			r.KeyID = c.Current.KeyID
-		default:
-			continue
+		if c.Pending != nil {
+			out = append(out, CertRequest{Class: name, ParentClass: c.ParentClass, KeyID: c.Pending.KeyID, SIA: s.siaFor(c, c.Pending.KeyID)})
 		}
-		r.SIA = s.siaFor(c, r.KeyID)
-		out = append(out, r)
+		again := func(k *CertifiedKey) {
+			if k.Requested {
+				sia := cert.SIA{Repository: k.Cert.SIA.Repository, Manifest: k.Cert.SIA.Manifest, Notify: k.Cert.SIA.Notify}
+				out = append(out, CertRequest{Class: name, ParentClass: c.ParentClass, KeyID: k.KeyID, SIA: sia})
+			}
+		}
+		if c.Current != nil {
+			again(c.Current)
+		}
+		if c.New != nil {
+			again(&c.New.CertifiedKey)
+		}
 	}
 	return out
 }
 
-// siaFor gives the publication point of a key: a folder per class below the
-// CA's base (RFC 6481 section 2).
+// siaFor gives the publication point of a key that has none yet: a folder per
+// class below the CA's base (RFC 6481 section 2).
 func (s *State) siaFor(c *Class, key cert.KeyID) cert.SIA {
 	base := s.Repository.SIABase + c.Name + "/"
 	return cert.SIA{Repository: base, Manifest: base + key.String() + ".mft", Notify: s.Repository.NotificationURI}
@@ -228,14 +292,18 @@ func (c ReceiveCertificate) Process(s *State, _ time.Time) ([]es.Event, error) {
 		return nil, classUnknown(c.Class)
 	}
 	pending := class.Pending != nil && class.Pending.KeyID == c.Cert.KeyID
-	current := class.Current != nil && class.Current.KeyID == c.Cert.KeyID
-	if !pending && !current {
+	known := s.certified(c.Class, c.Cert.KeyID)
+	switch {
+	case !pending && known == nil:
 		return nil, &fault.Error{
 			Kind: fault.NotFound, Code: "key-no-match", Msg: "No key found matching key identifier: '" + c.Cert.KeyID.String() + "'",
 			Args: map[string]string{"key_id": c.Cert.KeyID.String()},
 		}
-	}
-	if current && class.Current.Cert.Hash == c.Cert.Hash {
+	case pending && (s.Repository == nil || c.Cert.SIA.Repository != s.siaFor(class, c.Cert.KeyID).Repository):
+		return nil, fault.New(fault.Conflict, "cert-plan-stale", "the CA moved to another repository while the certificate was asked for")
+	case pending && class.Current != nil:
+		return []es.Event{KeyStaged{Class: c.Class, KeyID: c.Cert.KeyID, Cert: c.Cert}}, nil
+	case !pending && known.Cert.Hash == c.Cert.Hash && !known.Requested:
 		return nil, nil
 	}
 	return []es.Event{CertificateReceived{Class: c.Class, KeyID: c.Cert.KeyID, Cert: c.Cert}}, nil

@@ -20,6 +20,11 @@ type Policy struct {
 	ROARenewBefore   time.Duration // renew when less than this remains
 	ChildValid       time.Duration // of a new child certificate
 	ChildRenewBefore time.Duration // offer a longer one when less than this remains
+
+	ASPAValid         time.Duration // of a new ASPA
+	ASPARenewBefore   time.Duration // renew when less than this remains
+	RouterValid       time.Duration // of a new router certificate
+	RouterRenewBefore time.Duration // renew when less than this remains
 }
 
 // ROAPlan says what must be signed and withdrawn in one class so that what is
@@ -42,7 +47,8 @@ type PlannedROA struct {
 func (p ROAPlan) Empty() bool { return len(p.Issue)+len(p.Withdraw) == 0 }
 
 // PlanROAs compares what is wanted with what is issued in every class, and
-// renews what would expire soon.
+// renews what would expire soon. A new key that was activated is planned for
+// like the current one.
 func (s *State) PlanROAs(now time.Time, p Policy) []ROAPlan {
 	var plans []ROAPlan
 	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
@@ -50,32 +56,44 @@ func (s *State) PlanROAs(now time.Time, p Policy) []ROAPlan {
 		if c.Current == nil {
 			continue
 		}
-		plan := ROAPlan{Class: name, Key: c.Current.KeyID, Issuer: c.Current.Cert}
-		wanted := s.wantedROAs(c, p)
-		for _, file := range slices.Sorted(maps.Keys(wanted)) {
-			have, ok := c.ROAs[file]
-			if !ok || !slices.Equal(have.Authorizations, wanted[file]) || !have.NotAfter.After(now.Add(p.ROARenewBefore)) {
-				plan.Issue = append(plan.Issue, PlannedROA{Name: file, ROAs: wanted[file]})
-			}
+		if plan := s.planROAs(c, c.Current, c.ROAs, now, p); !plan.Empty() {
+			plans = append(plans, plan)
 		}
-		for _, file := range slices.Sorted(maps.Keys(c.ROAs)) {
-			if _, ok := wanted[file]; !ok {
-				plan.Withdraw = append(plan.Withdraw, file)
-			}
+		if c.New == nil || !c.New.Activated {
+			continue
 		}
-		if !plan.Empty() {
+		if plan := s.planStagedROAs(c, now, p); !plan.Empty() {
 			plans = append(plans, plan)
 		}
 	}
 	return plans
 }
 
-// wantedROAs gives the objects a class should have, by file name: one for each
-// route or, where there are many, one for each AS.
-func (s *State) wantedROAs(c *Class, p Policy) map[string][]ROA {
+// planROAs compares what a key should have signed with what it has.
+func (s *State) planROAs(c *Class, k *CertifiedKey, have map[string]IssuedROA, now time.Time, p Policy) ROAPlan {
+	plan := ROAPlan{Class: c.Name, Key: k.KeyID, Issuer: k.Cert}
+	wanted := s.wantedROAs(c, k.Cert.Resources, p)
+	for _, file := range slices.Sorted(maps.Keys(wanted)) {
+		old, ok := have[file]
+		if !ok || !slices.Equal(old.Authorizations, wanted[file]) || !old.NotAfter.After(now.Add(p.ROARenewBefore)) {
+			plan.Issue = append(plan.Issue, PlannedROA{Name: file, ROAs: wanted[file]})
+		}
+	}
+	for _, file := range slices.Sorted(maps.Keys(have)) {
+		if _, ok := wanted[file]; !ok {
+			plan.Withdraw = append(plan.Withdraw, file)
+		}
+	}
+	return plan
+}
+
+// wantedROAs gives the objects a class should have under a certificate with
+// these resources, by file name: one for each route or, where there are many,
+// one for each AS.
+func (s *State) wantedROAs(c *Class, res resources.Set, p Policy) map[string][]ROA {
 	var held []ROA
 	for r := range s.ROAs {
-		if c.Current.Cert.Resources.ContainsPrefix(r.Prefix) {
+		if res.ContainsPrefix(r.Prefix) {
 			held = append(held, r)
 		}
 	}
@@ -122,8 +140,9 @@ type ShrinkCert struct {
 	Resources resources.Set
 }
 
-// PlanChildCerts gives, per class, what must follow when resources shrank.
-func (s *State) PlanChildCerts() []CertPlan {
+// PlanChildCerts gives, per class, what must follow when resources shrank; and
+// for a new key that was activated, what it must sign in place of the current.
+func (s *State) PlanChildCerts(now time.Time) []CertPlan {
 	var plans []CertPlan
 	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
 		c := s.Classes[name]
@@ -133,34 +152,31 @@ func (s *State) PlanChildCerts() []CertPlan {
 		plan := CertPlan{Class: name, Key: c.Current.KeyID, Issuer: c.Current.Cert}
 		for _, key := range sortedKeys(c.Certs) {
 			issued := c.Certs[key]
-			may := c.Current.Cert.Resources
-			if child := s.Children[issued.Child]; child != nil {
-				may = may.Intersect(child.Resources)
-			}
-			if may.Contains(issued.Resources) {
-				continue
-			}
-			if left := may.Intersect(issued.Resources); left.IsEmpty() {
+			left := s.mayHave(c.Current.Cert.Resources, issued)
+			switch {
+			case left.IsEmpty():
 				plan.Revoke = append(plan.Revoke, key)
-			} else {
+			case !left.Equal(issued.Resources):
 				plan.Shrink = append(plan.Shrink, ShrinkCert{Old: issued, Resources: left})
 			}
 		}
-		if len(plan.Shrink)+len(plan.Revoke) > 0 {
-			plans = append(plans, plan)
+		plans = append(plans, plan)
+		if c.New != nil && c.New.Activated {
+			plans = append(plans, s.planStagedCerts(c, now))
 		}
 	}
-	return plans
+	return slices.DeleteFunc(plans, func(p CertPlan) bool { return len(p.Shrink)+len(p.Revoke) == 0 })
 }
 
 // Point is what one key must publish: everything but its CRL and manifest,
 // which cover exactly these files and revocations.
 type Point struct {
-	Class   string
-	Key     cert.KeyID
-	Cert    CertRecord
-	Files   []File // sorted by name
-	Revoked []Revocation
+	Class      string
+	Key        cert.KeyID
+	Cert       CertRecord
+	Repository string // service URI
+	Files      []File // sorted by name
+	Revoked    []Revocation
 }
 
 // File is a published object by name and hash.
@@ -169,9 +185,10 @@ type File struct {
 	Hash Hash   `json:"hash"`
 }
 
-// Points gives the publication points of the CA. What claims more than the
-// key's certificate holds is left out, so that it cannot be published even
-// while its replacement is being signed.
+// Points gives the publication points of the CA, of the current key of a class
+// before the other. What claims more than the key's certificate holds is left
+// out, so that it cannot be published even while its replacement is being
+// signed. A new and an old key have no files.
 func (s *State) Points(now time.Time) []Point {
 	var out []Point
 	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
@@ -179,26 +196,48 @@ func (s *State) Points(now time.Time) []Point {
 		if c.Current == nil {
 			continue
 		}
-		p := Point{Class: name, Key: c.Current.KeyID, Cert: c.Current.Cert}
-		res := c.Current.Cert.Resources
-		for file, roa := range c.ROAs {
-			if within(res, roa.Authorizations) && roa.NotAfter.After(now) {
-				p.Files = append(p.Files, File{Name: file, Hash: roa.Hash})
-			}
-		}
-		for key, issued := range c.Certs {
-			if res.Contains(issued.Resources) && issued.NotAfter.After(now) {
-				p.Files = append(p.Files, File{Name: key.String() + ".cer", Hash: issued.Hash})
-			}
-		}
-		slices.SortFunc(p.Files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
-		for _, r := range c.Current.Revoked {
-			if r.NotAfter.After(now) {
-				p.Revoked = append(p.Revoked, r)
-			}
-		}
+		p := s.point(c, c.Current, now)
+		p.Files = c.files(c.Current.Cert.Resources, now)
 		out = append(out, p)
+		if c.New != nil {
+			out = append(out, s.point(c, &c.New.CertifiedKey, now))
+		}
+		if c.Old != nil {
+			out = append(out, s.point(c, &c.Old.CertifiedKey, now))
+		}
 	}
+	return out
+}
+
+// point is what a key must publish, without its files.
+func (s *State) point(c *Class, k *CertifiedKey, now time.Time) Point {
+	p := Point{Class: c.Name, Key: k.KeyID, Cert: k.Cert}
+	if r := s.repositoryOf(k); r != nil {
+		p.Repository = r.ServiceURI
+	}
+	for _, r := range k.Revoked {
+		if r.NotAfter.After(now) {
+			p.Revoked = append(p.Revoked, r)
+		}
+	}
+	return p
+}
+
+// files gives what of the objects may be published under these resources.
+func (o Objects) files(res resources.Set, now time.Time) []File {
+	var out []File
+	for file, roa := range o.ROAs {
+		if within(res, roa.Authorizations) && roa.NotAfter.After(now) {
+			out = append(out, File{Name: file, Hash: roa.Hash})
+		}
+	}
+	for key, issued := range o.Certs {
+		if res.Contains(issued.Resources) && issued.NotAfter.After(now) {
+			out = append(out, File{Name: key.String() + ".cer", Hash: issued.Hash})
+		}
+	}
+	out = append(append(out, aspaFiles(o.ASPAs, res, now)...), routerFiles(o.RouterCerts, res, now)...)
+	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 

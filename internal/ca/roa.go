@@ -210,25 +210,49 @@ func (RecordROAs) CommandName() string { return "record_roas" }
 
 // Process re-checks each object against the plan of this moment.
 func (c RecordROAs) Process(s *State, _ time.Time) ([]es.Event, error) {
-	class := s.Classes[c.Class]
-	if class == nil || class.Current == nil || class.Current.KeyID.String() != c.Key {
+	class, signer, staged := s.roaSigner(c)
+	if signer == nil {
 		return nil, fault.New(fault.Conflict, "roa-plan-stale", "the resource class changed while its ROAs were signed")
 	}
 	for _, issued := range c.Issued {
 		for _, r := range issued.Authorizations {
-			if _, ok := s.ROAs[r]; !ok || !class.Current.Cert.Resources.ContainsPrefix(r.Prefix) {
+			if _, ok := s.ROAs[r]; !ok || !signer.Cert.Resources.ContainsPrefix(r.Prefix) {
 				return nil, fault.New(fault.Conflict, "roa-plan-stale", "ROA "+r.String()+" is no longer wanted")
 			}
 		}
 	}
-	ev := ROAsIssued{Class: c.Class, Issued: c.Issued}
+	have := class.ROAs
+	if staged {
+		have = class.New.ROAs
+	}
+	var withdrawn []string
 	for _, name := range c.Withdrawn {
-		if _, ok := class.ROAs[name]; ok {
-			ev.Withdrawn = append(ev.Withdrawn, name)
+		if _, ok := have[name]; ok {
+			withdrawn = append(withdrawn, name)
 		}
 	}
-	if len(ev.Issued)+len(ev.Withdrawn) == 0 {
+	switch {
+	case len(c.Issued)+len(withdrawn) == 0:
 		return nil, nil
+	case staged:
+		return []es.Event{ROAsStaged{Class: c.Class, KeyID: signer.KeyID, Issued: c.Issued, Withdrawn: withdrawn}}, nil
+	default:
+		return []es.Event{ROAsIssued{Class: c.Class, Issued: c.Issued, Withdrawn: withdrawn}}, nil
 	}
-	return []es.Event{ev}, nil
+}
+
+// roaSigner gives the key that signed, if it may sign now: the current key, or
+// a new one that was activated.
+func (s *State) roaSigner(c RecordROAs) (class *Class, signer *CertifiedKey, staged bool) {
+	class = s.Classes[c.Class]
+	switch {
+	case class == nil:
+		return nil, nil, false
+	case class.Current != nil && class.Current.KeyID.String() == c.Key:
+		return class, class.Current, false
+	case class.New != nil && class.New.Activated && class.New.KeyID.String() == c.Key:
+		return class, &class.New.CertifiedKey, true
+	default:
+		return class, nil, false
+	}
 }

@@ -30,6 +30,12 @@ type State struct {
 	Children   map[string]*Child `json:"children"`
 	ROAs       map[ROA]ROAConfig `json:"roas"`
 
+	ASPAs      map[uint32]ASPAConfig         `json:"aspas,omitempty"` // by customer
+	RouterKeys map[RouterKey]RouterKeyConfig `json:"router_keys,omitempty"`
+
+	// Former has the repositories that the CA moved away from, until they are empty or were given up.
+	Former []Repository `json:"former_repositories,omitempty"`
+
 	// RestoreEpoch is the epoch of the last restore that was noted; 0: none.
 	RestoreEpoch int64 `json:"restore_epoch,omitempty"`
 }
@@ -60,15 +66,34 @@ type Parent struct {
 }
 
 // Class is a resource class: what one parent certifies under one name
-// (RFC 6492 section 3.3.2), and what was issued with it.
+// (RFC 6492 section 3.3.2), and what was issued with it. Beside the current key
+// there is at most one other: a pending or new one that will follow it, or the
+// old one that it followed (RFC 6489 section 2).
 type Class struct {
-	Name        string                    `json:"name"`
-	Parent      string                    `json:"parent"`
-	ParentClass string                    `json:"parent_class"`
-	Pending     *PendingKey               `json:"pending,omitempty"` // waits for its first certificate
-	Current     *CertifiedKey             `json:"current,omitempty"`
-	ROAs        map[string]IssuedROA      `json:"roas"`  // by file name
-	Certs       map[cert.KeyID]IssuedCert `json:"certs"` // children's, by key
+	Name        string        `json:"name"`
+	Parent      string        `json:"parent"`
+	ParentClass string        `json:"parent_class"`
+	Pending     *PendingKey   `json:"pending,omitempty"` // waits for its first certificate
+	New         *StagedKey    `json:"new,omitempty"`     // certified, and signs nothing that is published but its manifest and CRL
+	Current     *CertifiedKey `json:"current,omitempty"`
+	Old         *RetiredKey   `json:"old,omitempty"` // has nothing left but its manifest and CRL
+	Objects                   // of the current key
+
+	// Unexpected has the keys that the parent lists in this class and that are none of ours: they are to be revoked.
+	Unexpected []cert.KeyID `json:"unexpected,omitempty"`
+}
+
+// Objects is what was signed with a key, apart from its manifest and CRL.
+type Objects struct {
+	ROAs  map[string]IssuedROA      `json:"roas"`  // by file name
+	Certs map[cert.KeyID]IssuedCert `json:"certs"` // children's, by key
+
+	ASPAs       map[uint32]IssuedASPA          `json:"aspas,omitempty"` // by customer
+	RouterCerts map[RouterKey]IssuedRouterCert `json:"router_certs,omitempty"`
+}
+
+func noObjects() Objects {
+	return Objects{ROAs: map[string]IssuedROA{}, Certs: map[cert.KeyID]IssuedCert{}}
 }
 
 // PendingKey is a key without a certificate.
@@ -82,6 +107,25 @@ type CertifiedKey struct {
 	Cert      CertRecord   `json:"cert"`
 	Requested bool         `json:"requested,omitempty"` // a new certificate was asked for
 	Revoked   []Revocation `json:"revoked,omitempty"`   // by serial, until they expire
+
+	// Repository is where the key publishes until it is gone, if that is not where the CA publishes now.
+	Repository *Repository `json:"repository,omitempty"`
+}
+
+// StagedKey is the new key of a roll. Once the roll is activated, all objects
+// are signed with it beside those of the current key; when they are complete
+// the two change places.
+type StagedKey struct {
+	CertifiedKey
+	Activated bool `json:"activated,omitempty"`
+	Objects
+}
+
+// RetiredKey is the old key of a roll: what it signed is revoked, and the
+// parent is asked to revoke the key itself once nobody needs it.
+type RetiredKey struct {
+	CertifiedKey
+	Revoking bool `json:"revoking,omitempty"` // all that replaces its objects is published
 }
 
 // Revocation is one entry of a key's CRL.
@@ -116,6 +160,9 @@ type Child struct {
 	IDCert    []byte                `json:"id_cert"` // DER
 	Resources resources.Set         `json:"resources"`
 	Keys      map[cert.KeyID]KeyUse `json:"keys"` // every key it ever used here: a key is never taken twice (RFC 6492 section 3.4.1)
+
+	// ClassNames has the classes that the child knows under another name than ours: our name to its name.
+	ClassNames map[string]string `json:"class_names,omitempty"`
 }
 
 // KeyUse says what became of a child's key.
@@ -127,7 +174,8 @@ type KeyUse struct {
 // IssuedCert is a certificate that this CA issued to a child.
 type IssuedCert struct {
 	CertRecord
-	Child string `json:"child"`
+	Child string          `json:"child"`
+	Limit resources.Limit `json:"limit,omitzero"` // what the child limited itself to; it stays when the certificate is issued again
 }
 
 // Held gives all resources that the CA's current certificates hold.

@@ -47,9 +47,15 @@ type Change struct {
 type Publication struct {
 	Stream  uuid.UUID
 	Changed []Change
-	DERs    [][]byte           // new objects named by the changes
-	Keys    []cert.KeyID       // every key that still publishes; manifests of others are forgotten
-	Objects map[string]ca.Hash // the whole set, by URI
+	DERs    [][]byte          // new objects named by the changes
+	Keys    []cert.KeyID      // every key that still publishes; manifests of others are forgotten
+	Objects map[string]Object // the whole set, by URI
+}
+
+// Object is one that a CA wants published.
+type Object struct {
+	Hash       ca.Hash
+	Repository string // service URI; empty: the one that the CA has now
 }
 
 // Manifests gives the newest manifest of each key of a CA.
@@ -104,26 +110,26 @@ func replaceManifest(ctx context.Context, tx pgx.Tx, stream uuid.UUID, c Change)
 }
 
 // Objects gives what a CA wants published, by URI.
-func (s *Store) Objects(ctx context.Context, stream uuid.UUID) (map[string]ca.Hash, error) {
+func (s *Store) Objects(ctx context.Context, stream uuid.UUID) (map[string]Object, error) {
 	return View{s.DB}.Objects(ctx, stream)
 }
 
 // setObjects writes only the difference.
-func setObjects(ctx context.Context, tx pgx.Tx, stream uuid.UUID, want map[string]ca.Hash) (bool, error) {
+func setObjects(ctx context.Context, tx pgx.Tx, stream uuid.UUID, want map[string]Object) (bool, error) {
 	have, err := View{tx}.Objects(ctx, stream)
 	if err != nil {
 		return false, err
 	}
-	var gone, uris []string
+	var gone, uris, repositories []string
 	var hashes [][]byte
 	for uri := range have {
 		if _, ok := want[uri]; !ok {
 			gone = append(gone, uri)
 		}
 	}
-	for uri, h := range want {
-		if old, ok := have[uri]; !ok || old != h {
-			uris, hashes = append(uris, uri), append(hashes, h[:])
+	for uri, o := range want {
+		if old, ok := have[uri]; !ok || old != o {
+			uris, hashes, repositories = append(uris, uri), append(hashes, o.Hash[:]), append(repositories, o.Repository)
 		}
 	}
 	if len(gone) > 0 {
@@ -132,7 +138,7 @@ func setObjects(ctx context.Context, tx pgx.Tx, stream uuid.UUID, want map[strin
 		}
 	}
 	if len(uris) > 0 {
-		if err := upsertObjects(ctx, tx, stream, uris, hashes); err != nil {
+		if err := upsertObjects(ctx, tx, stream, uris, hashes, repositories); err != nil {
 			return false, err
 		}
 	}

@@ -68,7 +68,7 @@ func TestRecord(t *testing.T) {
 	first := edition(0, 1, "m1", "c1")
 	pub := castore.Publication{
 		Changed: []castore.Change{first}, DERs: [][]byte{[]byte("m1"), []byte("c1")}, Keys: []cert.KeyID{first.Next.Key},
-		Objects: map[string]ca.Hash{"rsync://h/m/a.mft": first.Next.MFT, "rsync://h/m/a.crl": first.Next.CRL},
+		Objects: map[string]castore.Object{"rsync://h/m/a.mft": {Hash: first.Next.MFT, Repository: "https://r1/"}, "rsync://h/m/a.crl": {Hash: first.Next.CRL, Repository: "https://r1/"}},
 	}
 	if changed, err := d.record(pub); err != nil || !changed {
 		t.Fatalf("first: changed %v, %v", changed, err)
@@ -101,7 +101,7 @@ func TestRecord(t *testing.T) {
 		t.Error("what was refused left an object behind")
 	}
 	// A key that is gone takes its manifest with it.
-	if changed, err := d.record(castore.Publication{Objects: map[string]ca.Hash{}}); err != nil || !changed {
+	if changed, err := d.record(castore.Publication{Objects: map[string]castore.Object{}}); err != nil || !changed {
 		t.Errorf("everything withdrawn: changed %v, %v", changed, err)
 	}
 	if have, err := d.Manifests(t.Context(), d.stream); err != nil || len(have) != 0 {

@@ -16,12 +16,12 @@ import (
 	"baleen/internal/postgres/pgq"
 )
 
-// The statements here take two arrays side by side, which the statement
+// The statements here take several arrays side by side, which the statement
 // compiler cannot read.
 const (
 	putDERs = `INSERT INTO der_object (hash, der) SELECT * FROM unnest($1::bytea[], $2::bytea[]) ON CONFLICT DO NOTHING`
-	putObjs = `INSERT INTO ca_object (stream_id, uri, hash) SELECT $1, * FROM unnest($2::text[], $3::bytea[])
-ON CONFLICT (stream_id, uri) DO UPDATE SET hash = excluded.hash`
+	putObjs = `INSERT INTO ca_object (stream_id, uri, hash, repository) SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::text[])
+ON CONFLICT (stream_id, uri) DO UPDATE SET hash = excluded.hash, repository = excluded.repository`
 )
 
 // Put stores objects under their SHA-256; what is there already stays.
@@ -47,8 +47,8 @@ func (s *Store) Put(ctx context.Context, tx pgx.Tx, ders ...[]byte) error {
 	return nil
 }
 
-func upsertObjects(ctx context.Context, tx pgx.Tx, stream uuid.UUID, uris []string, hashes [][]byte) error {
-	if _, err := tx.Exec(ctx, putObjs, stream, uris, hashes); err != nil {
+func upsertObjects(ctx context.Context, tx pgx.Tx, stream uuid.UUID, uris []string, hashes [][]byte, repositories []string) error {
+	if _, err := tx.Exec(ctx, putObjs, stream, uris, hashes, repositories); err != nil {
 		return fmt.Errorf("store wanted objects: %w", err)
 	}
 	return nil

@@ -38,14 +38,14 @@ func (v View) Manifests(ctx context.Context, stream uuid.UUID) (map[cert.KeyID]M
 }
 
 // Objects gives what a CA wants published, by URI.
-func (v View) Objects(ctx context.Context, stream uuid.UUID) (map[string]ca.Hash, error) {
+func (v View) Objects(ctx context.Context, stream uuid.UUID) (map[string]Object, error) {
 	rows, err := pgq.New().ListObjects(ctx, v.DB, stream)
 	if err != nil {
 		return nil, fmt.Errorf("list wanted objects: %w", postgres.Classify(err))
 	}
-	out := make(map[string]ca.Hash, len(rows))
+	out := make(map[string]Object, len(rows))
 	for _, r := range rows {
-		out[r.URI] = ca.Hash(r.Hash)
+		out[r.URI] = Object{Hash: ca.Hash(r.Hash), Repository: r.Repository}
 	}
 	return out, nil
 }

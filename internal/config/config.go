@@ -41,6 +41,13 @@ type Config struct {
 	TLSKeysDir string    `envconfig:"TLS_KEYS_DIR" computed:"ssl in the data folder" desc:"folder of cert.pem and key.pem"`
 	PostLimit  PostLimit `envconfig:"POST_LIMIT"`
 
+	PeerTimeout   Seconds  `group:"Peers" envconfig:"POST_PROTOCOL_MSG_TIMEOUT_SECONDS" default:"240" desc:"how long an exchange with a parent or a repository outside this server may take"`
+	RootCerts     []string `envconfig:"HTTPS_ROOT_CERTS" desc:"PEM files, separated by commas, of certificates to trust beside the system's when parents and repositories are reached over https"`
+	PeersNoTLS    []string `envconfig:"PEERS_WITHOUT_TLS_CHECK" desc:"hosts, separated by commas, each perhaps with a port, of parents and repositories whose TLS certificate is not verified. Their messages are signed in any case. Hosts of this machine (localhost) are never verified"`
+	RFC6492LogDir string   `envconfig:"RFC6492_LOG_DIR" desc:"folder in which messages between CAs are kept, as they came and went, but for lists that succeeded. Nothing deletes them. Empty: they are not kept"`
+	RFC8181LogDir string   `envconfig:"RFC8181_LOG_DIR" desc:"the same for messages between publishers and repositories"`
+	ExchangeKeep  Days     `envconfig:"EXCHANGE_KEEP_DAYS" default:"90" desc:"how long the audit view of exchanges with peers goes back. 0: for ever"`
+
 	AdminToken string `group:"Access" envconfig:"ADMIN_TOKEN" secret:"true" computed:"made at the first start, in admin-token in the data folder" desc:"token that may do everything"`
 
 	LogLevel LogLevel `group:"Logging and metrics" envconfig:"LOG_LEVEL" default:"info" desc:"off, error, warn, info, debug or trace"`

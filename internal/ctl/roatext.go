@@ -41,15 +41,11 @@ func parseROA(text string) (api.ROAConfiguration, error) {
 		roa.MaxLength = &short
 	}
 
-	number := strings.TrimSpace(asn)
-	if len(number) > 2 && strings.EqualFold(number[:2], "AS") {
-		number = number[2:]
-	}
-	n, err := parseDecimal(number, 32)
+	n, err := parseAS(asn)
 	if err != nil {
-		return roa, fmt.Errorf("ROA %q: AS number %w", strings.TrimSpace(payload), err)
+		return roa, fmt.Errorf("ROA %q: %w", strings.TrimSpace(payload), err)
 	}
-	roa.ASN = uint32(n) // parsed as 32 bits
+	roa.ASN = n
 	if comment = strings.TrimSpace(comment); comment != "" {
 		roa.Comment = &comment
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"baleen/internal/rpki/aspa"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/crl"
@@ -98,7 +99,11 @@ func objects(t testing.TB) map[string][]byte {
 	}
 	files["AS64496.roa"] = sign(t, ee, by, roa.ContentType, prefixes("192.0.2.0/24", "192.0.2.128/25"))
 	files["notheld.roa"] = sign(t, ee, by, roa.ContentType, prefixes("192.0.2.0/24", "10.0.0.0/8"))
-	files["other.asa"] = sign(t, ee, by, cms.OID{1, 2, 840, 113549, 1, 9, 16, 1, 49}, []byte{0x30, 0})
+	files["other.gbr"] = sign(t, ee, by, cms.OID{1, 2, 840, 113549, 1, 9, 16, 1, 35}, []byte{0x30, 0})
+	files["foreign.asa"] = sign(t, ee, by, aspa.ContentType, must(aspa.ASPA{Customer: 64497, Providers: []uint32{1}}.Encode())(t))
+	asEE := ee
+	asEE.Serial, asEE.SIA.SignedObject, asEE.Resources = big.NewInt(22), repo+"ca/AS64496.asa", held(t, "AS64496", "", "")
+	files["AS64496.asa"] = sign(t, asEE, by, aspa.ContentType, must(aspa.ASPA{Customer: 64496, Providers: []uint32{64510, 4294967295}}.Encode())(t))
 
 	ee.SIA.SignedObject, ee.Inherit, ee.Resources = repo+"ca/ca.mft", true, resources.Set{}
 	ee.NotAfter = now.Add(24 * time.Hour)
@@ -111,6 +116,7 @@ func objects(t testing.TB) map[string][]byte {
 		Comments: []string{" a trust anchor"}, URIs: []string{"https://example.org/ta.cer", "rsync://example.org/ta.cer"}, SPKI: ta.SPKI,
 	}.Encode()
 	addRRDP(t, files)
+	addMessages(t, files)
 	return files
 }
 

@@ -1,6 +1,7 @@
-// Package inspect says what certificates, CRLs, manifests, ROAs, trust anchor
-// locators and RRDP files hold, in the words of their RFCs, and which rules
-// they break. It stands behind the command "inspect".
+// Package inspect says what certificates, CRLs, manifests, ROAs, ASPAs, trust
+// anchor locators, RRDP files, protocol messages and set-up documents hold, in
+// the words of their RFCs, and which rules they break. It stands behind the
+// command "inspect".
 package inspect
 
 import (
@@ -27,7 +28,8 @@ const (
 // Options says what Run looks at, and how.
 type Options struct {
 	Issuer string    // file of the issuer's certificate; "" checks every file in itself
-	At     time.Time // when signatures under Issuer must be valid; zero is the present
+	IDCert string    // file with the identity certificate of who sent protocol messages; "" checks them in themselves
+	At     time.Time // when signatures under Issuer and IDCert must be valid; zero is the present
 	JSON   bool      // one JSON object (a Report) a line instead of text
 	Files  []string
 }
@@ -45,6 +47,11 @@ func Run(ctx context.Context, opts Options, w io.Writer) (allValid bool, err err
 	if opts.Issuer != "" {
 		if in.issuer, err = readIssuer(opts.Issuer); err != nil {
 			return false, fmt.Errorf("issuer %s: %w", opts.Issuer, err)
+		}
+	}
+	if opts.IDCert != "" {
+		if in.identity, err = readIdentity(opts.IDCert); err != nil {
+			return false, fmt.Errorf("identity certificate %s: %w", opts.IDCert, err)
 		}
 	}
 	out := bufio.NewWriter(w)
@@ -91,8 +98,9 @@ func readIssuer(name string) (*cert.Certificate, error) {
 
 // inspector is what all files of a run are looked at with.
 type inspector struct {
-	issuer *cert.Certificate // nil if none is given
-	at     time.Time
+	issuer   *cert.Certificate // nil if none is given
+	identity *cert.Identity    // nil if none is given
+	at       time.Time
 }
 
 // file gives the report on one file, whatever happens.
@@ -125,13 +133,16 @@ func (in inspector) read(r *Report, name string, f io.Reader) error {
 	if err != nil && err != io.EOF {
 		return err
 	}
-	if root, ok := xmlRoot(head); ok {
-		return r.rrdp(root, buffered)
+	if root, ok := xmlRoot(head); ok && isSetup(root) {
+		return in.setup(r, root, buffered)
+	} else if ok {
+		return r.rrdp(root.local, buffered)
 	}
 	data, err := readObject(buffered)
 	if err != nil {
 		return err
 	}
+	data = unwrapped(data)
 	switch r.Type = typeOf(data, name); r.Type {
 	case TypeCertificate:
 		in.certificate(r, data)
@@ -141,12 +152,16 @@ func (in inspector) read(r *Report, name string, f io.Reader) error {
 		in.manifest(r, data)
 	case TypeROA:
 		in.roa(r, data)
+	case TypeASPA:
+		in.aspa(r, data)
 	case TypeSignedObject:
 		in.signedObject(r, data)
 	case TypeTAL:
 		in.tal(r, data)
+	case TypeMessage:
+		in.message(r, data)
 	default:
-		return fmt.Errorf("is no certificate, CRL, signed object, trust anchor locator or RRDP file")
+		return fmt.Errorf("is no certificate, CRL, signed object, trust anchor locator, RRDP file, protocol message or set-up document")
 	}
 	return nil
 }

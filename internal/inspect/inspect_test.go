@@ -3,6 +3,7 @@ package inspect_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -56,12 +57,16 @@ func TestGolden(t *testing.T) {
 		valid bool
 	}{
 		"alone": {inspect.Options{Files: []string{
-			"ta.cer", "ca.cer", "ca.crl", "ca.mft", "AS64496.roa", "ta.tal", "other.asa",
+			"ta.cer", "ca.cer", "ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "ta.tal", "other.gbr",
 		}}, true},
 		"rrdp":   {inspect.Options{Files: []string{"notification.xml", "snapshot.xml", "delta.xml"}}, true},
-		"issuer": {inspect.Options{Issuer: "ca.cer", Files: []string{"ca.crl", "ca.mft", "AS64496.roa", "other.asa"}}, true},
+		"issuer": {inspect.Options{Issuer: "ca.cer", Files: []string{"ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "other.gbr"}}, true},
 		"anchor": {inspect.Options{Issuer: "ta.cer", Files: []string{"ta.cer", "ca.cer", "ta.tal"}}, true},
-		"broken": {inspect.Options{Issuer: "ca.cer", Files: []string{"notheld.roa", "ca.cer", "ta.tal", "nosuch.roa"}}, false},
+		"broken": {inspect.Options{Issuer: "ca.cer", Files: []string{"notheld.roa", "foreign.asa", "ca.cer", "ta.tal", "nosuch.roa"}}, false},
+		"peers":  {inspect.Options{Files: []string{"peer.cer", "child_request.xml", "repository_response.xml", "error.xml", "half.xml"}}, false},
+		"wire":   {inspect.Options{Files: []string{"publish.cms", "publish.b64", "old.cms", "text.cms"}}, false},
+		"sent":   {inspect.Options{IDCert: "child_request.xml", Files: []string{"publish.cms", "publish.b64"}}, true},
+		"unsent": {inspect.Options{IDCert: "child_request.xml", Files: []string{"old.cms", "foreign.cms", "broken.cms"}}, false},
 		"late":   {inspect.Options{Issuer: "ca.cer", At: now.AddDate(0, 0, 2), Files: []string{"ca.crl", "ca.mft", "AS64496.roa"}}, false},
 	} {
 		for _, asJSON := range []bool{false, true} {
@@ -89,7 +94,7 @@ func TestGolden(t *testing.T) {
 
 // Each line of the JSON output is a whole Report, with nothing left over.
 func TestJSONReadsBack(t *testing.T) {
-	files := []string{"ta.cer", "ca.crl", "ca.mft", "AS64496.roa", "ta.tal", "notification.xml", "snapshot.xml", "delta.xml"}
+	files := []string{"ta.cer", "ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "ta.tal", "notification.xml", "snapshot.xml", "delta.xml", "publish.cms", "publish.b64", "child_request.xml"}
 	out, _ := run(t, "testdata", inspect.Options{JSON: true, Files: files})
 	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 	if len(lines) != len(files) {
@@ -124,7 +129,15 @@ func TestTypes(t *testing.T) {
 		"CRL under a wrong name":     {"x.cer", made["ca.crl"], inspect.TypeCRL},
 		"ROA without name":           {"x", made["AS64496.roa"], inspect.TypeROA},
 		"manifest without name":      {"x", made["ca.mft"], inspect.TypeManifest},
-		"other signed object":        {"x", made["other.asa"], inspect.TypeSignedObject},
+		"other signed object":        {"x", made["other.gbr"], inspect.TypeSignedObject},
+		"ASPA without name":          {"x", made["AS64496.asa"], inspect.TypeASPA},
+		"garbage called ASPA":        {"x.asa", []byte{0x30, 0x84, 0xff}, inspect.TypeASPA},
+		"message without name":       {"x", made["publish.cms"], inspect.TypeMessage},
+		"message in base64":          {"x.txt", made["publish.b64"], inspect.TypeMessage},
+		"message called ROA":         {"x.roa", made["publish.cms"], inspect.TypeROA},
+		"broken message":             {"x", made["broken.cms"], inspect.TypeMessage},
+		"certificate in base64":      {"x", []byte(base64.StdEncoding.EncodeToString(made["ca.cer"])), ""},
+		"set-up document":            {"x", made["child_request.xml"], inspect.TypeSetup},
 		"manifest called ROA":        {"x.roa", made["ca.mft"], inspect.TypeROA},
 		"TAL without name":           {"x", made["ta.tal"], inspect.TypeTAL},
 		"TAL with leading comment":   {"x.txt", append([]byte("# c\n"), made["ta.tal"]...), inspect.TypeTAL},
@@ -247,7 +260,7 @@ func FuzzRun(f *testing.F) {
 		}
 		var verdicts []bool
 		for _, asJSON := range []bool{false, true} {
-			opts := inspect.Options{Issuer: filepath.Join("testdata", "ca.cer"), At: now, JSON: asJSON, Files: []string{file}}
+			opts := inspect.Options{Issuer: filepath.Join("testdata", "ca.cer"), IDCert: filepath.Join("testdata", "child_request.xml"), At: now, JSON: asJSON, Files: []string{file}}
 			ok, err := inspect.Run(t.Context(), opts, io.Discard)
 			if err != nil {
 				t.Fatal(err)

@@ -3,7 +3,6 @@ package inspect
 import (
 	"bytes"
 	"encoding/xml"
-	"io"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -11,29 +10,34 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 
+	"baleen/internal/rpki/aspa"
 	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/manifest"
 	"baleen/internal/rpki/roa"
+	"baleen/internal/rpki/strictxml"
 )
 
 // headSize is how much of a file is looked at to see whether it is XML.
 const headSize = 4 << 10
 
+// rootName is the name of a document's first element.
+type rootName struct{ space, local string }
+
 // xmlRoot gives the name of the first element if a file starts like XML.
-func xmlRoot(head []byte) (name string, ok bool) {
+func xmlRoot(head []byte) (name rootName, ok bool) {
 	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 	if !bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("<")) {
-		return "", false
+		return rootName{}, false
 	}
 	d := xml.NewDecoder(bytes.NewReader(head))
-	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	d.CharsetReader = passCharset
 	for {
-		token, err := d.RawToken()
+		token, err := d.Token()
 		if err != nil {
-			return "", true
+			return rootName{}, true
 		}
 		if start, ok := token.(xml.StartElement); ok {
-			return start.Name.Local, true
+			return rootName{start.Name.Space, start.Name.Local}, true
 		}
 	}
 }
@@ -43,7 +47,7 @@ func xmlRoot(head []byte) (name string, ok bool) {
 func typeOf(data []byte, name string) string {
 	hint := map[string]string{
 		".cer": TypeCertificate, ".crl": TypeCRL, ".mft": TypeManifest, ".roa": TypeROA, ".tal": TypeTAL,
-		".asa": TypeSignedObject, ".gbr": TypeSignedObject,
+		".asa": TypeASPA, ".gbr": TypeSignedObject,
 	}[strings.ToLower(filepath.Ext(name))]
 	if text := isText(data); text || len(data) == 0 || data[0] != byte(asn1.SEQUENCE) {
 		if text && (hint == "" || hint == TypeTAL) && looksLikeTAL(data) {
@@ -56,7 +60,7 @@ func typeOf(data []byte, name string) string {
 	case !ok || len(contents) == 0:
 		return hint
 	case contents[0] == byte(asn1.OBJECT_IDENTIFIER):
-		if hint == TypeManifest || hint == TypeROA {
+		if hint == TypeManifest || hint == TypeROA || hint == TypeASPA {
 			return hint
 		}
 		return contentType(data)
@@ -80,14 +84,32 @@ func derContents(data []byte) (cryptobyte.String, bool) {
 	return contents, ok
 }
 
-// contentType tells ROAs and manifests from other signed objects.
+// unwrapped gives a message that stands in a file as base64 as it is sent, and anything else
+// as it is.
+func unwrapped(data []byte) []byte {
+	if !bytes.HasPrefix(data, []byte("MI")) { // base64 of what starts with a long SEQUENCE
+		return data
+	}
+	plain, err := strictxml.DecodeBase64(string(data))
+	if err != nil || len(plain) == 0 || plain[0] != byte(asn1.SEQUENCE) || contentType(plain) != TypeMessage {
+		return data
+	}
+	return plain
+}
+
+// contentType tells messages, ROAs, ASPAs and manifests from other signed objects.
 func contentType(data []byte) string {
+	if id, ok := cms.ContentTypeOf(data); ok && id.Equal(cms.OIDXML) {
+		return TypeMessage
+	}
 	o, err := cms.Decode(data)
 	switch {
 	case err == nil && o.ContentType.Equal(manifest.ContentType):
 		return TypeManifest
 	case err == nil && o.ContentType.Equal(roa.ContentType):
 		return TypeROA
+	case err == nil && o.ContentType.Equal(aspa.ContentType):
+		return TypeASPA
 	}
 	return TypeSignedObject
 }

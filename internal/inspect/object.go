@@ -25,6 +25,10 @@ func (in inspector) certificate(r *Report, data []byte) {
 		r.broken(profile.Violations(err, "RFC 6487", "4")...)
 		return
 	}
+	if isIdentity(c) {
+		r.Certificate = in.identityOf(r, c)
+		return
+	}
 	kind := kindOf(c)
 	r.Certificate = certificateOf(c, kind)
 	if kind == profile.TA {
@@ -123,16 +127,8 @@ func (in inspector) crl(r *Report, data []byte) {
 		r.broken(profile.Violations(err, "RFC 6487", "5")...)
 		return
 	}
-	r.CRL = &CRL{
-		Issuer: nameOf(l.Issuer), Number: decimal(l.Number),
-		ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Revoked: make([]Revoked, len(l.Entries)),
-	}
-	if l.HasAKI {
-		r.CRL.AKI = l.AuthorityKeyID.String()
-	}
-	for i, e := range l.Entries {
-		r.CRL.Revoked[i] = Revoked{e.Serial.String(), e.RevokedAt}
-	}
+	whole := crlOf(l)
+	r.CRL = &whole
 	if in.issuer == nil {
 		r.broken(profile.CRL(l)...)
 		return
@@ -170,6 +166,17 @@ func (in inspector) roa(r *Report, data []byte) {
 		for i, p := range s.ROA.Prefixes {
 			r.ROA.Prefixes[i] = Prefix{p.Prefix.String(), p.MaxLength}
 		}
+	}
+	in.issued(r, s.EE)
+}
+
+// aspa looks at an ASPA.
+func (in inspector) aspa(r *Report, data []byte) {
+	s, violations := profile.ASPA(data)
+	r.broken(violations...)
+	r.wrapper(s.Object, s.EE)
+	if s.ASPA.Providers != nil {
+		r.ASPA = &ASPA{Customer: s.ASPA.Customer, Providers: s.ASPA.Providers}
 	}
 	in.issued(r, s.EE)
 }

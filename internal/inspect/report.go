@@ -11,7 +11,7 @@ type Report struct {
 	Valid      bool        `json:"valid"`               // no error and no violation
 	Size       int64       `json:"size"`                // octets read
 	SHA256     string      `json:"sha256"`              // of these, in lower-case hex
-	CheckedBy  string      `json:"checked_by"`          // subject key identifier of the issuer it was checked against; "" if none
+	CheckedBy  string      `json:"checked_by"`          // subject key identifier of the issuer or identity it was checked against; "" if none
 	CheckedAt  time.Time   `json:"checked_at,omitzero"` // at which time; absent if CheckedBy is ""
 	Violations []Violation `json:"violations"`          // every broken rule, never null
 	Error      string      `json:"error,omitempty"`     // why nothing could be said
@@ -19,13 +19,16 @@ type Report struct {
 
 	Certificate  *Certificate  `json:"certificate,omitempty"`
 	CRL          *CRL          `json:"crl,omitempty"`
-	SignedObject *SignedObject `json:"signed_object,omitempty"` // also of manifests and ROAs
+	SignedObject *SignedObject `json:"signed_object,omitempty"` // also of manifests, ROAs and ASPAs
 	Manifest     *Manifest     `json:"manifest,omitempty"`
 	ROA          *ROA          `json:"roa,omitempty"`
+	ASPA         *ASPA         `json:"aspa,omitempty"`
 	TAL          *TAL          `json:"tal,omitempty"`
 	Notification *Notification `json:"rrdp_notification,omitempty"`
 	Snapshot     *Snapshot     `json:"rrdp_snapshot,omitempty"`
 	Delta        *Delta        `json:"rrdp_delta,omitempty"`
+	Message      *Message      `json:"protocol_message,omitempty"`
+	Setup        *Setup        `json:"setup_document,omitempty"`
 }
 
 // The values of Report.Type.
@@ -34,11 +37,14 @@ const (
 	TypeCRL          = "crl"
 	TypeManifest     = "manifest"
 	TypeROA          = "roa"
+	TypeASPA         = "aspa"
 	TypeSignedObject = "signed_object" // of any other content type
 	TypeTAL          = "tal"
 	TypeNotification = "rrdp_notification"
 	TypeSnapshot     = "rrdp_snapshot"
 	TypeDelta        = "rrdp_delta"
+	TypeMessage      = "protocol_message" // CMS of RFC 6492 or RFC 8181, also in BER or base64
+	TypeSetup        = "setup_document"   // XML of RFC 8183
 )
 
 // Violation is one broken rule.
@@ -48,9 +54,10 @@ type Violation struct {
 	Rule    string `json:"rule"`    // what the section demands
 }
 
-// Certificate is a resource certificate (RFC 6487).
+// Certificate is a resource certificate (RFC 6487), or one of those that parties of RFC 8183
+// identify themselves and sign messages with.
 type Certificate struct {
-	Kind         string    `json:"kind"`          // "trust_anchor", "ca", "ee" or "router"
+	Kind         string    `json:"kind"`          // "trust_anchor", "ca", "ee", "router" or "identity"
 	SerialNumber string    `json:"serial_number"` // decimal
 	Issuer       string    `json:"issuer"`
 	Subject      string    `json:"subject"`
@@ -123,6 +130,12 @@ type ROA struct {
 type Prefix struct {
 	Address   string `json:"address"`
 	MaxLength int    `json:"max_length"`
+}
+
+// ASPA is the payload of draft-ietf-sidrops-aspa-profile.
+type ASPA struct {
+	Customer  uint32   `json:"customer_asid"`
+	Providers []uint32 `json:"providers"` // never null
 }
 
 // TAL is a trust anchor locator (RFC 8630).

@@ -28,7 +28,7 @@ func (r *Report) rrdp(root string, f io.Reader) error {
 		r.Type, section = TypeDelta, "3.5.3.3"
 		err = r.delta(bounded, limits)
 	default:
-		return fmt.Errorf("is XML, but no RRDP file: its first element is %q", root)
+		return fmt.Errorf("is XML, but no RRDP file or set-up document: its first element is %q", root)
 	}
 	if err != nil {
 		r.broken(profile.Violation{RFC: "RFC 8182", Section: section, Rule: err.Error()})

@@ -48,12 +48,13 @@ func title(r *Report) string {
 	if c := r.Certificate; c != nil {
 		return map[string]string{
 			"trust_anchor": "trust anchor certificate", "ca": "CA certificate", "ee": "EE certificate", "router": "router certificate",
+			"identity": "identity certificate",
 		}[c.Kind]
 	}
 	return map[string]string{
-		TypeCertificate: "certificate", TypeCRL: "CRL", TypeManifest: "manifest", TypeROA: "ROA",
+		TypeCertificate: "certificate", TypeCRL: "CRL", TypeManifest: "manifest", TypeROA: "ROA", TypeASPA: "ASPA",
 		TypeSignedObject: "signed object", TypeTAL: "trust anchor locator", TypeNotification: "RRDP notification",
-		TypeSnapshot: "RRDP snapshot", TypeDelta: "RRDP delta",
+		TypeSnapshot: "RRDP snapshot", TypeDelta: "RRDP delta", TypeMessage: "protocol message", TypeSetup: "set-up document",
 	}[r.Type]
 }
 
@@ -65,8 +66,22 @@ func (r *Report) how() string {
 			return "" // nobody issues them
 		case TypeTAL:
 			return "in itself; its key only with the trust anchor's certificate"
+		case TypeMessage:
+			return "in itself; who sent it and whether it is current only with the sender's identity certificate"
+		case TypeSetup:
+			return "" // there is no certificate in it
 		}
 		return "in itself; issuer's signature, validity and resources only with the issuer's certificate"
+	}
+	switch r.Type {
+	case TypeMessage:
+		return "against the identity with key " + r.CheckedBy + " at " + stamp(r.CheckedAt)
+	case TypeSetup:
+		return "at " + stamp(r.CheckedAt)
+	case TypeCertificate:
+		if c := r.Certificate; c != nil && c.Kind == "identity" {
+			return "at " + stamp(r.CheckedAt)
+		}
 	}
 	return "against the issuer with key " + r.CheckedBy + " at " + stamp(r.CheckedAt)
 }
@@ -74,7 +89,8 @@ func (r *Report) how() string {
 func (r *Report) lines() []line {
 	var lines []line
 	for _, part := range []interface{ lines() []line }{
-		r.Certificate, r.CRL, r.Manifest, r.ROA, r.SignedObject, r.TAL, r.Notification, r.Snapshot, r.Delta,
+		r.Certificate, r.CRL, r.Manifest, r.ROA, r.ASPA, r.SignedObject, r.TAL, r.Notification, r.Snapshot, r.Delta,
+		r.Message, r.Setup,
 	} {
 		lines = append(lines, part.lines()...)
 	}
@@ -175,6 +191,17 @@ func (r *ROA) lines() []line {
 	lines := []line{{"asID", strconv.FormatUint(uint64(r.ASID), 10)}}
 	for _, p := range r.Prefixes {
 		lines = append(lines, line{"ipAddrBlocks", p.Address + " maxLength " + strconv.Itoa(p.MaxLength)})
+	}
+	return lines
+}
+
+func (a *ASPA) lines() []line {
+	if a == nil {
+		return nil
+	}
+	lines := []line{{"customerASID", strconv.FormatUint(uint64(a.Customer), 10)}}
+	for _, p := range a.Providers {
+		lines = append(lines, line{"providers", strconv.FormatUint(uint64(p), 10)})
 	}
 	return lines
 }

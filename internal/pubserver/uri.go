@@ -32,6 +32,15 @@ func parseURI(text string) (string, error) {
 	return uri, nil
 }
 
+// Canonical gives the form of an object's URI in which the server keeps it, and
+// in which refusals name it; a URI that cannot be published stays as it is.
+func Canonical(uri string) string {
+	if canonical, err := parseURI(uri); err == nil {
+		return canonical
+	}
+	return uri
+}
+
 // parseBase reads an rsync URI that ends in a slash, on the terms of parseURI.
 func parseBase(text string) (string, error) {
 	if !strings.HasSuffix(text, "/") {

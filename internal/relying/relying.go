@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"baleen/internal/ca"
+	"baleen/internal/rpki/aspa"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/crl"
@@ -24,30 +25,43 @@ type party struct {
 	now     time.Time
 	objects map[string][]byte // by URI
 	seen    map[string]bool
-	vrps    map[string]bool
+	valid   Payloads
+}
+
+// Payloads is what is validated, in the text forms of package ca.
+type Payloads struct {
+	VRPs       map[string]bool // "10.0.0.0/16-24 => 64496"
+	ASPAs      map[string]bool // "AS65000 => AS65002, AS65003"
+	RouterKeys map[string]bool // "ROUTER-0000FDE8-" and the key identifier
 }
 
 // Validate gives the validated routes of a repository at a time, in the form
 // "10.0.0.0/16-24 => 64496". An object (by URI) that is missing, listed by no
 // manifest, revoked or against its RFC is an error.
 func Validate(now time.Time, anchor []byte, objects map[string][]byte) (map[string]bool, error) {
+	valid, err := ValidateAll(now, anchor, objects)
+	return valid.VRPs, err
+}
+
+// ValidateAll is Validate and gives what else is validated too.
+func ValidateAll(now time.Time, anchor []byte, objects map[string][]byte) (Payloads, error) {
 	if err := profile.CheckTrustAnchor(anchor, now); err != nil {
-		return nil, fmt.Errorf("trust anchor: %w", err)
+		return Payloads{}, fmt.Errorf("trust anchor: %w", err)
 	}
 	c, err := cert.Decode(anchor)
 	if err != nil {
-		return nil, err
+		return Payloads{}, err
 	}
-	p := party{now: now, objects: objects, seen: map[string]bool{}, vrps: map[string]bool{}}
+	p := party{now: now, objects: objects, seen: map[string]bool{}, valid: Payloads{map[string]bool{}, map[string]bool{}, map[string]bool{}}}
 	if err := p.point(c); err != nil {
-		return nil, err
+		return Payloads{}, err
 	}
 	for uri := range objects {
 		if !p.seen[uri] {
-			return nil, fmt.Errorf("%s is published, but no manifest lists it", uri)
+			return Payloads{}, fmt.Errorf("%s is published, but no manifest lists it", uri)
 		}
 	}
-	return p.vrps, nil
+	return p.valid, nil
 }
 
 // get gives an object, which must be there.
@@ -123,7 +137,12 @@ func (p *party) file(issuer *cert.Certificate, list *crl.CRL, uri string, hash [
 	case ".crl":
 		return nil
 	case ".cer":
+		if strings.HasPrefix(path.Base(uri), "ROUTER-") {
+			return p.router(issuer, list, uri, der)
+		}
 		return p.child(issuer, list, uri, der)
+	case ".asa":
+		return p.aspa(issuer, list, uri, der)
 	case ".roa":
 		return p.roa(issuer, list, uri, der)
 	default:
@@ -152,26 +171,69 @@ func (p *party) roa(issuer *cert.Certificate, list *crl.CRL, uri string, der []b
 	if err := profile.CheckROA(der, issuer, p.now); err != nil {
 		return fmt.Errorf("%s: %w", uri, err)
 	}
-	obj, err := cms.Decode(der)
+	content, err := contentOf(list, uri, der)
 	if err != nil {
 		return err
 	}
-	ee, err := cert.Decode(obj.EE)
-	if err != nil {
-		return err
-	}
-	if list.Revoked(ee.Serial) {
-		return fmt.Errorf("%s is revoked", uri)
-	}
-	if !strings.EqualFold(ee.SIA.SignedObject, uri) {
-		return fmt.Errorf("%s says that it is %s", uri, ee.SIA.SignedObject)
-	}
-	payload, err := roa.Decode(obj.Content)
+	payload, err := roa.Decode(content)
 	if err != nil {
 		return err
 	}
 	for _, x := range payload.Prefixes {
-		p.vrps[ca.ROA{ASID: payload.ASID, Prefix: x.Prefix, MaxLength: x.MaxLength}.String()] = true
+		p.valid.VRPs[ca.ROA{ASID: payload.ASID, Prefix: x.Prefix, MaxLength: x.MaxLength}.String()] = true
 	}
 	return nil
+}
+
+func (p *party) aspa(issuer *cert.Certificate, list *crl.CRL, uri string, der []byte) error {
+	if err := profile.CheckASPA(der, issuer, p.now); err != nil {
+		return fmt.Errorf("%s: %w", uri, err)
+	}
+	content, err := contentOf(list, uri, der)
+	if err != nil {
+		return err
+	}
+	payload, err := aspa.Decode(content)
+	if err != nil {
+		return err
+	}
+	p.valid.ASPAs[ca.ASPA(payload).String()] = true
+	return nil
+}
+
+func (p *party) router(issuer *cert.Certificate, list *crl.CRL, uri string, der []byte) error {
+	if err := profile.CheckRouterCertificate(der, issuer, p.now); err != nil {
+		return fmt.Errorf("%s: %w", uri, err)
+	}
+	c, err := cert.Decode(der)
+	if err != nil {
+		return err
+	}
+	if list.Revoked(c.Serial) {
+		return fmt.Errorf("%s is revoked", uri)
+	}
+	for _, as := range c.Resources.Set.AS.Ranges() {
+		p.valid.RouterKeys[ca.RouterKey{ASID: as.Lo, KeyID: c.KeyID}.String()] = true
+	}
+	return nil
+}
+
+// contentOf gives the content of a signed object, whose EE certificate must not
+// be revoked and must be for this URI.
+func contentOf(list *crl.CRL, uri string, der []byte) ([]byte, error) {
+	obj, err := cms.Decode(der)
+	if err != nil {
+		return nil, err
+	}
+	ee, err := cert.Decode(obj.EE)
+	if err != nil {
+		return nil, err
+	}
+	if list.Revoked(ee.Serial) {
+		return nil, fmt.Errorf("%s is revoked", uri)
+	}
+	if !strings.EqualFold(ee.SIA.SignedObject, uri) {
+		return nil, fmt.Errorf("%s says that it is %s", uri, ee.SIA.SignedObject)
+	}
+	return obj.Content, nil
 }

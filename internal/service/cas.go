@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -169,12 +171,38 @@ func (s *Service) RepoStatus(ctx context.Context, handle string) (castore.Exchan
 	if err != nil || !ok {
 		return x, false, nil, err
 	}
-	publisher, err := s.publisherOf(x.URI)
-	if err != nil {
-		return x, false, nil, err
+	if publisher, here := s.local(x.URI, "rfc8181/"); here {
+		files, err := s.Pubs.Files(ctx, publisher)
+		return x, true, files, err
 	}
-	files, err := s.Pubs.Files(ctx, publisher)
+	files, err := s.wantedFiles(ctx, stream)
 	return x, true, files, err
+}
+
+func hashesOf(objects map[string]castore.Object) []ca.Hash {
+	out := make([]ca.Hash, 0, len(objects))
+	for _, o := range objects {
+		out = append(out, o.Hash)
+	}
+	return out
+}
+
+// wantedFiles gives what a CA wants published, in the order of the URIs: what a
+// repository elsewhere was last told.
+func (s *Service) wantedFiles(ctx context.Context, stream uuid.UUID) ([]pubserver.File, error) {
+	wanted, err := s.Rows.Objects(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	ders, err := s.Rows.DERs(ctx, hashesOf(wanted))
+	if err != nil {
+		return nil, err
+	}
+	files := make([]pubserver.File, 0, len(wanted))
+	for _, uri := range slices.Sorted(maps.Keys(wanted)) {
+		files = append(files, pubserver.File{URI: uri, DER: ders[wanted[uri].Hash]})
+	}
+	return files, nil
 }
 
 func (s *Service) stream(ctx context.Context, handle string) (uuid.UUID, error) {

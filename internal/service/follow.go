@@ -8,6 +8,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
+	"baleen/internal/rpki/cert"
 	"baleen/internal/tasks"
 )
 
@@ -27,7 +28,7 @@ func Follow(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 func follow(handle string, e es.Event) []tasks.Scheduled {
 	switch e := e.(type) {
 	case ca.RepositoryConfigured:
-		return now(RefreshCA{CA: handle})
+		return now(RefreshCA{CA: handle}, LeaveRepos{CA: handle})
 	case ca.ParentAdded:
 		return now(SyncParent{CA: handle, Parent: e.Parent})
 	case ca.ParentUpdated:
@@ -37,17 +38,52 @@ func follow(handle string, e es.Event) []tasks.Scheduled {
 	case ca.CertificateRequested:
 		return now(SyncParent{CA: handle, Parent: e.Parent})
 	case ca.ResourceClassRemoved:
-		return now(PublishCA{CA: handle}, DestroyKeys{CA: handle, Keys: texts(e.Keys)})
+		return now(PublishCA{CA: handle}, DestroyKeys{CA: handle, Keys: texts(e.Keys)}, LeaveRepos{CA: handle})
 	case ca.CertificateReceived:
 		return now(IssueCA{CA: handle}, PublishCA{CA: handle})
 	case ca.ChildResourcesUpdated:
 		return now(IssueCA{CA: handle}, RefreshCA{CA: e.Child})
-	case ca.ChildCertificatesIssued, ca.ChildCertificatesRevoked, ca.ROAsIssued:
+	case ca.ChildCertificatesIssued, ca.ChildCertificatesRevoked, ca.ROAsIssued, ca.ASPAsIssued, ca.RouterCertsIssued:
 		return now(PublishCA{CA: handle})
-	case ca.ROAsConfigured:
+	case ca.ROAsConfigured, ca.ASPAsConfigured, ca.RouterKeysConfigured:
 		return now(IssueCA{CA: handle})
 	case ca.RestoreNoted:
 		return now(RefreshCA{CA: handle}, IssueCA{CA: handle}, PublishCA{CA: handle, Force: true}, SyncRepo{CA: handle})
+	default:
+		return followKeys(handle, e)
+	}
+}
+
+// followKeys is the part of the table for keys and for those who are left.
+func followKeys(handle string, e es.Event) []tasks.Scheduled {
+	switch e := e.(type) {
+	case ca.KeyRollInitiated:
+		return now(SyncParent{CA: handle, Parent: e.Parent})
+	case ca.KeyStaged:
+		return now(PublishCA{CA: handle})
+	case ca.KeyActivationStarted:
+		return now(IssueCA{CA: handle})
+	case ca.KeyRollActivated:
+		return now(PublishCA{CA: handle}, IssueCA{CA: handle})
+	case ca.KeyRevocationRequested:
+		return now(SyncParent{CA: handle, Parent: e.Parent})
+	case ca.KeyRollFinished:
+		return now(PublishCA{CA: handle}, DestroyKeys{CA: handle, Keys: texts([]cert.KeyID{e.KeyID})}, LeaveRepos{CA: handle})
+	case ca.KeyRollAbandoned:
+		return now(PublishCA{CA: handle}, DestroyKeys{CA: handle, Keys: texts([]cert.KeyID{e.KeyID})})
+	case ca.ParentRemoved:
+		if len(e.Revoke) == 0 {
+			return nil
+		}
+		return now(RevokeKeys{CA: handle, Parent: e.Parent, Contact: e.Contact, Keys: e.Revoke})
+	case ca.IdentityRenewed:
+		return now(DestroyKeys{CA: handle, Keys: texts([]cert.KeyID{e.OldKey})})
+	case ca.Deleted:
+		out := now(DestroyKeys{CA: handle, Keys: texts(e.Keys)})
+		for _, uri := range e.Repositories {
+			out = append(out, now(EmptyRepo{CA: handle, ServiceURI: uri})...)
+		}
+		return out
 	default:
 		return followTA(e)
 	}

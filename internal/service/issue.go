@@ -24,8 +24,11 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 	defer s.locks.lock(a.CA)()
 	var certs []ca.CertPlan
 	var roas []ca.ROAPlan
+	var aspas []ca.ASPAPlan
+	var routers []ca.RouterPlan
 	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
-		certs, roas = st.PlanChildCerts(), st.PlanROAs(s.Now(), s.Config.Policy)
+		now, policy := s.Now(), s.Config.Policy
+		certs, roas, aspas, routers = st.PlanChildCerts(now), st.PlanROAs(now, policy), st.PlanASPAs(now, policy), st.PlanRouterCerts(now, policy)
 		return nil
 	})
 	if err != nil {
@@ -41,7 +44,10 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 			return tasks.Outcome{}, err
 		}
 	}
-	return tasks.Outcome{}, nil
+	if err := s.issueASObjects(ctx, a.CA, aspas, routers); err != nil {
+		return tasks.Outcome{}, err
+	}
+	return tasks.Outcome{}, s.switchKeys(ctx, a.CA)
 }
 
 // issueROAs carries out one plan, batch by batch. What is withdrawn goes with
@@ -82,7 +88,7 @@ func (s *Service) shrinkCerts(ctx context.Context, handle string, p ca.CertPlan)
 			return err
 		}
 		issued, der, err := s.signChildCert(auth, ca.PlannedCert{
-			Child: sh.Old.Child, Class: p.Class, Key: p.Key, Resources: sh.Resources, Subject: sh.Old.KeyID, SIA: sh.Old.SIA, URI: sh.Old.URI,
+			Child: sh.Old.Child, Class: p.Class, Key: p.Key, Resources: sh.Resources, Subject: sh.Old.KeyID, SIA: sh.Old.SIA, URI: sh.Old.URI, Limit: sh.Old.Limit,
 		}, old.PublicKey)
 		if err != nil {
 			return err
@@ -121,7 +127,8 @@ func (s *Service) renew(ctx context.Context, _ Renew) (tasks.Outcome, error) {
 	for _, h := range handles {
 		due := false
 		err := s.view(ctx, h, func(st *ca.State, _ int64) error {
-			due = len(st.PlanROAs(s.Now(), s.Config.Policy)) > 0
+			now, policy := s.Now(), s.Config.Policy
+			due = len(st.PlanROAs(now, policy))+len(st.PlanASPAs(now, policy))+len(st.PlanRouterCerts(now, policy)) > 0
 			return nil
 		})
 		if err != nil && (fault.Of(err) == fault.NotFound || isBroken(err)) {

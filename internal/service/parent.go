@@ -35,7 +35,14 @@ var errScheduled = errors.New("the parent will answer later")
 // whether the parent is another process or this one.
 type parentLink interface {
 	list(ctx context.Context) ([]ca.Entitlement, error)
+
+	// issue asks for a certificate. A refusal that is for good has the code "rc-unknown" (1201), "rc-missing-resources"
+	// (1202) or "key-re-use" (1204); errScheduled means that the parent will answer later.
 	issue(ctx context.Context, class string, csr []byte) (granted, error)
+
+	// revoke takes a key out of use. It succeeds also where the parent says that it knows no such class or key (codes 1301
+	// and 1302): then nothing is left to revoke. errScheduled means that the parent will answer later.
+	revoke(ctx context.Context, class string, key cert.KeyID) error
 }
 
 // local says whether a service URI is one of this server, and gives what
@@ -45,74 +52,19 @@ func (s *Service) local(uri, prefix string) (handle string, ok bool) {
 	return strings.TrimSuffix(rest, "/"), ok
 }
 
-// link gives the way to a parent. Only parents in this server can be reached yet.
-func (s *Service) link(p ca.Parent) (parentLink, error) {
+// link gives a CA the way to a parent.
+func (s *Service) link(ctx context.Context, child string, p ca.Parent) (parentLink, error) {
 	handle, ok := s.local(p.ServiceURI, "rfc6492/")
 	switch {
 	case !ok:
-		return nil, fault.New(fault.Invalid, "sys-not-implemented", "Not yet implemented: parents outside this server ("+p.ServiceURI+")")
+		l := remoteLink{s: s, ca: child, parent: p}
+		err := s.view(ctx, child, func(st *ca.State, _ int64) error { l.identity = st.Identity; return nil })
+		return l, err
 	case handle == taHandle:
 		return taLink{s: s, child: p.ChildHandle}, nil
 	default:
-		return localLink{s: s, parent: handle, child: p.ChildHandle}, nil
+		return localLink{s: s, parent: handle, child: p.ChildHandle, actor: es.Actor{Name: "child:" + p.ChildHandle}}, nil
 	}
-}
-
-// localLink reaches a parent in this server by function call.
-type localLink struct {
-	s             *Service
-	parent, child string
-}
-
-func (l localLink) list(ctx context.Context) (out []ca.Entitlement, err error) {
-	err = l.s.view(ctx, l.parent, func(st *ca.State, _ int64) error {
-		out, err = st.Entitlements(l.child, l.s.Now(), l.s.Config.Policy)
-		return err
-	})
-	return out, err
-}
-
-// issue certifies a child's key: plan, sign with no transaction open, record.
-func (l localLink) issue(ctx context.Context, class string, csr []byte) (granted, error) {
-	req, err := readRequest(csr)
-	if err != nil {
-		return granted{}, err
-	}
-	var plan ca.PlannedCert
-	var rec ca.CertRecord
-	err = l.s.view(ctx, l.parent, func(st *ca.State, _ int64) (err error) {
-		if plan, err = st.PlanChildCert(l.child, class, req); err == nil {
-			rec = st.Classes[class].Current.Cert
-		}
-		return err
-	})
-	if err != nil {
-		return granted{}, err
-	}
-	auth, err := l.s.authority(ctx, plan.Key, rec)
-	if err != nil {
-		return granted{}, err
-	}
-	issued, der, err := l.s.signChildCert(auth, plan, req.PublicKey)
-	if err != nil {
-		return granted{}, err
-	}
-	w := l.s.recording("ca_sync_parent", [][]byte{der})
-	w.Actor = es.Actor{Name: "child:" + l.child}
-	if _, err := l.s.execute(ctx, l.parent, ca.RecordChildCerts{Class: class, Key: plan.Key, Issued: []ca.IssuedCert{issued}}, w); err != nil {
-		return granted{}, err
-	}
-	return granted{cert: der, uri: issued.URI, issuer: auth.cert.Raw}, nil
-}
-
-// readRequest reads a child's certificate request; one that breaks a rule of
-// RFC 6487 section 6 is refused.
-func readRequest(csr []byte) (*cert.Request, error) {
-	req, err := cert.DecodeRequest(csr)
-	if err != nil {
-		return nil, &fault.Error{Kind: fault.Invalid, Code: "rfc6492-invalid-csr", Msg: "Invalid CSR received: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
-	}
-	return req, nil
 }
 
 // refreshCA asks all parents.
@@ -144,43 +96,43 @@ func (s *Service) syncParent(ctx context.Context, a SyncParent) (tasks.Outcome, 
 	if err != nil || !ready {
 		return tasks.Outcome{}, err
 	}
-	offered, err := s.syncWith(ctx, a, contact)
-	if note := s.noteParent(ctx, a, contact.ServiceURI, offered, err); note != nil && err == nil {
+	if _, here := s.local(contact.ServiceURI, "rfc6492/"); !here {
+		return tasks.Outcome{Then: now(AskParent(a))}, nil
+	}
+	return s.syncNow(ctx, a, contact)
+}
+
+// syncNow asks the parent and notes the outcome.
+func (s *Service) syncNow(ctx context.Context, a SyncParent, contact ca.Parent) (tasks.Outcome, error) {
+	x := &parentSync{s: s, a: a}
+	err := x.sync(ctx, contact)
+	if note := s.noteParent(ctx, a, contact.ServiceURI, x.offered, err); note != nil && err == nil {
 		err = note
 	}
 	if err != nil {
-		return tasks.Outcome{}, err
+		return tasks.Outcome{}, untilAnswered(err)
+	}
+	if x.waiting {
+		return tasks.Outcome{Again: s.Now().Add(min(askAgain, s.Config.Refresh.Every))}, nil
 	}
 	jitter, err := upTo(s.Config.Refresh.Jitter)
 	return tasks.Outcome{Again: s.Now().Add(s.Config.Refresh.Every + jitter)}, err
 }
 
-func (s *Service) syncWith(ctx context.Context, a SyncParent, contact ca.Parent) ([]ca.Entitlement, error) {
-	link, err := s.link(contact)
+// sync asks the parent what it offers, and for what follows from that.
+func (x *parentSync) sync(ctx context.Context, contact ca.Parent) (err error) {
+	if x.link, err = x.s.link(ctx, x.a.CA, contact); err != nil {
+		return err
+	}
+	offered, err := x.link.list(ctx)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("list at parent %s: %w", x.a.Parent, err)
 	}
-	offered, err := link.list(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list at parent %s: %w", a.Parent, err)
+	x.offered = offered
+	if err := x.s.takeEntitlements(ctx, x.a, offered); err != nil {
+		return err
 	}
-	if err := s.takeEntitlements(ctx, a, offered); err != nil {
-		return offered, err
-	}
-	var open []ca.CertRequest
-	if err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error { open = st.OpenRequests(a.Parent); return nil }); err != nil {
-		return offered, err
-	}
-	for _, r := range open {
-		err := s.requestCert(ctx, a, link, r)
-		if errors.Is(err, errScheduled) {
-			continue
-		}
-		if err != nil {
-			return offered, fmt.Errorf("certificate for class %s: %w", r.Class, err)
-		}
-	}
-	return offered, nil
+	return x.run(ctx)
 }
 
 // takeEntitlements makes a key for each new class and records what changed.
@@ -202,28 +154,6 @@ func (s *Service) takeEntitlements(ctx context.Context, a SyncParent, offered []
 	if err != nil && len(made) > 0 {
 		s.dropKeys(ctx, made)
 	}
-	return err
-}
-
-// requestCert asks for one certificate, verifies what comes back, and records it.
-func (s *Service) requestCert(ctx context.Context, a SyncParent, link parentLink, r ca.CertRequest) error {
-	key, err := s.Keys.Signer(ctx, r.KeyID)
-	if err != nil {
-		return err
-	}
-	csr, err := cert.SignRequest(r.SIA, key)
-	if err != nil {
-		return err
-	}
-	got, err := link.issue(ctx, r.ParentClass, csr)
-	if err != nil {
-		return err
-	}
-	rec, err := s.verifyGranted(got, r, key.Public())
-	if err != nil {
-		return &fault.Error{Kind: fault.Unavailable, Code: "rfc6492-protocol", Msg: "RFC 6492 Issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}, Err: err}
-	}
-	_, err = s.execute(ctx, a.CA, ca.ReceiveCertificate{Class: r.Class, Cert: rec}, s.recording("ca_sync_parent", [][]byte{got.cert, got.issuer}))
 	return err
 }
 
@@ -271,8 +201,9 @@ func texts(keys []cert.KeyID) []string {
 	return out
 }
 
-// destroyKeys destroys the keys of a class that is gone.
+// destroyKeys destroys keys that are out of use, when nothing signs for the CA.
 func (s *Service) destroyKeys(ctx context.Context, a DestroyKeys) (tasks.Outcome, error) {
+	defer s.locks.lock(a.CA)()
 	var ids []cert.KeyID
 	for _, k := range a.Keys {
 		id, err := cert.ParseKeyID(k)
@@ -294,7 +225,7 @@ func (s *Service) SetParent(ctx context.Context, actor es.Actor, handle, name st
 	if err := s.view(ctx, handle, func(*ca.State, int64) error { return nil }); err != nil {
 		return err
 	}
-	link, err := s.link(contact)
+	link, err := s.link(ctx, handle, contact)
 	if err != nil {
 		return err
 	}

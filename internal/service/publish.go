@@ -40,7 +40,7 @@ func (s *Service) publishCA(ctx context.Context, a PublishCA) (tasks.Outcome, er
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
-	rec := castore.Publication{Stream: stream, Objects: map[string]ca.Hash{}}
+	rec := castore.Publication{Stream: stream, Objects: map[string]castore.Object{}}
 	for _, p := range points {
 		wait, err := s.publishPoint(ctx, p, have[p.Key], now, a.Force, &rec)
 		if err != nil {
@@ -90,10 +90,11 @@ func (s *Service) publishPoint(ctx context.Context, p ca.Point, was castore.Mani
 	}
 	rec.Keys = append(rec.Keys, p.Key)
 	base := p.Cert.SIA.Repository
-	rec.Objects[base+p.Key.String()+".crl"] = next.CRL
-	rec.Objects[p.Cert.SIA.Manifest] = next.MFT
+	at := func(h ca.Hash) castore.Object { return castore.Object{Hash: h, Repository: p.Repository} }
+	rec.Objects[base+p.Key.String()+".crl"] = at(next.CRL)
+	rec.Objects[p.Cert.SIA.Manifest] = at(next.MFT)
 	for _, f := range p.Files {
-		rec.Objects[base+f.Name] = f.Hash
+		rec.Objects[base+f.Name] = at(f.Hash)
 	}
 	return 0, nil
 }

@@ -17,15 +17,22 @@ import (
 // validate gives the VRPs of the whole repository, or says what is wrong.
 func (w *world) validate() (map[string]bool, error) {
 	w.t.Helper()
+	valid, err := w.validateAll()
+	return valid.VRPs, err
+}
+
+// validateAll gives ASPAs and router keys too.
+func (w *world) validateAll() (relying.Payloads, error) {
+	w.t.Helper()
 	objects, err := w.objects()
 	if err != nil {
-		return nil, err
+		return relying.Payloads{}, err
 	}
 	anchor, err := w.TACertificate(w.t.Context())
 	if err != nil {
-		return nil, err
+		return relying.Payloads{}, err
 	}
-	return relying.Validate(w.now(), anchor, objects)
+	return relying.ValidateAll(w.now(), anchor, objects)
 }
 
 // objects gives everything that is published, by URI.
@@ -57,6 +64,8 @@ func TestRelyingPartyForgivesNothing(t *testing.T) {
 	if err := w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 24, 64496)}}); err != nil {
 		t.Fatal(err)
 	}
+	w.aspa("ca1", ca.UpdateASPA{Customer: 64496, Added: []uint32{65001}})
+	w.router("ca1", ca.ConfigureRouterKeys{Add: []ca.RouterCSR{{ASID: 64496, CSR: routerCSR(t)}}})
 	w.settle()
 	good, err := w.objects()
 	if err != nil {
@@ -66,8 +75,8 @@ func TestRelyingPartyForgivesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if vrps, err := relying.Validate(w.now(), anchor, good); err != nil || len(vrps) != 1 {
-		t.Fatalf("the repository as it is: %v, %v", vrps, err)
+	if all, err := relying.ValidateAll(w.now(), anchor, good); err != nil || len(all.VRPs) != 1 || len(all.ASPAs) != 1 || len(all.RouterKeys) != 1 {
+		t.Fatalf("the repository as it is: %v, %v", all, err)
 	}
 	for uri := range good {
 		missing := maps.Clone(good)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +13,6 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/es"
-	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
@@ -24,28 +24,16 @@ func (s *Service) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	return postgres.InFencedTx(ctx, s.DB, s.Fence, f)
 }
 
-// publisherOf gives the name under which a repository of this server knows a
-// CA. Only repositories in this server can be reached yet.
-func (s *Service) publisherOf(serviceURI string) (string, error) {
-	handle, ok := s.local(serviceURI, "rfc8181/")
-	if !ok {
-		return "", fault.New(fault.Invalid, "sys-not-implemented", "Not yet implemented: repositories outside this server ("+serviceURI+")")
-	}
-	return handle, nil
-}
-
 // ConfigureRepository says where a CA publishes. The repository is asked
-// first: one that does not answer is not taken.
+// first: one that does not answer is not taken. For a CA that publishes
+// elsewhere this is a key roll in every class.
 func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handle string, r oob.RepositoryResponse) error {
 	repo := ca.Repository{ServiceURI: r.ServiceURI, SIABase: r.SIABase, NotificationURI: r.NotificationURI, ServerIDCert: r.IDCert}
-	if err := s.view(ctx, handle, func(*ca.State, int64) error { return nil }); err != nil {
+	var id ca.Identity
+	if err := s.view(ctx, handle, func(st *ca.State, _ int64) error { id = st.Identity; return nil }); err != nil {
 		return err
 	}
-	publisher, err := s.publisherOf(repo.ServiceURI)
-	if err != nil {
-		return err
-	}
-	if err := s.askRepo(ctx, publisher, repo.SIABase); err != nil {
+	if err := s.askRepo(ctx, s.repoLink(handle, id, repo), repo.SIABase); err != nil {
 		return &fault.Error{
 			Kind: fault.Invalid, Code: "ca-repo-issue", Args: map[string]string{"ca": handle, "cause": err.Error()}, Err: err,
 			Msg: "CA '" + handle + "' cannot get response from repository '" + err.Error() + "'. Is the 'service_uri' in the XML reachable? " +
@@ -53,57 +41,96 @@ func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handl
 				"to send XML to all other parties again: parent(s), children, and repository",
 		}
 	}
-	_, err = s.execute(ctx, handle, ca.ConfigureRepository{Repository: repo}, pgstore.Write{Actor: actor})
-	return err
+	return s.moveTo(ctx, actor, handle, repo)
 }
 
-// askRepo says whether the repository knows the publisher under this base.
-func (s *Service) askRepo(ctx context.Context, publisher, base string) error {
-	r, err := s.Pubs.Response(ctx, publisher)
-	if err != nil {
-		return err
+// askRepo says whether the repository knows the publisher, and under this base
+// as far as it tells.
+func (s *Service) askRepo(ctx context.Context, link repoLink, base string) error {
+	if here, ok := link.(localRepo); ok {
+		r, err := s.Pubs.Response(ctx, here.publisher)
+		if err != nil {
+			return err
+		}
+		if r.SIABase != base {
+			return fmt.Errorf("the repository lets publisher %s publish below %s, not %s", here.publisher, r.SIABase, base)
+		}
 	}
-	if r.SIABase != base {
-		return fmt.Errorf("the repository lets publisher %s publish below %s, not %s", publisher, r.SIABase, base)
-	}
-	_, err = s.Pubs.List(ctx, publisher)
+	_, err := link.list(ctx)
 	return err
 }
 
 // syncRepo compares what the repository has with what the CA wants published
 // and sends the difference as one message, so that the repository is never
-// half-updated.
+// half-updated. A CA that moves has two repositories: the new one comes first,
+// so that nothing leaves the old one before it is there.
 func (s *Service) syncRepo(ctx context.Context, a SyncRepo) (tasks.Outcome, error) {
-	defer s.locks.lock("repo " + a.CA)()
-	stream, err := s.CAs.StreamID(ctx, a.CA)
+	return s.syncRepository(ctx, a.CA, false)
+}
+
+// sendRepo is syncRepo where the repository is outside this server.
+func (s *Service) sendRepo(ctx context.Context, a SendRepo) (tasks.Outcome, error) {
+	return s.syncRepository(ctx, a.CA, true)
+}
+
+func (s *Service) syncRepository(ctx context.Context, handle string, patient bool) (tasks.Outcome, error) {
+	var id ca.Identity
+	var repos []ca.Repository
+	var retired []ca.RequestRevocation
+	var points []ca.Point
+	err := s.view(ctx, handle, func(st *ca.State, _ int64) error {
+		id, repos, retired = st.Identity, st.Repositories(), st.RetiredKeys()
+		if len(retired) > 0 {
+			points = st.Points(s.Now())
+		}
+		return nil
+	})
+	if err != nil || len(repos) == 0 {
+		return tasks.Outcome{}, err
+	}
+	if !patient && slices.ContainsFunc(repos, func(r ca.Repository) bool { _, here := s.local(r.ServiceURI, "rfc8181/"); return !here }) {
+		return tasks.Outcome{Then: now(SendRepo{CA: handle})}, nil
+	}
+	defer s.locks.lock("repo " + handle)()
+	stream, err := s.CAs.StreamID(ctx, handle)
 	if err != nil {
 		return tasks.Outcome{}, err
-	}
-	var repo *ca.Repository
-	if err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error { repo = st.Repository; return nil }); err != nil {
-		return tasks.Outcome{}, err
-	}
-	if repo == nil {
-		return tasks.Outcome{}, nil
 	}
 	wanted, err := s.Rows.Objects(ctx, stream)
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
-	err = s.publishDifference(ctx, repo.ServiceURI, wanted)
-	if note := s.Rows.NoteRepo(ctx, s.Fence, stream, castore.Exchanged{URI: repo.ServiceURI, At: s.Now(), Err: err}); note != nil && err == nil {
+	err = s.publishDifference(ctx, s.repoLink(handle, id, repos[0]), wantedAt(wanted, repos[0].ServiceURI, true))
+	if note := s.Rows.NoteRepo(ctx, s.Fence, stream, castore.Exchanged{URI: repos[0].ServiceURI, At: s.Now(), Err: err}); note != nil && err == nil {
 		err = note
 	}
-	return tasks.Outcome{}, err
+	for _, old := range repos[1:] {
+		if err != nil && len(retired) > 0 {
+			break
+		}
+		err = errors.Join(err, s.publishDifference(ctx, s.repoLink(handle, id, old), wantedAt(wanted, old.ServiceURI, false)))
+	}
+	if err != nil {
+		return tasks.Outcome{}, untilAnswered(err)
+	}
+	return tasks.Outcome{}, s.releaseKeys(ctx, handle, retired, points, wanted)
+}
+
+// wantedAt gives what is wanted in one repository. What names none is wanted in
+// the one that the CA has now.
+func wantedAt(all map[string]castore.Object, serviceURI string, current bool) map[string]ca.Hash {
+	out := make(map[string]ca.Hash, len(all))
+	for uri, o := range all {
+		if o.Repository == serviceURI || current && o.Repository == "" {
+			out[uri] = o.Hash
+		}
+	}
+	return out
 }
 
 // publishDifference makes the repository hold exactly what is wanted.
-func (s *Service) publishDifference(ctx context.Context, serviceURI string, wanted map[string]ca.Hash) error {
-	publisher, err := s.publisherOf(serviceURI)
-	if err != nil {
-		return err
-	}
-	have, err := s.Pubs.List(ctx, publisher)
+func (s *Service) publishDifference(ctx context.Context, link repoLink, wanted map[string]ca.Hash) error {
+	have, err := link.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -120,7 +147,7 @@ func (s *Service) publishDifference(ctx context.Context, serviceURI string, want
 			changes[i].Content = ders[h]
 		}
 	}
-	return s.Pubs.Publish(ctx, publisher, changes)
+	return link.publish(ctx, changes)
 }
 
 // difference gives the changes that turn what the repository has into what is

@@ -16,10 +16,12 @@ import (
 	"baleen/internal/castore"
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
+	"baleen/internal/exchange"
 	"baleen/internal/export"
 	"baleen/internal/fault"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
+	"baleen/internal/remote"
 	"baleen/internal/signer"
 	"baleen/internal/ta"
 )
@@ -33,6 +35,10 @@ type Config struct {
 	TA         ta.Timing
 
 	ArchiveAfter time.Duration // how old a command must be to go to the archive; 0: none does
+	ExchangeKeep time.Duration // how long exchanges with peers are remembered; 0: for ever
+
+	// AnyHost takes host names that are not public in what children ask for, as tests need.
+	AnyHost bool
 }
 
 // ManifestTiming says how long manifests and CRLs are good for.
@@ -58,6 +64,7 @@ type Service struct {
 	Export *export.Renderer
 	Rows   *castore.Store
 	Keys   *signer.Keys
+	Peers  Poster
 	OneOff *signer.Pool
 	DB     *pgxpool.Pool
 	Fence  postgres.Fence
@@ -69,7 +76,17 @@ type Service struct {
 	// Published is called after the files of a serial were rendered; nil: nobody wants to know.
 	Published func(session string, serial uint64)
 
-	locks keyedMutex
+	// Exchanges remembers what peers outside this server said and heard.
+	Exchanges *exchange.Log
+
+	locks  keyedMutex
+	voices voices
+}
+
+// Poster carries a signed message to a peer and gives its answer; *remote.Client
+// is one.
+type Poster interface {
+	Post(ctx context.Context, m remote.Message) ([]byte, error)
 }
 
 // systemActor stands in the log for what the server does by itself.

@@ -122,16 +122,25 @@ func (s *Service) signROA(ctx context.Context, a authority, p ca.PlannedROA) (ca
 
 // signROAs signs many at once, on every core.
 func (s *Service) signROAs(ctx context.Context, a authority, planned []ca.PlannedROA) ([]ca.IssuedROA, [][]byte, error) {
-	issued, ders := make([]ca.IssuedROA, len(planned)), make([][]byte, len(planned))
+	return signEach(ctx, s.Cores, planned, func(ctx context.Context, p ca.PlannedROA) (ca.IssuedROA, []byte, error) {
+		issued, der, err := s.signROA(ctx, a, p)
+		if err != nil {
+			err = fmt.Errorf("ROA %s: %w", p.Name, err)
+		}
+		return issued, der, err
+	})
+}
+
+// signEach signs what is planned, so many at once; what it gives is in the same
+// order.
+func signEach[P, I any](ctx context.Context, cores int, planned []P, sign func(context.Context, P) (I, []byte, error)) ([]I, [][]byte, error) {
+	issued, ders := make([]I, len(planned)), make([][]byte, len(planned))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, s.Cores))
+	g.SetLimit(max(1, cores))
 	for i, p := range planned {
 		g.Go(func() (err error) {
-			issued[i], ders[i], err = s.signROA(ctx, a, p)
-			if err != nil {
-				return fmt.Errorf("ROA %s: %w", p.Name, err)
-			}
-			return nil
+			issued[i], ders[i], err = sign(ctx, p)
+			return err
 		})
 	}
 	return issued, ders, g.Wait()
@@ -156,7 +165,7 @@ func (s *Service) signChildCert(a authority, p ca.PlannedCert, pub crypto.Public
 	if err := profile.CheckCACertificate(der, a.cert, now); err != nil {
 		return ca.IssuedCert{}, nil, fmt.Errorf("what was signed is not valid: %w", err)
 	}
-	return ca.IssuedCert{Child: p.Child, CertRecord: ca.CertRecord{
+	return ca.IssuedCert{Child: p.Child, Limit: p.Limit, CertRecord: ca.CertRecord{
 		URI: p.URI, Hash: ca.HashOf(der), Serial: serial.String(), KeyID: p.Subject, Resources: p.Resources,
 		NotBefore: t.NotBefore, NotAfter: t.NotAfter, SIA: p.SIA,
 	}}, der, nil

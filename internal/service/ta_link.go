@@ -8,6 +8,8 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/resources"
 	"baleen/internal/ta"
 )
 
@@ -22,9 +24,9 @@ func (l taLink) list(ctx context.Context) (out []ca.Entitlement, err error) {
 	err = l.s.viewProxy(ctx, func(st *ta.ProxyState) error {
 		offered, err := st.Entitlements(l.child, l.s.Now(), l.s.Config.TA)
 		for _, e := range offered {
-			c := ca.Entitlement{Class: e.Class, Resources: e.Resources, NotAfter: e.NotAfter, CertURL: e.CertURL, CertHash: ca.Hash(e.CertHash)}
+			c := ca.Entitlement{Class: e.Class, Resources: e.Resources, NotAfter: e.NotAfter, CertURL: e.CertURL, CertHash: ca.Hash(e.CertHash), Issued: []ca.ListedCert{}}
 			for _, i := range e.Issued {
-				c.Issued = append(c.Issued, ca.ListedCert{URI: i.URI, Hash: ca.Hash(i.Hash)})
+				c.Issued = append(c.Issued, ca.ListedCert{URI: i.URI, Hash: ca.Hash(i.Hash), KeyID: i.KeyID})
 			}
 			out = append(out, c)
 		}
@@ -34,28 +36,20 @@ func (l taLink) list(ctx context.Context) (out []ca.Entitlement, err error) {
 }
 
 func (l taLink) issue(ctx context.Context, class string, csr []byte) (granted, error) {
+	return l.issueWithin(ctx, class, csr, resources.Limit{})
+}
+
+func (l taLink) issueWithin(ctx context.Context, class string, csr []byte, limit resources.Limit) (granted, error) {
 	req, err := readRequest(csr)
 	if err != nil {
 		return granted{}, err
 	}
-	var answer ta.Answer
-	err = l.s.viewProxy(ctx, func(st *ta.ProxyState) (err error) {
-		answer, err = st.Answer(l.child, ta.IssueRequest(class, req, ta.Limit{}), l.s.Now())
-		return err
-	})
+	answer, err := l.ask(ctx, ta.IssueRequest(class, req, limit))
 	if err != nil {
 		return granted{}, err
 	}
-	if answer.Then != nil {
-		if _, err := l.s.Proxy.Execute(ctx, taHandle, answer.Then, pgstore.Write{Actor: es.Actor{Name: "child:" + l.child}}); err != nil {
-			return granted{}, err
-		}
-	}
-	switch {
-	case answer.Code == ta.CodeScheduled || answer.Code == ta.CodeAlreadyProcessing:
-		return granted{}, errScheduled
-	case answer.Issued == nil:
-		return granted{}, fault.New(fault.Unavailable, "rfc6492-not-performed-response", fmt.Sprintf("RFC 6492 Not Performed: %d %s", answer.Code, answer.Reason))
+	if answer.Issued == nil {
+		return granted{}, notPerformed(answer)
 	}
 	der, err := l.s.Rows.DER(ctx, ca.Hash(answer.Issued.Hash))
 	if err != nil {
@@ -63,4 +57,36 @@ func (l taLink) issue(ctx context.Context, class string, csr []byte) (granted, e
 	}
 	issuer, err := l.s.TACertificate(ctx)
 	return granted{cert: der, uri: answer.Issued.URI, issuer: issuer}, err
+}
+
+func (l taLink) revoke(ctx context.Context, class string, key cert.KeyID) error {
+	err := l.revokeKey(ctx, class, key)
+	if nothingToRevoke(err) {
+		return nil
+	}
+	return err
+}
+
+func (l taLink) revokeKey(ctx context.Context, class string, key cert.KeyID) error {
+	answer, err := l.ask(ctx, ta.RevokeRequest(class, key))
+	if err == nil && !answer.Revoked {
+		return notPerformed(answer)
+	}
+	return err
+}
+
+// ask gives the trust anchor's answer to a request, or errScheduled.
+func (l taLink) ask(ctx context.Context, r ta.ChildRequest) (answer ta.Answer, err error) {
+	err = l.s.viewProxy(ctx, func(st *ta.ProxyState) error { answer, err = st.Answer(l.child, r, l.s.Now()); return err })
+	if err == nil && answer.Then != nil {
+		_, err = l.s.Proxy.Execute(ctx, taHandle, answer.Then, pgstore.Write{Actor: es.Actor{Name: "child:" + l.child}})
+	}
+	if err == nil && (answer.Code == ta.CodeScheduled || answer.Code == ta.CodeAlreadyProcessing) {
+		err = errScheduled
+	}
+	return answer, err
+}
+
+func notPerformed(a ta.Answer) error {
+	return fault.New(fault.Unavailable, "rfc6492-not-performed-response", fmt.Sprintf("RFC 6492 Not Performed: %d %s", a.Code, a.Reason))
 }

@@ -112,20 +112,21 @@ func (s *Service) signTAWith(ctx context.Context, plan ta.Plan, der []byte) (ta.
 // leaves its certificate and locator beside the published files.
 func (s *Service) publishTA(ctx context.Context, _ PublishTA) (tasks.Outcome, error) {
 	defer s.locks.lock("ta_publish")()
-	var uri string
+	var repo ca.Repository
+	var id ca.Identity
 	var locator []byte
 	wanted := map[string]ca.Hash{}
 	err := s.viewProxy(ctx, func(st *ta.ProxyState) error {
 		if st.Repository == nil || st.Signer == nil {
 			return nil
 		}
-		uri, locator = st.Repository.ServiceURI, st.Signer.TAL.Encode()
+		repo, id, locator = ca.Repository(*st.Repository), ca.Identity(st.Identity), st.Signer.TAL.Encode()
 		for _, p := range st.Published() {
 			wanted[st.Repository.SIABase+p.Name] = p.Hash
 		}
 		return nil
 	})
-	if err != nil || uri == "" {
+	if err != nil || repo.ServiceURI == "" {
 		return tasks.Outcome{}, err
 	}
 	cer, err := s.TACertificate(ctx)
@@ -135,7 +136,7 @@ func (s *Service) publishTA(ctx context.Context, _ PublishTA) (tasks.Outcome, er
 	if err := s.Export.PublishTA(ctx, cer, locator); err != nil {
 		return tasks.Outcome{}, err
 	}
-	return tasks.Outcome{}, s.publishDifference(ctx, uri, wanted)
+	return tasks.Outcome{}, s.publishDifference(ctx, s.repoLink(taHandle, id, repo), wanted)
 }
 
 // renewTA starts an exchange where one is due although no child asks.

@@ -32,6 +32,18 @@ type SyncRepo struct {
 	CA string `json:"ca"`
 }
 
+// AskParent is SyncParent for a parent outside this server: it may take long to
+// answer, and must not hold up what needs no peer.
+type AskParent struct {
+	CA     string `json:"ca"`
+	Parent string `json:"parent"`
+}
+
+// SendRepo is SyncRepo for a repository outside this server.
+type SendRepo struct {
+	CA string `json:"ca"`
+}
+
 // DestroyKeys destroys the keys of a class that is gone.
 type DestroyKeys struct {
 	CA   string   `json:"ca"`
@@ -80,6 +92,18 @@ func (SyncRepo) Kind() string { return "repo_sync" }
 func (a SyncRepo) Key() string { return a.CA }
 
 // Kind names the task in the queue.
+func (AskParent) Kind() string { return "ca_ask_parent" }
+
+// Key merges twins of one CA and parent.
+func (a AskParent) Key() string { return a.CA + " " + a.Parent }
+
+// Kind names the task in the queue.
+func (SendRepo) Kind() string { return "repo_send" }
+
+// Key merges twins of one CA.
+func (a SendRepo) Key() string { return a.CA }
+
+// Kind names the task in the queue.
 func (DestroyKeys) Kind() string { return "keys_destroy" }
 
 // Key keeps the keys of different classes apart.
@@ -102,14 +126,21 @@ func (Renew) Kind() string { return "cas_renew" }
 // Key is the same for all: there is one.
 func (Renew) Key() string { return "all" }
 
-// Register tells the worker how to run every task.
-func (s *Service) Register(w *tasks.Worker) {
+// Register tells the workers how to run every task. What waits for peers outside
+// this server goes to a worker of its own, so that slow ones hold up only each
+// other; the two may be the same.
+func (s *Service) Register(w, peers *tasks.Worker) {
+	tasks.Register(peers, s.askParent)
+	tasks.Register(peers, s.sendRepo)
+	tasks.Register(peers, s.revokeKeys)
+	tasks.Register(peers, s.leaveRepos)
 	tasks.Register(w, s.refreshCA)
 	tasks.Register(w, s.syncParent)
 	tasks.Register(w, s.issueCA)
 	tasks.Register(w, s.publishCA)
 	tasks.Register(w, s.syncRepo)
 	tasks.Register(w, s.destroyKeys)
+	tasks.Register(w, s.emptyRepo)
 	tasks.Register(w, s.republish)
 	tasks.Register(w, s.renew)
 	tasks.Register(w, s.updateRRDP)

@@ -10,6 +10,7 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/castore"
+	"baleen/internal/rpki/aspa"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/crl"
@@ -125,6 +126,45 @@ func fitsROA(r ca.IssuedROA) func(der []byte) error {
 			return fmt.Errorf("it authorises %v, not %v", says, want)
 		}
 		return fitsValidity(ee, r.Serial, r.NotBefore, r.NotAfter)
+	}
+}
+
+// fitsASPA compares an ASPA with the record of it.
+func fitsASPA(r ca.IssuedASPA) func(der []byte) error {
+	return func(der []byte) error {
+		o, err := cms.Decode(der)
+		if err != nil {
+			return err
+		}
+		ee, err := cert.Decode(o.EE)
+		if err != nil {
+			return fmt.Errorf("EE certificate: %w", err)
+		}
+		payload, err := aspa.Decode(o.Content)
+		if err != nil {
+			return err
+		}
+		if says := ca.ASPA(payload); !says.Equal(r.ASPA) {
+			return fmt.Errorf("it says %s, not %s", says, r.ASPA)
+		}
+		return fitsValidity(ee, r.Serial, r.NotBefore, r.NotAfter)
+	}
+}
+
+// fitsRouter compares a router certificate with the record of it.
+func fitsRouter(r ca.IssuedRouterCert) func(der []byte) error {
+	return func(der []byte) error {
+		c, err := cert.Decode(der)
+		if err != nil {
+			return err
+		}
+		switch {
+		case c.KeyID != r.Router.KeyID:
+			return fmt.Errorf("its key is %s, not %s", c.KeyID, r.Router.KeyID)
+		case !c.Resources.Set.Equal(oneAS(r.Router.ASID)):
+			return fmt.Errorf("its resources are %s, not AS%d alone", c.Resources.Set, r.Router.ASID)
+		}
+		return fitsValidity(c, r.Serial, r.NotBefore, r.NotAfter)
 	}
 }
 

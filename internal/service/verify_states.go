@@ -35,10 +35,9 @@ func (p place) ca(ctx context.Context, st *ca.State) error {
 	if err := p.objects(ctx, list); err != nil {
 		return err
 	}
-	if st.Repository == nil {
-		return nil
+	for i, r := range st.Repositories() {
+		p.publication(r.SIABase, wantedAt(wanted, r.ServiceURI, i == 0), SyncRepo{CA: p.s.Handle}, LeaveRepos{CA: p.s.Handle})
 	}
-	p.publication(st.Repository.SIABase, wanted, SyncRepo{CA: p.s.Handle})
 	return nil
 }
 
@@ -48,22 +47,44 @@ func (p place) class(c *ca.Class) []object {
 	if c.Pending != nil {
 		p.key(c.Pending.KeyID, "pending key of class "+c.Name)
 	}
+	certified := func(k *ca.CertifiedKey, what string) {
+		p.key(k.KeyID, what+" key of class "+c.Name)
+		list = append(list, object{hash: k.Cert.Hash, what: "certificate of class " + c.Name, check: fitsCert(k.Cert)})
+	}
 	if c.Current != nil {
-		p.key(c.Current.KeyID, "current key of class "+c.Name)
-		list = append(list, object{hash: c.Current.Cert.Hash, what: "certificate of class " + c.Name, check: fitsCert(c.Current.Cert)})
+		certified(c.Current, "current")
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.ROAs)) {
-		list = append(list, object{hash: c.ROAs[name].Hash, what: "ROA " + name, check: fitsROA(c.ROAs[name])})
+	if c.New != nil {
+		certified(&c.New.CertifiedKey, "new")
+		list = append(list, signedObjects(c.New.Objects)...)
 	}
-	for _, issued := range c.Certs {
+	if c.Old != nil {
+		certified(&c.Old.CertifiedKey, "old")
+	}
+	return append(list, signedObjects(c.Objects)...)
+}
+
+// signedObjects gives what a key signed beside its manifest and CRL.
+func signedObjects(o ca.Objects) []object {
+	var list []object
+	for _, name := range slices.Sorted(maps.Keys(o.ROAs)) {
+		list = append(list, object{hash: o.ROAs[name].Hash, what: "ROA " + name, check: fitsROA(o.ROAs[name])})
+	}
+	for _, issued := range o.Certs {
 		list = append(list, object{hash: issued.Hash, what: "certificate of child " + issued.Child, check: fitsCert(issued.CertRecord)})
+	}
+	for _, customer := range slices.Sorted(maps.Keys(o.ASPAs)) {
+		list = append(list, object{hash: o.ASPAs[customer].Hash, what: "ASPA " + o.ASPAs[customer].FileName(), check: fitsASPA(o.ASPAs[customer])})
+	}
+	for _, r := range slices.SortedFunc(maps.Keys(o.RouterCerts), ca.CompareRouterKeys) {
+		list = append(list, object{hash: o.RouterCerts[r].Hash, what: "router certificate " + r.FileName(), check: fitsRouter(o.RouterCerts[r])})
 	}
 	return list
 }
 
 // wanted compares what a CA wants published with its state, and gives the
 // manifests and CRLs. An object that has expired may be wanted still.
-func (p place) wanted(st *ca.State, wanted map[string]ca.Hash, manifests map[cert.KeyID]castore.Manifest) []object {
+func (p place) wanted(st *ca.State, wanted map[string]castore.Object, manifests map[cert.KeyID]castore.Manifest) []object {
 	todo := []tasks.Args{PublishCA{CA: p.s.Handle}, PublishCA{CA: p.s.Handle, Force: true}, IssueCA{CA: p.s.Handle}}
 	may := map[string]bool{}
 	for _, point := range st.Points(time.Time{}) {
@@ -72,7 +93,8 @@ func (p place) wanted(st *ca.State, wanted map[string]ca.Hash, manifests map[cer
 		}
 	}
 	var list []object
-	for _, point := range st.Points(p.Now) {
+	points := st.Points(p.Now)
+	for _, point := range points {
 		base := point.Cert.SIA.Repository
 		must := map[string]ca.Hash{}
 		for _, f := range point.Files {
@@ -80,18 +102,14 @@ func (p place) wanted(st *ca.State, wanted map[string]ca.Hash, manifests map[cer
 		}
 		m, ok := manifests[point.Key]
 		if ok {
-			must[base+point.Key.String()+".crl"], must[point.Cert.SIA.Manifest] = m.CRL, m.MFT
-			list = append(list, p.edition(point, m, wanted, todo)...)
+			must[crlURI(point)], must[point.Cert.SIA.Manifest] = m.CRL, m.MFT
+			list = append(list, p.edition(point, m, filesOf(point, points, wanted), todo)...)
 		} else {
 			p.unless(todo, "class %s: key %s has no manifest", point.Class, point.Key)
 		}
 		for _, uri := range slices.Sorted(maps.Keys(must)) {
 			may[uri] = true
-			if h, ok := wanted[uri]; !ok {
-				p.unless(todo, "%s is not among what is wanted in the repository", uri)
-			} else if h != must[uri] {
-				p.unless(todo, "%s is wanted with hash %s, and the state says %s", uri, h, must[uri])
-			}
+			p.isWanted(uri, castore.Object{Hash: must[uri], Repository: point.Repository}, wanted, todo)
 		}
 	}
 	for _, uri := range slices.Sorted(maps.Keys(wanted)) {
@@ -102,15 +120,45 @@ func (p place) wanted(st *ca.State, wanted map[string]ca.Hash, manifests map[cer
 	return list
 }
 
-// edition gives the manifest and CRL of a key. The manifest must list all that
-// is wanted in its folder but itself.
-func (p place) edition(point ca.Point, m castore.Manifest, wanted map[string]ca.Hash, todo []tasks.Args) []object {
+// isWanted makes sure that an object is wanted as the state says.
+func (p place) isWanted(uri string, must castore.Object, wanted map[string]castore.Object, todo []tasks.Args) {
+	switch o, ok := wanted[uri]; {
+	case !ok:
+		p.unless(todo, "%s is not among what is wanted in the repository", uri)
+	case o.Hash != must.Hash:
+		p.unless(todo, "%s is wanted with hash %s, and the state says %s", uri, o.Hash, must.Hash)
+	case o.Repository != "" && o.Repository != must.Repository:
+		p.unless(todo, "%s is wanted at %s, and the state says %s", uri, o.Repository, must.Repository)
+	}
+}
+
+func crlURI(p ca.Point) string { return p.Cert.SIA.Repository + p.Key.String() + ".crl" }
+
+// filesOf gives what is wanted in the folder of a key, by name, but for its
+// manifest and what is another key's: its manifest must list exactly this. The
+// old or new key of a class has the same folder, and no files.
+func filesOf(point ca.Point, all []ca.Point, wanted map[string]castore.Object) map[string]ca.Hash {
+	others := map[string]bool{point.Cert.SIA.Manifest: true}
+	first := true // of the keys of this folder: the current one, which has the files
+	for i, p := range all {
+		if p.Key == point.Key {
+			first = i == 0 || all[i-1].Class != p.Class || all[i-1].Cert.SIA.Repository != p.Cert.SIA.Repository
+			continue
+		}
+		others[p.Cert.SIA.Manifest], others[crlURI(p)] = true, true
+	}
 	files := map[string]ca.Hash{}
-	for uri, h := range wanted {
-		if name, ok := strings.CutPrefix(uri, point.Cert.SIA.Repository); ok && uri != point.Cert.SIA.Manifest && !strings.Contains(name, "/") {
-			files[name] = h
+	for uri, o := range wanted {
+		name, ok := strings.CutPrefix(uri, point.Cert.SIA.Repository)
+		if ok && !others[uri] && !strings.Contains(name, "/") && (first || uri == crlURI(point)) {
+			files[name] = o.Hash
 		}
 	}
+	return files
+}
+
+// edition gives the manifest and CRL of a key.
+func (p place) edition(point ca.Point, m castore.Manifest, files map[string]ca.Hash, todo []tasks.Args) []object {
 	return []object{
 		{hash: m.MFT, what: "manifest of class " + point.Class, check: fitsManifest(m, files), todo: todo},
 		{hash: m.CRL, what: "CRL of class " + point.Class, check: fitsCRL(m, point.Revoked), todo: todo},

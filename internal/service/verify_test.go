@@ -59,6 +59,8 @@ func TestVerifyNamesWhatWasEdited(t *testing.T) {
 	if err := w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 24, 64496), route("10.2.0.0/16", 16, 64496)}}); err != nil {
 		t.Fatal(err)
 	}
+	w.aspa("ca1", ca.UpdateASPA{Customer: 64496, Added: []uint32{65001}})
+	w.router("ca1", ca.ConfigureRouterKeys{Add: []ca.RouterCSR{{ASID: 64496, CSR: routerCSR(t)}}})
 	w.settle()
 	if findings, infos := w.verify(); len(findings)+len(infos) > 0 {
 		t.Fatalf("findings %q, infos %q", findings, infos)
@@ -95,6 +97,14 @@ func TestVerifyNamesWhatWasEdited(t *testing.T) {
 		"snapshot and hash": {
 			`UPDATE es_snapshot p SET state = '{}', hash = sha256(c.hash || '{}'::bytea) FROM es_command c WHERE c.stream_id = p.stream_id AND c.version = p.version`,
 			[]string{"the snapshot is not what the log adds up to"},
+		},
+		"dropped ASPA": {
+			"DELETE FROM der_object WHERE hash = (SELECT hash FROM ca_object WHERE uri LIKE '%.asa')",
+			[]string{"version N: ASPA AS64496.asa: object ", "is missing"},
+		},
+		"changed router certificate": {
+			"UPDATE der_object SET der = der || '\\x00' WHERE hash = (SELECT hash FROM ca_object WHERE uri LIKE '%/ROUTER-%')",
+			[]string{"version N: router certificate ROUTER-0000FBF0-", ".cer: object "},
 		},
 		"publisher's row": {"UPDATE pub_publisher SET objects = objects + 1 WHERE handle = 'ca1'", []string{"publisher ca1 has", "and its row says"}},
 	} {

@@ -13,6 +13,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/relying"
 	"baleen/internal/rpki/resources"
 )
 
@@ -46,7 +47,7 @@ type walk struct {
 }
 
 func (k *walk) step() {
-	steps := []func(){k.grow, k.addROAs, k.addROAs, k.removeROAs, k.resize, k.wait}
+	steps := []func(){k.grow, k.addROAs, k.addROAs, k.removeROAs, k.changeASPAs, k.changeRouters, k.resize, k.wait}
 	steps[k.rng.IntN(len(steps))]()
 }
 
@@ -94,6 +95,35 @@ func (k *walk) removeROAs() {
 	}
 }
 
+// changeASPAs replaces, adds and removes definitions, of one customer also in
+// one step.
+func (k *walk) changeASPAs() {
+	name, st := k.some()
+	var cmd ca.ConfigureASPAs
+	for customer := range st.ASPAs {
+		if k.rng.IntN(3) == 0 {
+			cmd.Remove = append(cmd.Remove, customer)
+		}
+	}
+	for range k.rng.IntN(3) {
+		cmd.AddOrReplace = append(cmd.AddOrReplace, ca.ASPA{Customer: uint32(64496 + k.rng.IntN(4)), Providers: []uint32{65001, uint32(65002 + k.rng.IntN(3))}})
+	}
+	_, err := k.ConfigureASPAs(k.t.Context(), operator, name, cmd, nil)
+	k.may(err)
+}
+
+func (k *walk) changeRouters() {
+	name, st := k.some()
+	cmd := ca.ConfigureRouterKeys{Add: []ca.RouterCSR{{ASID: uint32(64496 + k.rng.IntN(4)), CSR: routerCSR(k.t)}}}
+	for r := range st.RouterKeys {
+		if k.rng.IntN(3) == 0 {
+			cmd.Remove = append(cmd.Remove, r)
+		}
+	}
+	_, err := k.ConfigureRouterKeys(k.t.Context(), operator, name, cmd, nil)
+	k.may(err)
+}
+
 // resize changes what a CA gets from its parent.
 func (k *walk) resize() {
 	name, st := k.some()
@@ -123,17 +153,27 @@ func (k *walk) may(err error) {
 
 func (k *walk) check() {
 	k.t.Helper()
-	got, err := k.validate()
+	got, err := k.validateAll()
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	want := map[string]bool{}
+	want := relying.Payloads{VRPs: map[string]bool{}, ASPAs: map[string]bool{}, RouterKeys: map[string]bool{}}
 	for _, name := range k.cas {
 		st := k.state(name)
 		held := st.Held()
 		for r := range st.ROAs {
 			if held.ContainsPrefix(r.Prefix) {
-				want[r.String()] = true
+				want.VRPs[r.String()] = true
+			}
+		}
+		for _, a := range st.SortedASPAs() {
+			if held.ContainsAS(a.Customer) {
+				want.ASPAs[a.String()] = true
+			}
+		}
+		for r := range st.RouterKeys {
+			if held.ContainsAS(r.ASID) {
+				want.RouterKeys[r.String()] = true
 			}
 		}
 		n := k.manifestNumber(name)
@@ -142,8 +182,10 @@ func (k *walk) check() {
 		}
 		k.numbers[name] = max(n, k.numbers[name])
 	}
-	if !maps.Equal(got, want) {
-		k.t.Errorf("published:\n%s\nwanted:\n%s", lines(got), lines(want))
+	for _, c := range [][2]map[string]bool{{got.VRPs, want.VRPs}, {got.ASPAs, want.ASPAs}, {got.RouterKeys, want.RouterKeys}} {
+		if !maps.Equal(c[0], c[1]) {
+			k.t.Errorf("published:\n%s\nwanted:\n%s", lines(c[0]), lines(c[1]))
+		}
 	}
 	if left := k.waiting(); left > 0 {
 		k.t.Errorf("%d tasks failed", left)

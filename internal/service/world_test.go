@@ -15,8 +15,10 @@ import (
 	"baleen/internal/castore"
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
+	"baleen/internal/exchange"
 	"baleen/internal/export"
 	"baleen/internal/pubserver"
+	"baleen/internal/remote"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/service"
@@ -57,15 +59,20 @@ func newWorld(t *testing.T) *world {
 	if err := signer.CheckMaster(t.Context(), db, fence, master); err != nil {
 		t.Fatal(err)
 	}
+	peers, err := remote.New(remote.Config{Timeout: 20 * time.Second, UserAgent: "baleen/test"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	pool := &signer.Pool{}
 	keys := &signer.Keys{DB: db, Fence: fence, Master: master, Pool: pool, Now: w.now}
 	follow := []pgstore.Listener{service.Follow}
 	w.worker = &tasks.Worker{DB: db, Fence: fence, Log: log, Node: "test", Concurrency: 4, Lease: time.Minute, Now: w.now}
 	w.Service = &service.Service{
 		Config: service.Config{
-			ServiceURI: "https://localhost:3000/",
+			ServiceURI: "https://localhost:3000/", AnyHost: true,
 			Policy: ca.Policy{
 				ROAAggregate: 100, ROADeaggregate: 90, ROAValid: 52 * week, ROARenewBefore: 4 * week, ChildValid: 52 * week, ChildRenewBefore: 4 * week,
+				ASPAValid: 52 * week, ASPARenewBefore: 4 * week, RouterValid: 52 * week, RouterRenewBefore: 4 * week,
 			},
 			Manifest: service.ManifestTiming{Next: 24 * time.Hour, Jitter: 4 * time.Hour, Before: 8 * time.Hour},
 			Refresh:  service.Refresh{Every: 24 * time.Hour, Jitter: 12 * time.Hour},
@@ -79,9 +86,10 @@ func newWorld(t *testing.T) *world {
 			DB:    db, Fence: fence, Now: w.now, ServiceURI: "https://localhost:3000/",
 		},
 		Export: &export.Renderer{DB: db, Repository: pubserver.Repository, Dir: filepath.Join(dir, "repo"), Settings: export.DefaultSettings(), Now: w.now, Log: log},
-		Rows:   &castore.Store{DB: db}, Keys: keys, OneOff: pool, DB: db, Fence: fence, Log: log, Now: w.now, Cores: 2, Wake: func() {},
+		Peers:  peers, Exchanges: &exchange.Log{DB: db, Fence: fence, Now: w.now, Log: log},
+		Rows: &castore.Store{DB: db}, Keys: keys, OneOff: pool, DB: db, Fence: fence, Log: log, Now: w.now, Cores: 2, Wake: func() {},
 	}
-	w.Register(w.worker)
+	w.Register(w.worker, w.worker)
 	return w
 }
 

@@ -20,6 +20,9 @@ type Request struct {
 	Children []ChildRequests `json:"child_requests"`
 }
 
+// Limit is what a child asks for when it does not want all it is entitled to.
+type Limit = resources.Limit
+
 // ChildRequests is all that one child asks for.
 type ChildRequests struct {
 	Child     string                      `json:"child"`

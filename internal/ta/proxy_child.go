@@ -202,8 +202,9 @@ type Entitlement struct {
 
 // ListedCert is an issued certificate in a list response.
 type ListedCert struct {
-	URI  string
-	Hash Hash
+	URI   string
+	Hash  Hash
+	KeyID cert.KeyID // that it certifies
 }
 
 // Entitlements gives what a child may ask for: one class, or none before a
@@ -222,16 +223,20 @@ func (s *ProxyState) Entitlements(handle string, now time.Time, t Timing) ([]Ent
 		Class: ClassName, Resources: child.Resources, CertURL: ta.URI, CertHash: ta.Hash,
 		NotAfter: t.issuedNotAfter(now, ta.NotAfter),
 	}
+	var longest time.Time // of several keys the one that lasts longest counts: then the others are renewed once, and no more
 	issued := s.Signer.Objects.Issued
 	for _, key := range sortedKeys(issued) {
 		c := issued[key]
 		if c.Child != handle || !c.NotAfter.After(now) {
 			continue
 		}
-		e.Issued = append(e.Issued, ListedCert{URI: c.URI, Hash: c.Hash})
-		if !t.wantsReissue(c, now, ta.NotAfter) {
-			e.NotAfter = c.NotAfter
+		e.Issued = append(e.Issued, ListedCert{URI: c.URI, Hash: c.Hash, KeyID: key})
+		if !t.wantsReissue(c, now, ta.NotAfter) && c.NotAfter.After(longest) {
+			longest = c.NotAfter
 		}
+	}
+	if !longest.IsZero() {
+		e.NotAfter = longest
 	}
 	return []Entitlement{e}, nil
 }

@@ -28,7 +28,7 @@ var loadContract = sync.OnceValues(func() (*contract, error) {
 		return nil, err
 	}
 	router, err := legacy.NewRouter(doc)
-	for _, plain := range []string{"application/xml", "application/x-x509-ca-cert"} {
+	for _, plain := range []string{"application/xml", "application/x-x509-ca-cert", "application/rpki-updown", "application/rpki-publication"} {
 		openapi3filter.RegisterBodyDecoder(plain, openapi3filter.FileBodyDecoder)
 	}
 	return &contract{doc: doc, router: router}, err

@@ -59,6 +59,9 @@ func (s *Server) handle(r route) echo.HandlerFunc {
 			}
 		}
 		patience := answerWithin
+		if r.asksPeers() {
+			patience = peersAnswerWithin
+		}
 		if r.body != none {
 			patience += rest.BodyTimeout
 		}
@@ -68,6 +71,24 @@ func (s *Server) handle(r route) echo.HandlerFunc {
 		return r.handler(c)
 	}
 }
+
+// asksPeers says whether the handler may have to wait for a parent or a
+// repository outside this server.
+func (r route) asksPeers() bool {
+	if r.method == http.MethodGet {
+		return false
+	}
+	switch strings.TrimPrefix(r.path, "/api/v1/cas/:ca") {
+	case "", "/parents", "/parents/:parent", "/repo":
+		return true
+	default:
+		return false
+	}
+}
+
+// peersAnswerWithin is answerWithin for handlers that ask peers: less than
+// clients of the API commonly wait.
+const peersAnswerWithin = 60 * time.Second
 
 // answerWithin bounds what a handler may wait for, above all a database that
 // says nothing any more.

@@ -5,12 +5,13 @@ import (
 
 	"baleen/internal/web/files"
 	"baleen/internal/web/ops"
+	"baleen/internal/web/peers"
 	"baleen/internal/web/rest"
 )
 
 // routes is the table of everything this server answers. api/openapi.yaml
 // describes the same routes, and a test compares the two.
-func (s *Server) routes(o ops.Handlers, f files.Server) []route {
+func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []route {
 	const (
 		get    = http.MethodGet
 		post   = http.MethodPost
@@ -40,8 +41,8 @@ func (s *Server) routes(o ops.Handlers, f files.Server) []route {
 		{post, "/auth/logout", rest.Public, ignored, a.Auth.Logout},
 
 		// Peers.
-		{post, "/rfc6492/:ca", rest.Public, ignored, rest.NotImplemented},
-		{post, "/rfc8181/:publisher", rest.Public, ignored, rest.NotImplemented},
+		{post, "/rfc6492/:ca", rest.Public, content, p.UpDown},
+		{post, "/rfc8181/:publisher", rest.Public, content, p.Publication},
 
 		// Operators: CAs.
 		{get, "/api/v1/authorized", rest.Login, none, a.Auth.Authorized},
@@ -72,6 +73,12 @@ func (s *Server) routes(o ops.Handlers, f files.Server) []route {
 		{get, ca + "/repo/status", rest.CARead, none, a.Repo.Status},
 		{get, ca + "/routes", rest.RoutesRead, none, a.ROAs.List},
 		{post, ca + "/routes", rest.RoutesUpdate, content, a.ROAs.Update},
+		{get, ca + "/aspas", rest.ASPAsRead, none, a.ASPAs.List},
+		{post, ca + "/aspas", rest.ASPAsUpdate, content, a.ASPAs.Update},
+		{post, ca + "/aspas/as/:asn", rest.ASPAsUpdate, content, a.ASPAs.UpdateOne},
+		{remove, ca + "/aspas/as/:asn", rest.ASPAsUpdate, none, a.ASPAs.Remove},
+		{get, ca + "/bgpsec", rest.BGPsecRead, none, a.BGPsec.List},
+		{post, ca + "/bgpsec", rest.BGPsecUpdate, content, a.BGPsec.Update},
 		{get, commands, rest.CARead, none, a.History.Commands},
 		{get, commands + "/:rows", rest.CARead, none, a.History.Commands},
 		{get, commands + "/:rows/:offset", rest.CARead, none, a.History.Commands},

@@ -185,13 +185,6 @@ func TestStandbyReadsAndRefusesToWrite(t *testing.T) {
 	w.ask(anybody, "GET", "/health/active", "").empty()
 }
 
-func TestPeersAreToldToWait(t *testing.T) {
-	w := newRules(t)
-	for _, path := range []string{"/rfc6492/ca1", "/rfc6492/ca1/", "/rfc8181/p", "/rfc8181/p/"} {
-		w.ask(anybody, "POST", path, "message").fails(http.StatusNotImplemented, "sys-not-implemented")
-	}
-}
-
 func TestPanicsAndUnknownErrorsAreOurs(t *testing.T) {
 	w := newRules(t)
 	w.server.Handle("GET", "/panics", func(echo.Context) error { panic("secret") })

@@ -22,6 +22,7 @@ import (
 	"baleen/internal/service"
 	"baleen/internal/web/files"
 	"baleen/internal/web/ops"
+	"baleen/internal/web/peers"
 	"baleen/internal/web/rest"
 )
 
@@ -35,14 +36,15 @@ const (
 // Deps is what the server is made of. All fields must be set, except for those
 // in the second part.
 type Deps struct {
-	Service    *service.Service
-	AdminToken string   // who has it may do everything
-	PostLimit  int64    // octets of a request to the API
-	RepoDir    string   // holds rrdp/
-	Role       ops.Role // of this node
-	Metrics    *obs.Metrics
-	Log        *slog.Logger
-	Started    time.Time
+	Service                       *service.Service
+	AdminToken                    string   // who has it may do everything
+	PostLimit                     int64    // octets of a request to the API
+	UpDownLimit, PublicationLimit int64    // octets of a message of a child, and of a publisher
+	RepoDir                       string   // holds rrdp/
+	Role                          ops.Role // of this node
+	Metrics                       *obs.Metrics
+	Log                           *slog.Logger
+	Started                       time.Time
 
 	Now     func() time.Time // nil: time.Now
 	Testbed bool             // there is one, open to everybody
@@ -70,7 +72,8 @@ func New(d Deps) *Server {
 	s.echo.HTTPErrorHandler = s.api.WriteError
 	s.echo.Pre(s.observe, s.normalise)
 	s.echo.Use(s.guard)
-	for _, r := range s.routes(ops.Handlers{Role: d.Role, Metrics: d.Metrics.Handler()}, files.Server{Folder: filepath.Join(d.RepoDir, "rrdp")}) {
+	published := files.Server{Folder: filepath.Join(d.RepoDir, "rrdp")}
+	for _, r := range s.routes(ops.Handlers{Role: d.Role, Metrics: d.Metrics.Handler()}, published, peers.New(d.Service, d.UpDownLimit, d.PublicationLimit)) {
 		s.echo.Add(r.method, r.path, s.handle(r))
 	}
 	return s

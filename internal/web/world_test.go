@@ -76,6 +76,7 @@ func newWorld(t *testing.T) *world {
 			ServiceURI: uri,
 			Policy: ca.Policy{
 				ROAAggregate: 100, ROADeaggregate: 90, ROAValid: 52 * week, ROARenewBefore: 4 * week, ChildValid: 52 * week, ChildRenewBefore: 4 * week,
+				ASPAValid: 52 * week, ASPARenewBefore: 4 * week, RouterValid: 52 * week, RouterRenewBefore: 4 * week,
 			},
 			Manifest: service.ManifestTiming{Next: 24 * time.Hour, Jitter: 4 * time.Hour, Before: 8 * time.Hour},
 			Refresh:  service.Refresh{Every: 24 * time.Hour, Jitter: 12 * time.Hour},
@@ -92,7 +93,7 @@ func newWorld(t *testing.T) *world {
 		Rows:   &castore.Store{DB: db}, Keys: &signer.Keys{DB: db, Fence: fence, Master: master, Pool: pool, Now: time.Now},
 		OneOff: pool, DB: db, Fence: fence, Log: log, Now: time.Now, Cores: 2, Wake: func() {},
 	}
-	w.service.Register(w.worker)
+	w.service.Register(w.worker, w.worker)
 	w.server = w.newServer(false)
 	return w
 }
@@ -100,7 +101,7 @@ func newWorld(t *testing.T) *world {
 // newServer makes the HTTP side.
 func (w *world) newServer(testbed bool) *web.Server {
 	return web.New(web.Deps{
-		Service: w.service, AdminToken: token, PostLimit: 4096, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
+		Service: w.service, AdminToken: token, PostLimit: 4096, UpDownLimit: 1 << 20, PublicationLimit: 1 << 20, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
 		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Started: time.Now(), Log: w.service.Log}), Started: time.Now(), Testbed: testbed,
 	})
 }

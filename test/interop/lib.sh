@@ -71,10 +71,12 @@ idle() {
   die "work was still due after two minutes"
 }
 
-# judge FOLDER EXPECTED: all validators over RRDP and rsync.
+# judge FOLDER EXPECTED [OPTION…]: all validators over RRDP and rsync; options
+# are those of rp-check.
 judge() {
   local dir=$1 expected=$2
+  shift 2
   curl -fsSk "${BALEEN_CLI_SERVER}ta/ta.tal" >"$dir/test.tal"
   PATH=$PATH:/usr/sbin test/interop/rp-check --tal "$dir/test.tal" --rsync "repo=$dir/repo/rsync/current" --rsync "ta=$dir/repo/ta" \
-    --root-cert "$dir/ssl/ca.pem" --expect "$expected"
+    --root-cert "$dir/ssl/ca.pem" --expect "$expected" "$@"
 }

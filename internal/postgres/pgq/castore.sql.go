@@ -13,6 +13,16 @@ import (
 	"github.com/google/uuid"
 )
 
+const DeleteAllObjects = `-- name: DeleteAllObjects :exec
+DELETE FROM ca_object WHERE stream_id = $1
+`
+
+// A CA that is gone wants nothing published.
+func (q *Queries) DeleteAllObjects(ctx context.Context, db DBTX, streamID uuid.UUID) error {
+	_, err := db.Exec(ctx, DeleteAllObjects, streamID)
+	return err
+}
+
 const DeleteManifests = `-- name: DeleteManifests :exec
 DELETE FROM ca_manifest WHERE stream_id = $1 AND NOT key_id = ANY($2::text[])
 `
@@ -40,6 +50,32 @@ type DeleteObjectsParams struct {
 // Takes objects out of what a CA wants published.
 func (q *Queries) DeleteObjects(ctx context.Context, db DBTX, arg DeleteObjectsParams) error {
 	_, err := db.Exec(ctx, DeleteObjects, arg.StreamID, arg.Uris)
+	return err
+}
+
+const DeleteParentStatus = `-- name: DeleteParentStatus :exec
+DELETE FROM ca_parent_status WHERE stream_id = $1 AND parent = $2
+`
+
+type DeleteParentStatusParams struct {
+	StreamID uuid.UUID
+	Parent   string
+}
+
+// Forgets the last exchange with a parent that was left.
+func (q *Queries) DeleteParentStatus(ctx context.Context, db DBTX, arg DeleteParentStatusParams) error {
+	_, err := db.Exec(ctx, DeleteParentStatus, arg.StreamID, arg.Parent)
+	return err
+}
+
+const DeleteStatuses = `-- name: DeleteStatuses :exec
+WITH repo AS (DELETE FROM ca_repo_status r WHERE r.stream_id = $1)
+DELETE FROM ca_parent_status p WHERE p.stream_id = $1
+`
+
+// Forgets the exchanges of a CA that is gone.
+func (q *Queries) DeleteStatuses(ctx context.Context, db DBTX, streamID uuid.UUID) error {
+	_, err := db.Exec(ctx, DeleteStatuses, streamID)
 	return err
 }
 
@@ -245,12 +281,13 @@ func (q *Queries) ListManifests(ctx context.Context, db DBTX, streamID uuid.UUID
 }
 
 const ListObjects = `-- name: ListObjects :many
-SELECT uri, hash FROM ca_object WHERE stream_id = $1
+SELECT uri, hash, repository FROM ca_object WHERE stream_id = $1
 `
 
 type ListObjectsRow struct {
-	URI  string
-	Hash []byte
+	URI        string
+	Hash       []byte
+	Repository string
 }
 
 // What a CA wants published.
@@ -263,7 +300,7 @@ func (q *Queries) ListObjects(ctx context.Context, db DBTX, streamID uuid.UUID) 
 	var items []ListObjectsRow
 	for rows.Next() {
 		var i ListObjectsRow
-		if err := rows.Scan(&i.URI, &i.Hash); err != nil {
+		if err := rows.Scan(&i.URI, &i.Hash, &i.Repository); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -349,6 +386,21 @@ func (q *Queries) ReplaceManifest(ctx context.Context, db DBTX, arg ReplaceManif
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const SettleObjects = `-- name: SettleObjects :exec
+UPDATE ca_object SET repository = $1 WHERE stream_id = $2 AND repository = ''
+`
+
+type SettleObjectsParams struct {
+	Repository string
+	StreamID   uuid.UUID
+}
+
+// Names the repository of the objects that do not have one yet.
+func (q *Queries) SettleObjects(ctx context.Context, db DBTX, arg SettleObjectsParams) error {
+	_, err := db.Exec(ctx, SettleObjects, arg.Repository, arg.StreamID)
+	return err
 }
 
 const UpsertParentStatus = `-- name: UpsertParentStatus :exec

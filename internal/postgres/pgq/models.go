@@ -56,6 +56,8 @@ type CaObject struct {
 	StreamID uuid.UUID
 	URI      string
 	Hash     []byte
+	// Service URI of the repository where the object is published; empty: the one that the CA has now. A CA that moves publishes at two until its old keys are gone.
+	Repository string
 }
 
 // The last exchange of each CA with each of its parents (RFC 6492).
@@ -202,6 +204,58 @@ type Leader struct {
 	Moved *string
 	// Process number of the database's side of the session that took over, pg_backend_pid(): another session that holds the leader lock is no node's.
 	Backend *int32
+}
+
+// The newest message of each peer that was accepted: an older one, or the same again, is a replay and is refused.
+type PeerClock struct {
+	// rfc6492 (children) or rfc8181 (publishers).
+	Protocol string
+	// Who was asked: the handle of a CA here, or of the repository.
+	Party string
+	// Who asked: handle of a child or publisher.
+	Peer string
+	// Key identifier of the peer's identity key; with another key time begins anew.
+	KeyID string
+	// Signing time of the newest message.
+	SignedAt time.Time
+	// What tells the messages of that second apart: SHA-256 of their signatures.
+	Digests [][]byte
+}
+
+// Exchanges of protocol messages with peers outside this server, both ways. Rows are kept for BALEEN_EXCHANGE_KEEP_DAYS.
+type PeerExchange struct {
+	ID uuid.UUID
+	// When it began, by the clock of the active node.
+	At time.Time
+	// How long it took, in milliseconds.
+	Ms       int32
+	Protocol string
+	// server: the peer asked; client: the peer was asked.
+	Role string
+	// Our side: the handle of a CA, or of the repository.
+	Party string
+	// Their side: handle of the child, publisher or parent; of a repository, the CA's handle there. As the message says if it was not proved.
+	Peer string
+	// Key identifier of the identity key that the peer proved to have; NULL if it did not.
+	PeerKeyID *string
+	// Where the peer called from, or the URI at which it was asked.
+	Address string
+	// What the peer's HTTP client calls itself, at most 256 octets.
+	UserAgent string
+	// Type of the request: list, issue, revoke, publish; empty if it could not be read.
+	Request string
+	// ok; refused: an answer said why not; failed: there was no answer that could be used.
+	Outcome string
+	// Why not: the code of the protocol, or of the API where that has none.
+	Code *string
+	// The same for people.
+	Msg *string
+	// Octets of the request.
+	RequestSize int64
+	// Octets of the reply.
+	ReplySize int64
+	// Epoch of the active node that wrote the row (see table leader).
+	Epoch int64
 }
 
 // Published objects, past and present; their octets are in der_object. What the world saw at revision r: from_revision <= r AND (to_revision IS NULL OR to_revision > r)

@@ -21,7 +21,14 @@ type Identity struct {
 	PublicKey           crypto.PublicKey
 	SPKI                []byte // DER of the SubjectPublicKeyInfo
 	KeyID               KeyID
+	RawSubject          []byte // its name
 	NotBefore, NotAfter time.Time
+}
+
+// Issuer gives what the identity's own key needs to issue EE certificates (SignIdentityEE)
+// and the CRL that protocol messages carry.
+func (i *Identity) Issuer(key crypto.Signer) Issuer {
+	return Issuer{RawSubject: i.RawSubject, KeyID: i.KeyID, Signer: key}
 }
 
 // SelfSignIdentity makes an identity certificate with serial number 1.
@@ -62,7 +69,7 @@ func DecodeIdentity(raw []byte, now time.Time) (*Identity, error) {
 	}
 	return &Identity{
 		Raw: c.Raw, PublicKey: c.PublicKey, SPKI: c.SPKI, KeyID: c.KeyID,
-		NotBefore: c.NotBefore, NotAfter: c.NotAfter,
+		RawSubject: c.RawSubject, NotBefore: c.NotBefore, NotAfter: c.NotAfter,
 	}, nil
 }
 
@@ -74,14 +81,14 @@ func (c *Certificate) checkIdentity(now time.Time) error {
 			return fmt.Errorf("extension %s is there twice", id)
 		}
 		seen[id] = true
-		known := e.ID.Equal(OIDBasicConstraints) || e.ID.Equal(OIDSubjectKeyID) ||
-			e.ID.Equal(OIDAuthorityKeyID) || e.ID.Equal(OIDKeyUsage)
-		if e.Critical && !known {
+		if e.Critical && !ofIdentity(e.ID) {
 			return fmt.Errorf("critical extension %s is not known", id)
 		}
 	}
-	if len(c.Malformed) > 0 {
-		return fmt.Errorf("extension %v: %w", c.Malformed[0].ID, c.Malformed[0].Err)
+	for _, bad := range c.Malformed {
+		if ofIdentity(bad.ID) {
+			return fmt.Errorf("extension %v: %w", bad.ID, bad.Err)
+		}
 	}
 
 	key, ok := c.PublicKey.(*rsa.PublicKey)
@@ -97,8 +104,22 @@ func (c *Certificate) checkIdentity(now time.Time) error {
 	case now.Before(c.NotBefore) || now.After(c.NotAfter):
 		return fmt.Errorf("valid only from %s to %s", c.NotBefore.Format(time.RFC3339), c.NotAfter.Format(time.RFC3339))
 	}
-	if own := c.AuthorityKey.KeyID; own == nil || bytes.Equal(own, c.SubjectKeyID) {
+	if c.namesItself() {
 		return c.signed.Check(c.InnerAlgorithm, c.PublicKey)
 	}
 	return nil
+}
+
+// ofIdentity tells whether an extension is one that identity certificates are judged by.
+func ofIdentity(id der.OID) bool {
+	return id.Equal(OIDBasicConstraints) || id.Equal(OIDSubjectKeyID) || id.Equal(OIDAuthorityKeyID) || id.Equal(OIDKeyUsage)
+}
+
+// namesItself tells whether the certificate says to be its own issuer, or leaves it open. Its
+// authority key may be given by identifier, or by the issuer's name and serial number alone.
+func (c *Certificate) namesItself() bool {
+	if key := c.AuthorityKey; key.KeyID != nil || !key.HasIssuer {
+		return key.KeyID == nil || bytes.Equal(key.KeyID, c.SubjectKeyID)
+	}
+	return bytes.Equal(c.RawIssuer, c.RawSubject)
 }

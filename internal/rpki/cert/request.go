@@ -46,24 +46,15 @@ func decodeRequest(raw []byte) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := cryptobyte.String(signed.TBS)
-	var info, attributes cryptobyte.String
-	var version int
-	if !in.ReadASN1(&info, tag.SEQUENCE) || !info.ReadASN1Integer(&version) || version != 0 {
-		return nil, errors.New("version is not 1")
-	}
-	if _, err := der.ReadName(&info); err != nil {
-		return nil, fmt.Errorf("subject: %w", err)
-	}
-	var c Certificate // a place for key and extensions
-	if err := c.readKey(&info); err != nil {
+	c, attributes, err := readRequest(signed.TBS)
+	if err != nil {
 		return nil, err
-	}
-	if !info.ReadASN1(&attributes, tag.Tag(0).ContextSpecific().Constructed()) || !info.Empty() {
-		return nil, errors.New("malformed attributes")
 	}
 	if c.Extensions, err = readExtensionRequest(attributes); err != nil {
 		return nil, err
+	}
+	if c.Extensions == nil {
+		return nil, errors.New("no extensions are asked for")
 	}
 	if err := CheckRSAKey(c.PublicKey); err != nil {
 		return nil, err
@@ -80,8 +71,29 @@ func decodeRequest(raw []byte) (*Request, error) {
 	return &Request{Raw: raw, PublicKey: c.PublicKey, SPKI: c.SPKI, KeyID: c.KeyID, SIA: c.SIA}, nil
 }
 
-// readExtensionRequest gives the extensions of the one extensionRequest attribute. Other
-// attributes say nothing about the certificate and are passed over.
+// readRequest reads what is signed of a request (RFC 2986 section 4.1), up to its
+// attributes. The certificate is a place for key and extensions.
+func readRequest(tbs []byte) (c Certificate, attributes cryptobyte.String, err error) {
+	in := cryptobyte.String(tbs)
+	var info cryptobyte.String
+	var version int
+	if !in.ReadASN1(&info, tag.SEQUENCE) || !info.ReadASN1Integer(&version) || version != 0 {
+		return c, nil, errors.New("version is not 1")
+	}
+	if _, err := der.ReadName(&info); err != nil {
+		return c, nil, fmt.Errorf("subject: %w", err)
+	}
+	if err := c.readKey(&info); err != nil {
+		return c, nil, err
+	}
+	if !info.ReadASN1(&attributes, tag.Tag(0).ContextSpecific().Constructed()) || !info.Empty() {
+		return c, nil, errors.New("malformed attributes")
+	}
+	return c, attributes, nil
+}
+
+// readExtensionRequest gives the extensions of the one extensionRequest attribute, nil if
+// there is none. Other attributes say nothing about the certificate and are passed over.
 func readExtensionRequest(attributes cryptobyte.String) ([]Extension, error) {
 	var out []Extension
 	for !attributes.Empty() {
@@ -101,9 +113,6 @@ func readExtensionRequest(attributes cryptobyte.String) ([]Extension, error) {
 		if out, err = der.ReadExtensions(&values, true); err != nil {
 			return nil, err
 		}
-	}
-	if out == nil {
-		return nil, errors.New("no extensions are asked for")
 	}
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +173,9 @@ func TestIdentity(t *testing.T) {
 	if id.KeyID != keyID(t, "ca") || !id.NotBefore.Equal(start()) || !id.NotAfter.Equal(start().AddDate(15, 0, 0)) || !bytes.Equal(id.Raw, raw) {
 		t.Errorf("got %+v", id)
 	}
+	if by := id.Issuer(key(t, "ca")); !bytes.Equal(by.RawSubject, decode(t, raw).RawSubject) || by.KeyID != id.KeyID {
+		t.Errorf("issues as %+v", by)
+	}
 	if got, err := cert.KeyIDOf(id.PublicKey); err != nil || got != id.KeyID {
 		t.Errorf("public key is that of %v, %v", got, err)
 	}
@@ -194,9 +198,11 @@ func TestIdentityRules(t *testing.T) {
 	const basic, ski = 0, 1
 	id := keyID(t, "ca")
 	other := keyID(t, "ta")
+	akiOf := func(parts ...*dertest.Node) *dertest.Node {
+		return dertest.Of(0x30, dertest.New(0x06, 0x55, 0x1d, 0x23), dertest.New(0x04, dertest.Of(0x30, parts...).DER()...))
+	}
 	aki := func(id cert.KeyID, more ...*dertest.Node) *dertest.Node {
-		value := dertest.Of(0x30, append([]*dertest.Node{dertest.New(0x80, id[:]...)}, more...)...)
-		return dertest.Of(0x30, dertest.New(0x06, 0x55, 0x1d, 0x23), dertest.New(0x04, value.DER()...))
+		return akiOf(append([]*dertest.Node{dertest.New(0x80, id[:]...)}, more...)...)
 	}
 	for what, c := range map[string]struct {
 		edit func(n, ext *dertest.Node)
@@ -208,8 +214,18 @@ func TestIdentityRules(t *testing.T) {
 		"AKI of itself":            {edit: func(_, ext *dertest.Node) { ext.Insert(2, aki(id)) }},
 		"AKI of itself, forged":    {edit: func(_, ext *dertest.Node) { ext.Insert(2, aki(id)) }, by: "ta", want: "signature"},
 		"AKI with name and number": {edit: func(_, ext *dertest.Node) { ext.Insert(2, aki(id, dertest.Of(0xa1), dertest.New(0x82, 1))) }},
-		"issued by another":        {edit: func(_, ext *dertest.Node) { ext.Insert(2, aki(other)) }, by: "ta"},
-		"path length":              {edit: func(_, ext *dertest.Node) { ext.At(basic, -1).Content = []byte{0x30, 6, 1, 1, 0xff, 2, 1, 0} }},
+		"AKI of name and number":   {edit: func(_, ext *dertest.Node) { ext.Insert(2, akiOf(dertest.Of(0xa1), dertest.New(0x82, 1))) }},
+		"the same, forged":         {edit: func(_, ext *dertest.Node) { ext.Insert(2, akiOf(dertest.Of(0xa1), dertest.New(0x82, 1))) }, by: "ta", want: "signature"},
+		"the same, by another": {edit: func(n, ext *dertest.Node) {
+			n.At(0, 3, 0, 0, 1).Content[0] ^= 1
+			ext.Insert(2, akiOf(dertest.Of(0xa1), dertest.New(0x82, 1)))
+		}, by: "ta"},
+		"AKI malformed": {edit: func(_, ext *dertest.Node) { ext.Insert(2, akiOf(dertest.New(4))) }, want: "malformed"},
+		"SIA malformed": {edit: func(_, ext *dertest.Node) {
+			ext.Insert(2, dertest.Of(0x30, dertest.New(0x06, 0x2b, 6, 1, 5, 5, 7, 1, 11), dertest.New(0x04)))
+		}},
+		"issued by another": {edit: func(_, ext *dertest.Node) { ext.Insert(2, aki(other)) }, by: "ta"},
+		"path length":       {edit: func(_, ext *dertest.Node) { ext.At(basic, -1).Content = []byte{0x30, 6, 1, 1, 0xff, 2, 1, 0} }},
 		"key usage": {edit: func(_, ext *dertest.Node) {
 			ext.Insert(2, dertest.Of(0x30, dertest.New(0x06, 0x55, 0x1d, 0x0f), dertest.New(0x01, 0xff), dertest.New(0x04, 3, 2, 1, 6)))
 		}},
@@ -249,6 +265,25 @@ func TestIdentityRules(t *testing.T) {
 	}
 	if _, err := cert.SelfSignIdentity(key(t, "ca"), start(), start().Add(-time.Second)); err == nil {
 		t.Error("signed a crossed validity")
+	}
+}
+
+// Identities that other software made, as they were exchanged: without key usage, names
+// that are no key's, authority key identifiers beside it.
+func TestRecordedIdentities(t *testing.T) {
+	for name, want := range map[string]string{
+		"alice.cer": "23B68BC760E673527A3A32C16363229D2597F734",
+		"bob.cer":   "E445382DC63E360A9FB575FC12470E66785BB27E",
+		"carol.cer": "EB032BBC6FC88BD2B0296A4E20516687C8D8DC09",
+	} {
+		raw, err := os.ReadFile(filepath.Join("..", "cms", "testdata", "identities", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := cert.DecodeIdentity(raw, time.Date(2011, 8, 1, 0, 0, 0, 0, time.UTC))
+		if err != nil || id.KeyID.String() != want {
+			t.Errorf("%s: got %+v, %v", name, id, err)
+		}
 	}
 }
 

@@ -105,8 +105,20 @@ func (t Template) check() error {
 		return errors.New("no resources (RFC 6487 section 4.8.10)")
 	case t.Inherit && !t.Resources.IsEmpty():
 		return errors.New("resources are both listed and inherited")
+	case t.Router && !isOneAS(t.Resources.AS):
+		return errors.New("router certificate must be for one AS: its name has no place for more (RFC 8209 section 3.1.1)")
+	case t.Router && !isRouterKey(t.PublicKey):
+		return errors.New("key of a router must be ECDSA on P-256 (RFC 8608 section 3.1)")
 	}
 	return nil
+}
+
+// subject gives the name, which follows from the key and, for a router, from its AS.
+func (t Template) subject(id KeyID) []byte {
+	if t.Router {
+		return routerName(t.Resources.AS.Ranges()[0].Lo, id)
+	}
+	return der.CommonName(id.String())
 }
 
 // extensions gives what RFC 6487 section 4.8 prescribes, in the order that is usual.
@@ -180,7 +192,7 @@ func sign(t Template, by Issuer, add func(b *cryptobyte.Builder, subject KeyID))
 			der.AddTime(b, t.NotBefore)
 			der.AddTime(b, t.NotAfter)
 		})
-		b.AddBytes(der.CommonName(id.String()))
+		b.AddBytes(t.subject(id))
 		b.AddBytes(spki)
 		der.AddExplicit(b, 3, func(b *cryptobyte.Builder) {
 			b.AddASN1(tag.SEQUENCE, func(b *cryptobyte.Builder) { add(b, id) })

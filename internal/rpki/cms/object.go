@@ -1,6 +1,8 @@
 // Package cms reads and makes the CMS SignedData around RPKI signed objects
-// (RFC 6488, RFC 9589). Decode takes in the structure as it stands, strictly
-// as DER, so that package profile can say which of the RFCs' rules it breaks.
+// (RFC 6488, RFC 9589) and protocol messages (RFC 6492, RFC 8181). Decode takes
+// in the structure of an object as it stands, strictly as DER, so that package
+// profile can say which of the RFCs' rules it breaks. DecodeMessage takes BER
+// too and judges a message by itself, as nobody else has to.
 package cms
 
 import (

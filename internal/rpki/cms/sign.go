@@ -32,16 +32,27 @@ type Template struct {
 // attributes content-type, signing-time and message-digest. That EE holds
 // Key's public half is for package profile to find out, not for Sign.
 func Sign(t Template) ([]byte, error) {
+	signer, err := newSigner(t)
+	if err != nil {
+		return nil, err
+	}
+	o := objectOf(t, signer)
+	o.Certificates = [][]byte{t.EE}
+	return o.encode()
+}
+
+// newSigner signs the content of t.
+func newSigner(t Template) (Signer, error) {
 	if _, ok := t.Key.Public().(*rsa.PublicKey); !ok {
-		return nil, errors.New("signed objects need an RSA key (RFC 7935)")
+		return Signer{}, errors.New("signed objects need an RSA key (RFC 7935)")
 	}
 	id, err := cert.KeyIDOf(t.Key.Public())
 	if err != nil {
-		return nil, fmt.Errorf("signer: %w", err)
+		return Signer{}, fmt.Errorf("signer: %w", err)
 	}
 	attributes, err := signedAttributes(t)
 	if err != nil {
-		return nil, fmt.Errorf("signed attributes: %w", err)
+		return Signer{}, fmt.Errorf("signed attributes: %w", err)
 	}
 	signer := Signer{
 		Version:            3,
@@ -51,24 +62,28 @@ func Sign(t Template) ([]byte, error) {
 		SignatureAlgorithm: Algorithm{OID: OIDRSA, Parameters: null},
 	}
 	if signer.signed, err = attributesElement(attributes); err != nil {
-		return nil, fmt.Errorf("signed attributes: %w", err)
+		return Signer{}, fmt.Errorf("signed attributes: %w", err)
 	}
 	signer.Signature, err = crypto.SignMessage(t.Key, rand.Reader, signedForm(signer.signed), crypto.SHA256)
 	if err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
+		return Signer{}, fmt.Errorf("sign: %w", err)
 	}
+	return signer, nil
+}
+
+// objectOf wraps content and signer; certificates and CRLs are still to be added.
+func objectOf(t Template, signer Signer) Object {
 	o := Object{
 		ContentType:      t.ContentType,
 		Content:          t.Content,
 		Version:          3,
 		DigestAlgorithms: []Algorithm{{OID: OIDSHA256}},
-		Certificates:     [][]byte{t.EE},
 		Signers:          []Signer{signer},
 	}
 	if o.Content == nil {
 		o.Content = []byte{}
 	}
-	return o.encode()
+	return o
 }
 
 func attributesElement(attributes []Attribute) ([]byte, error) {

@@ -73,15 +73,25 @@ func readAttribute(element []byte) (Attribute, error) {
 }
 
 // CommonName gives the name that consists of one common name, as a PrintableString.
-func CommonName(text string) []byte {
+func CommonName(text string) []byte { return NumberedName(text, "") }
+
+// NumberedName gives the name that consists of a common name and, unless it is empty, a
+// serialNumber, both as PrintableStrings.
+func NumberedName(common, number string) []byte {
 	b := cryptobyte.NewBuilder(nil)
-	b.AddASN1(tag.SEQUENCE, func(b *cryptobyte.Builder) {
+	add := func(b *cryptobyte.Builder, id OID, text string) {
 		b.AddASN1(tag.SET, func(b *cryptobyte.Builder) {
 			b.AddASN1(tag.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1ObjectIdentifier(OIDCommonName)
+				b.AddASN1ObjectIdentifier(id)
 				b.AddASN1(tag.PrintableString, func(b *cryptobyte.Builder) { b.AddBytes([]byte(text)) })
 			})
 		})
+	}
+	b.AddASN1(tag.SEQUENCE, func(b *cryptobyte.Builder) {
+		add(b, OIDCommonName, common)
+		if number != "" {
+			add(b, OIDSerialNumber, number)
+		}
 	})
 	return b.BytesOrPanic() // nothing in here can fail
 }

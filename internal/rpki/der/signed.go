@@ -47,6 +47,10 @@ func wellFormed(in cryptobyte.String, depth int) bool {
 	return true
 }
 
+// WellFormed tells whether raw is a series of elements with the tags and lengths of DER, at
+// every level and not nested deeper than certificates are.
+func WellFormed(raw []byte) bool { return wellFormed(raw, maxDepth) }
+
 // ReadSigned reads exactly one envelope, with nothing after it. Everything in it has the
 // tags and lengths of DER, also where nobody looks.
 func ReadSigned(der []byte) (Signed, error) {

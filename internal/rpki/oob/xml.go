@@ -71,11 +71,17 @@ func open(data []byte, root string) (document, error) {
 		return document{}, fmt.Errorf("document: %w", strictxml.ErrLimit)
 	}
 
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // which some editors add to what is ASCII otherwise
 	limits := strictxml.Limits{Document: maxDocument, Token: maxDocument}
 	x := strictxml.NewReader(bytes.NewReader(data), limits, Namespace, Namespace[:len(Namespace)-1])
 	e, err := x.Root()
 	if err != nil {
 		return document{}, err
+	}
+	if e.Name == "error" && root != "error" {
+		if r, err := DecodeRefusal(data); err == nil {
+			return document{}, r
+		}
 	}
 	return document{x: x, root: e.Expect(root).Version(version)}, nil
 }

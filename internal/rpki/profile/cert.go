@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/cryptobyte/asn1"
 
@@ -37,7 +38,7 @@ func (k CertKind) isCA() bool { return k == TA || k == CA }
 // what updates it: RFC 7318, 7935, 8182, 8209, 8630). Who issued it, its signature and the
 // current time are not looked at.
 func Certificate(c *cert.Certificate, kind CertKind) []Violation {
-	violations := certificateFields(c)
+	violations := certificateFields(c, kind)
 	violations = append(violations, publicKey(c, kind)...)
 	violations = append(violations, extensionList(c, kind)...)
 	violations = append(violations, keyExtensions(c, kind)...)
@@ -47,7 +48,7 @@ func Certificate(c *cert.Certificate, kind CertKind) []Violation {
 }
 
 // certificateFields holds RFC 6487 sections 4.1 to 4.6.
-func certificateFields(c *cert.Certificate) []Violation {
+func certificateFields(c *cert.Certificate, kind CertKind) []Violation {
 	var broken rules
 	broken.unless(c.Version == 3, "RFC 6487", "4.1", fmt.Sprintf("version must be 3, not %d", c.Version))
 	broken.unless(c.Serial.Sign() > 0, "RFC 6487", "4.2", "serial number must be positive")
@@ -57,7 +58,11 @@ func certificateFields(c *cert.Certificate) []Violation {
 	broken.unless(bytes.Equal(c.SignatureAlgorithm, c.InnerAlgorithm),
 		"RFC 5280", "4.1.1.2", "signature algorithm must be the same inside and outside of what is signed")
 	broken = append(broken, distinguishedName(c.Issuer, "4.4", "issuer")...)
-	broken = append(broken, distinguishedName(c.Subject, "4.5", "subject")...)
+	subject := c.Subject
+	if kind == Router {
+		subject = asPrintable(subject)
+	}
+	broken = append(broken, distinguishedName(subject, "4.5", "subject")...)
 
 	broken.unless(c.Validity[0].Conforms(), "RFC 6487", "4.6.1", "notBefore must be UTCTime until 2049 and GeneralizedTime from then on")
 	broken.unless(c.Validity[1].Conforms(), "RFC 6487", "4.6.2", "notAfter must be UTCTime until 2049 and GeneralizedTime from then on")
@@ -88,6 +93,18 @@ func distinguishedName(name der.Name, section, which string) []Violation {
 	broken.unless(common == 1, "RFC 6487", section, fmt.Sprintf("%s: there must be one common name, not %d", which, common))
 	broken.unless(serial <= 1, "RFC 6487", section, fmt.Sprintf("%s: there must be at most one serialNumber, not %d", which, serial))
 	return broken
+}
+
+// asPrintable gives a name as if its common names in UTF-8 were PrintableStrings: routers
+// may have either (RFC 8209 section 3.1.1).
+func asPrintable(name der.Name) der.Name {
+	name.Attributes = slices.Clone(name.Attributes)
+	for i, a := range name.Attributes {
+		if a.Type.Equal(der.OIDCommonName) && a.Tag == asn1.UTF8String && utf8.Valid(a.Value) {
+			name.Attributes[i].Tag, name.Attributes[i].Value = asn1.PrintableString, nil
+		}
+	}
+	return name
 }
 
 // publicKey holds RFC 6487 section 4.7, RFC 7935 section 3 and, for routers, RFC 8608 section 3.1.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/resources"
 	"baleen/internal/rpki/roa"
 )
 
@@ -34,6 +35,23 @@ func CheckROA(der []byte, issuer *cert.Certificate, now time.Time) error {
 func canonical(r roa.ROA, content []byte) bool {
 	again, err := r.Encode()
 	return err == nil && slices.Equal(again, content)
+}
+
+// CheckASPA is what an ASPA of ours must pass before it is recorded: every rule
+// of ASPA, those of Issued on its EE certificate, and that this certificate is
+// for the customer alone. The error joins all violations.
+func CheckASPA(der []byte, issuer *cert.Certificate, now time.Time) error {
+	s, broken := ASPA(der)
+	if s.EE != nil {
+		broken = append(broken, issued(s.EE, issuer, now)...)
+	}
+	if len(broken) > 0 {
+		return Join(broken)
+	}
+	if !s.EE.Resources.Set.AS.Equal(resources.NewASSet(resources.ASRange{Lo: s.ASPA.Customer, Hi: s.ASPA.Customer})) {
+		return Violation{aspaProfile, "4", "the EE certificate's AS resources must be the customer alone"}
+	}
+	return nil
 }
 
 // CheckManifest is what a manifest of ours must pass before it is recorded:

@@ -8,6 +8,13 @@ import (
 	"strings"
 )
 
+// xmlSpace is the namespace that the prefix "xml" always stands for.
+const xmlSpace = "http://www.w3.org/XML/1998/namespace"
+
+// Lang is the one attribute with a namespace that an element may have. It is
+// taken by this name.
+const Lang = "xml:lang"
+
 // maxAttributes is more than any element of these protocols has.
 const maxAttributes = 32
 
@@ -22,21 +29,24 @@ type Element struct {
 func newElement(t xml.StartElement) (*Element, error) {
 	e := &Element{Name: t.Name.Local, attrs: make(map[string]string, len(t.Attr))}
 	if len(t.Attr) > maxAttributes {
-		return nil, fmt.Errorf("attributes of %q: %w", e.Name, ErrLimit)
+		return nil, fmt.Errorf("attributes of %.80q: %w", e.Name, ErrLimit)
 	}
 
 	for _, a := range t.Attr {
 		if a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns" {
 			continue
 		}
+		if a.Name.Space == xmlSpace && a.Name.Local == "lang" {
+			a.Name = xml.Name{Local: Lang}
+		}
 		if a.Name.Space != "" {
-			return nil, fmt.Errorf("element %q: attribute %q has a namespace", e.Name, a.Name.Local)
+			return nil, fmt.Errorf("element %.80q: attribute %.80q has a namespace", e.Name, a.Name.Local)
 		}
 		if _, twice := e.attrs[a.Name.Local]; twice {
-			return nil, fmt.Errorf("element %q: attribute %q stands twice", e.Name, a.Name.Local)
+			return nil, fmt.Errorf("element %.80q: attribute %.80q stands twice", e.Name, a.Name.Local)
 		}
 		if !printable(a.Value) {
-			return nil, fmt.Errorf("element %q: attribute %q is not printable US-ASCII", e.Name, a.Name.Local)
+			return nil, fmt.Errorf("element %.80q: attribute %.80q is not printable US-ASCII", e.Name, a.Name.Local)
 		}
 		e.attrs[a.Name.Local] = a.Value
 	}
@@ -46,7 +56,7 @@ func newElement(t xml.StartElement) (*Element, error) {
 // Expect notes an error unless the element has this name.
 func (e *Element) Expect(name string) *Element {
 	if e.Name != name {
-		e.fail(fmt.Errorf("element %q, want %q", e.Name, name))
+		e.fail(fmt.Errorf("element %.80q, want %.80q", e.Name, name))
 	}
 	return e
 }
@@ -55,7 +65,7 @@ func (e *Element) Expect(name string) *Element {
 func (e *Element) Attr(name string) string {
 	v, ok := e.Optional(name)
 	if !ok {
-		e.fail(fmt.Errorf("element %q lacks attribute %q", e.Name, name))
+		e.fail(fmt.Errorf("element %.80q lacks attribute %.80q", e.Name, name))
 	}
 	return v
 }
@@ -73,7 +83,7 @@ func (e *Element) Number(name string) uint64 {
 	text := e.Attr(name)
 	n, err := strconv.ParseUint(text, 10, 63)
 	if err != nil || n == 0 || text[0] == '0' {
-		e.fail(fmt.Errorf("element %q: attribute %q is not a positive number: %q", e.Name, name, text))
+		e.fail(fmt.Errorf("element %.80q: attribute %.80q is not a positive number: %.80q", e.Name, name, text))
 	}
 	return n
 }
@@ -81,7 +91,7 @@ func (e *Element) Number(name string) uint64 {
 // Version takes the attribute "version", which must have this value.
 func (e *Element) Version(want string) *Element {
 	if got := e.Attr("version"); got != want {
-		e.fail(fmt.Errorf("element %q: version %q, want %q", e.Name, got, want))
+		e.fail(fmt.Errorf("element %.80q: version %.80q, want %.80q", e.Name, got, want))
 	}
 	return e
 }
@@ -94,7 +104,7 @@ func (e *Element) Done() error {
 			names = append(names, name)
 		}
 		sort.Strings(names)
-		return fmt.Errorf("element %q: unknown attribute %q", e.Name, names[0])
+		return fmt.Errorf("element %.80q: unknown attribute %.80q", e.Name, names[0])
 	}
 	return e.err
 }
@@ -144,4 +154,26 @@ func AppendAttr(b []byte, name, value string) []byte {
 		}
 	}
 	return append(b, '"')
+}
+
+// AppendText appends text as the content of an element, in US-ASCII whatever
+// it holds. What XML cannot hold becomes U+FFFD.
+func AppendText(b []byte, text string) []byte {
+	for _, c := range text {
+		switch {
+		case c == '&':
+			b = append(b, "&amp;"...)
+		case c == '<':
+			b = append(b, "&lt;"...)
+		case c == '>':
+			b = append(b, "&gt;"...)
+		case c == '\n', c == '\t', ' ' <= c && c <= '~':
+			b = append(b, byte(c))
+		case c < ' ' && c != '\r', c == 0xfffe, c == 0xffff:
+			b = append(b, "&#xFFFD;"...)
+		default:
+			b = fmt.Appendf(b, "&#x%X;", c)
+		}
+	}
+	return b
 }

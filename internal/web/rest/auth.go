@@ -30,6 +30,10 @@ const (
 	CAAdmin      Permission = "ca-admin"
 	RoutesRead   Permission = "routes-read"
 	RoutesUpdate Permission = "routes-update"
+	ASPAsRead    Permission = "aspas-read"
+	ASPAsUpdate  Permission = "aspas-update"
+	BGPsecRead   Permission = "bgpsec-read"
+	BGPsecUpdate Permission = "bgpsec-update"
 )
 
 // adminName is the user who has the admin token.

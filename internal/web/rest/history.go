@@ -195,7 +195,7 @@ func commandDetails(handle string, cmd pgstore.StoredCommand, ders map[ca.Hash][
 		out.Effect.Result = "init"
 		out.Effect.Init, err = describeInit(cmd.Events)
 	default:
-		out.Effect.Events, err = describeEvents(cmd.Events, ders)
+		out.Effect.Events, err = describeEvents(cmd.Events, cmd.At, ders)
 	}
 	return out, err
 }

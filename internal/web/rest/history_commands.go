@@ -66,6 +66,9 @@ func describe(cmd pgstore.StoredCommand) (described, error) {
 			}
 		})
 	default:
+		if d, ok, err := describeASObjects(cmd); ok || err != nil {
+			return d, err
+		}
 		return described{kind: cmd.Name, label: "cmd-" + strings.ReplaceAll(cmd.Name, "_", "-"), msg: cmd.Name}, nil
 	}
 }
@@ -155,13 +158,7 @@ func describeConfigureROAs(c ca.ConfigureROAs) described {
 // describeRecordROAs tells of the objects that follow a change of the routes:
 // an entry of the server's own.
 func describeRecordROAs(c ca.RecordROAs) described {
-	issued, withdrawn := len(c.Issued), len(c.Withdrawn)
-	return described{
-		kind: "roas_issued", label: "cmd-ca-roas-issued",
-		msg:    fmt.Sprintf("Update ROA objects in RC '%s': %d issued, %d withdrawn", c.Class, issued, withdrawn),
-		args:   map[string]string{"class_name": c.Class, "issued": strconv.Itoa(issued), "withdrawn": strconv.Itoa(withdrawn)},
-		fields: map[string]any{"resource_class_name": c.Class, "issued": issued, "withdrawn": withdrawn},
-	}
+	return describeRecorded("roas_issued", "cmd-ca-roas-issued", "ROA objects", c.Class, len(c.Issued), len(c.Withdrawn))
 }
 
 // describeSetParent goes by what happened: a new parent or a new contact.

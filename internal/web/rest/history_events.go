@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"baleen/api"
 	"baleen/internal/ca"
@@ -35,6 +36,14 @@ func namedObjects(events []es.Event) []ca.Hash {
 			for _, r := range e.Issued {
 				out = append(out, r.Hash)
 			}
+		case ca.ASPAsIssued:
+			for _, a := range e.Issued {
+				out = append(out, a.Hash)
+			}
+		case ca.RouterCertsIssued:
+			for _, r := range e.Issued {
+				out = append(out, r.Hash)
+			}
 		}
 	}
 	return out
@@ -57,12 +66,15 @@ func describeInit(events []es.Event) (*api.EventDetails, error) {
 	return nil, errors.New("the history of the CA does not begin with its creation")
 }
 
-// describeEvents tells what happened, in order. One stored event may be told
-// as several.
-func describeEvents(events []es.Event, ders map[ca.Hash][]byte) ([]api.EventDetails, error) {
+// describeEvents tells what happened at a time, in order. One stored event may
+// be told as several.
+func describeEvents(events []es.Event, at time.Time, ders map[ca.Hash][]byte) ([]api.EventDetails, error) {
 	var out []api.EventDetails
 	for _, e := range events {
-		told, err := describeEvent(e, ders)
+		told, ok, err := describeASEvent(e, at, ders)
+		if !ok {
+			told, err = describeEvent(e, ders)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("event %s in the history: %w", e.EventName(), err)
 		}

@@ -92,8 +92,10 @@ func past(t *testing.T) ([]pgstore.StoredCommand, map[ca.Hash][]byte) {
 	h.refuse(ca.ConfigureROAs{Added: []ca.ConfiguredROA{plain}}, "ca-roa-delta-error", "ROA delta rejected:\n\n'…' ")
 	h.refuse(ca.SetParent{Parent: "q", Contact: contact}, "ca-parent-xml-duplicate", "CA 'ca1' already has a parent named 'p' for this XML")
 	h.refuse(ca.UpdateChildResources{Child: "nope", Resources: held}, "ca-child-unknown", "CA 'ca1' does not have a child named 'nope'")
+	ders := map[ca.Hash][]byte{hash: caCert}
+	h.addASObjects(ders, rec)
 	h.add(later{}, surprise{})
-	return h.commands, map[ca.Hash][]byte{hash: caCert}
+	return h.commands, ders
 }
 
 // later and surprise stand for what a newer program stored.

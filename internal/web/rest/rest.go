@@ -35,6 +35,8 @@ type API struct {
 	Parents    Parents
 	Repo       Repo
 	ROAs       ROAs
+	ASPAs      ASPAs
+	BGPsec     BGPsec
 	History    History
 	Bulk       Bulk
 	Publishers Publishers
@@ -47,6 +49,7 @@ type API struct {
 func New(d Deps) *API {
 	return &API{
 		Deps: &d, Auth: newAuth(&d), CAs: CAs{&d}, Children: Children{&d}, Parents: Parents{&d}, Repo: Repo{&d}, ROAs: ROAs{&d},
+		ASPAs: ASPAs{&d}, BGPsec: BGPsec{&d},
 		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)}, TA: TrustAnchor{&d}, Tasks: Tasks{&d},
 	}
 }
@@ -56,6 +59,3 @@ func Done(c echo.Context) error {
 	c.Response().Header().Set(echo.HeaderContentType, "text/plain")
 	return c.NoContent(http.StatusOK)
 }
-
-// NotImplemented answers for what is not built yet.
-func NotImplemented(echo.Context) error { return notImplemented("") }

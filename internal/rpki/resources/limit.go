@@ -1,18 +1,16 @@
-package ta
+package resources
 
 import (
 	"encoding/json"
 	"fmt"
-
-	"baleen/internal/rpki/resources"
 )
 
 // Limit is what a child asks for when it does not want all it is entitled to
 // (the req_resource_set attributes of RFC 6492 section 3.4.1). A family that is
 // nil is not limited; an empty set asks for none of that family.
 type Limit struct {
-	AS     *resources.ASSet
-	V4, V6 *resources.IPSet
+	AS     *ASSet
+	V4, V6 *IPSet
 }
 
 // IsZero says that nothing is limited.
@@ -20,7 +18,7 @@ func (l Limit) IsZero() bool { return l == Limit{} }
 
 // Within gives the resources to certify out of an entitlement; ok is false if
 // the limit names something that is not part of it.
-func (l Limit) Within(entitled resources.Set) (want resources.Set, ok bool) {
+func (l Limit) Within(entitled Set) (want Set, ok bool) {
 	want = entitled
 	if l.AS != nil {
 		want.AS = *l.AS
@@ -74,21 +72,21 @@ func (l *Limit) UnmarshalJSON(data []byte) error {
 	}
 	var out Limit
 	if in.ASN != nil {
-		set, err := resources.ParseASSet(*in.ASN)
+		set, err := ParseASSet(*in.ASN)
 		if err != nil {
 			return fmt.Errorf("limit: asn: %w", err)
 		}
 		out.AS = &set
 	}
 	if in.IPv4 != nil {
-		set, err := resources.ParseIPSet(*in.IPv4, resources.IPv4)
+		set, err := ParseIPSet(*in.IPv4, IPv4)
 		if err != nil {
 			return fmt.Errorf("limit: ipv4: %w", err)
 		}
 		out.V4 = &set
 	}
 	if in.IPv6 != nil {
-		set, err := resources.ParseIPSet(*in.IPv6, resources.IPv6)
+		set, err := ParseIPSet(*in.IPv6, IPv6)
 		if err != nil {
 			return fmt.Errorf("limit: ipv6: %w", err)
 		}

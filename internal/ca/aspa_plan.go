@@ -1,0 +1,115 @@
+package ca
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"baleen/internal/es"
+	"baleen/internal/fault"
+	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/resources"
+)
+
+// ASPAPlan says what must be signed and withdrawn in one class so that what is
+// issued equals what is wanted. An empty plan means that nothing is to do.
+type ASPAPlan struct {
+	Class    string
+	Key      cert.KeyID // that signs
+	Issuer   CertRecord // its certificate
+	Issue    []ASPA
+	Withdraw []uint32 // customers
+}
+
+// Empty says that nothing is to do.
+func (p ASPAPlan) Empty() bool { return len(p.Issue)+len(p.Withdraw) == 0 }
+
+// PlanASPAs compares what is configured and held with what is issued in every
+// class, and renews what would expire soon. A new key that was activated is
+// planned for like the current one.
+func (s *State) PlanASPAs(now time.Time, p Policy) []ASPAPlan {
+	var plans []ASPAPlan
+	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
+		c := s.Classes[name]
+		if c.Current == nil {
+			continue
+		}
+		if plan := s.planASPAs(c, c.Current, c.ASPAs, now.Add(p.ASPARenewBefore)); !plan.Empty() {
+			plans = append(plans, plan)
+		}
+		if c.New == nil || !c.New.Activated {
+			continue
+		}
+		if plan := s.planASPAs(c, &c.New.CertifiedKey, c.New.ASPAs, now.Add(p.ASPARenewBefore)); !plan.Empty() {
+			plans = append(plans, plan)
+		}
+	}
+	return plans
+}
+
+// planASPAs compares what a key should have signed with what it has. What
+// expires by the time until is signed again.
+func (s *State) planASPAs(c *Class, k *CertifiedKey, have map[uint32]IssuedASPA, until time.Time) ASPAPlan {
+	plan := ASPAPlan{Class: c.Name, Key: k.KeyID, Issuer: k.Cert}
+	for _, a := range s.SortedASPAs() {
+		if !k.Cert.Resources.ContainsAS(a.Customer) {
+			continue
+		}
+		if old, ok := have[a.Customer]; !ok || !old.Equal(a) || !old.NotAfter.After(until) {
+			plan.Issue = append(plan.Issue, a)
+		}
+	}
+	for _, customer := range slices.Sorted(maps.Keys(have)) {
+		if _, ok := s.ASPAs[customer]; !ok || !k.Cert.Resources.ContainsAS(customer) {
+			plan.Withdraw = append(plan.Withdraw, customer)
+		}
+	}
+	return plan
+}
+
+// RecordASPAs takes in what a task signed. It is checked against the state as
+// it is now: what is no longer wanted or fits another key is a Conflict, and
+// the task plans again.
+type RecordASPAs struct {
+	Class     string       `json:"class"`
+	Key       cert.KeyID   `json:"key"` // that signed
+	Issued    []IssuedASPA `json:"issued"`
+	Withdrawn []uint32     `json:"withdrawn"` // customers
+}
+
+// CommandName names the command in the log.
+func (RecordASPAs) CommandName() string { return "record_aspas" }
+
+// Process re-checks each object against the plan of this moment.
+func (c RecordASPAs) Process(s *State, _ time.Time) ([]es.Event, error) {
+	signer, have, staged := s.signer(c.Class, c.Key)
+	if signer == nil {
+		return nil, fault.New(fault.Conflict, "aspa-plan-stale", "the resource class changed while its ASPAs were signed")
+	}
+	for _, issued := range c.Issued {
+		config, ok := s.ASPAs[issued.Customer]
+		if !ok || !slices.Equal(config.Providers, issued.Providers) || !signer.Cert.Resources.ContainsAS(issued.Customer) {
+			return nil, fault.New(fault.Conflict, "aspa-plan-stale", "ASPA "+issued.String()+" is no longer wanted")
+		}
+	}
+	withdrawn := slices.DeleteFunc(slices.Clone(c.Withdrawn), func(customer uint32) bool { _, ok := have.ASPAs[customer]; return !ok })
+	switch {
+	case len(c.Issued)+len(withdrawn) == 0:
+		return nil, nil
+	case staged:
+		return []es.Event{ASPAsStaged{Class: c.Class, KeyID: c.Key, Issued: c.Issued, Withdrawn: withdrawn}}, nil
+	default:
+		return []es.Event{ASPAsIssued{Class: c.Class, Issued: c.Issued, Withdrawn: withdrawn}}, nil
+	}
+}
+
+// aspaFiles gives the ASPA objects that may be published under these resources.
+func aspaFiles(issued map[uint32]IssuedASPA, res resources.Set, now time.Time) []File {
+	var files []File
+	for customer, a := range issued {
+		if res.ContainsAS(customer) && a.NotAfter.After(now) {
+			files = append(files, File{Name: a.FileName(), Hash: a.Hash})
+		}
+	}
+	return files
+}

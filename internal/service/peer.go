@@ -1,0 +1,113 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"baleen/internal/ca"
+	"baleen/internal/exchange"
+	"baleen/internal/fault"
+	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/cms"
+	"baleen/internal/tasks"
+)
+
+// skew is how far the clock of a peer may be from ours.
+const skew = 5 * time.Minute
+
+// staleAfter is how old the signature of a message may be, whatever its
+// certificate says.
+const staleAfter = time.Hour
+
+// Query is a message that a peer sent, as the web layer took it in.
+type Query struct {
+	Body      []byte
+	Address   string // where it came from
+	UserAgent string
+}
+
+// unproved refuses a message of which nobody knows who wrote it; no signed
+// answer is owed for it.
+func unproved(kind fault.Kind, code string, err error) error {
+	return &fault.Error{Kind: kind, Code: code, Msg: err.Error(), Err: err}
+}
+
+// readMessage reads the CMS around a message. What it says is hearsay until
+// verifyMessage has accepted it.
+func readMessage(raw []byte) (*cms.Message, error) {
+	m, err := cms.DecodeMessage(raw)
+	if err != nil {
+		return nil, unproved(fault.Invalid, messageCode(err), err)
+	}
+	return m, nil
+}
+
+// verifyMessage tells whether a message comes from the holder of an identity
+// certificate, and now.
+func (s *Service) verifyMessage(m *cms.Message, idCert []byte) (*cert.Identity, error) {
+	now := s.Now()
+	id, err := cert.DecodeIdentity(idCert, now)
+	if err != nil {
+		return nil, unproved(fault.Denied, "peer-identity-invalid", err)
+	}
+	if err := m.Verify(id, now, skew); err != nil {
+		return nil, unproved(fault.Denied, messageCode(err), err)
+	}
+	if age := now.Sub(m.SigningTime); age > staleAfter {
+		return nil, fault.New(fault.Denied, "message-stale", "the message was signed at "+m.SigningTime.Format(time.RFC3339)+", more than an hour ago")
+	}
+	return id, nil
+}
+
+func messageCode(err error) string {
+	var known *cms.MessageError
+	if errors.As(err, &known) {
+		return known.Code
+	}
+	return "general-error"
+}
+
+// accept takes a verified message once.
+func (s *Service) accept(ctx context.Context, m *cms.Message, of exchange.Signed) error {
+	of.At, of.Digest = m.SigningTime, m.SignatureDigest()
+	return s.Exchanges.Accept(ctx, of)
+}
+
+// namesKey says whether a message says that it was signed for this identity
+// certificate. It is a quick look, and proves nothing.
+func namesKey(m *cms.Message, idCert []byte) bool {
+	key := m.EE.AuthorityKey.KeyID
+	return len(key) > 0 && bytes.Contains(idCert, key)
+}
+
+// noted gives an entry's outcome for an error of the exchange.
+func noted(e exchange.Entry, outcome exchange.Outcome, err error) exchange.Entry {
+	e.Outcome = exchange.OK
+	if err != nil {
+		e.Outcome, e.Code, e.Msg = outcome, fault.Code(err), err.Error()
+		if e.Code == "" {
+			e.Code = "general-error"
+		}
+	}
+	return e
+}
+
+// askParent is syncParent where the parent is outside this server. It does not
+// keep the CA from doing other work meanwhile.
+func (s *Service) askParent(ctx context.Context, a AskParent) (tasks.Outcome, error) {
+	defer s.locks.lock("parent " + AskParent.Key(a))()
+	var contact ca.Parent
+	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
+		var ok bool
+		if contact, ok = st.Parents[a.Parent]; !ok {
+			return ca.ParentUnknown(a.CA, a.Parent)
+		}
+		return nil
+	})
+	if err != nil {
+		return tasks.Outcome{}, err
+	}
+	return s.syncNow(ctx, SyncParent(a), contact)
+}

@@ -1,0 +1,203 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"baleen/internal/ca"
+	"baleen/internal/exchange"
+	"baleen/internal/fault"
+	"baleen/internal/remote"
+	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/resources"
+	"baleen/internal/rpki/updown"
+)
+
+// answerLimit is how long the answer of a parent may be, in octets: what it
+// offers and everything it has issued to us.
+const answerLimit = 8 << 20
+
+// remoteLink reaches a parent outside this server: signed messages over HTTP
+// (RFC 6492).
+type remoteLink struct {
+	s        *Service
+	ca       string
+	identity ca.Identity
+	parent   ca.Parent
+}
+
+func (l remoteLink) list(ctx context.Context) ([]ca.Entitlement, error) {
+	answer, err := l.ask(ctx, updown.List{})
+	if err != nil {
+		return nil, err
+	}
+	response, ok := answer.(updown.ListResponse)
+	if !ok {
+		return nil, unexpected(answer)
+	}
+	var out []ca.Entitlement
+	var ders [][]byte
+	for _, class := range response.Classes {
+		e := ca.Entitlement{
+			Class: class.Name, Resources: class.Resources, NotAfter: class.NotAfter, CertURL: rsyncOf(class.CertURL), CertHash: ca.HashOf(class.Issuer),
+		}
+		ders = append(ders, class.Issuer)
+		for _, c := range class.Certs {
+			listed := ca.ListedCert{URI: rsyncOf(c.URL), Hash: ca.HashOf(c.DER), Limit: resources.Limit(c.Limit)}
+			if decoded, err := cert.Decode(c.DER); err == nil {
+				listed.KeyID = decoded.KeyID
+			}
+			e.Issued = append(e.Issued, listed)
+			ders = append(ders, c.DER)
+		}
+		out = append(out, e)
+	}
+	// Statuses and plans name what a parent showed by hash.
+	return out, l.s.inTx(ctx, func(tx pgx.Tx) error { return l.s.Rows.Put(ctx, tx, ders...) })
+}
+
+func (l remoteLink) issue(ctx context.Context, class string, csr []byte) (granted, error) {
+	answer, err := l.ask(ctx, updown.Issue{Class: class, CSR: csr})
+	if err != nil {
+		return granted{}, err
+	}
+	response, ok := answer.(updown.IssueResponse)
+	if !ok {
+		return granted{}, unexpected(answer)
+	}
+	if response.Class.Name != class {
+		return granted{}, protocolError(fmt.Errorf("asked for class %q, the parent answered for class %q", class, response.Class.Name))
+	}
+	c := response.Class.Certs[0]
+	return granted{cert: c.DER, uri: rsyncOf(c.URL), issuer: response.Class.Issuer}, nil
+}
+
+func (l remoteLink) revoke(ctx context.Context, class string, key cert.KeyID) error {
+	answer, err := l.ask(ctx, updown.Revoke{Class: class, Key: key})
+	if nothingToRevoke(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	response, ok := answer.(updown.RevokeResponse)
+	switch {
+	case !ok:
+		return unexpected(answer)
+	case response.Class != class || response.Key != key:
+		return protocolError(fmt.Errorf("asked to revoke key %s of class %q, the parent answered for key %s of class %q", key, class, response.Key, response.Class))
+	}
+	return nil
+}
+
+// ask exchanges one message. The exchanges of a CA with one parent go one after
+// the other, so that the times of their signatures only grow.
+func (l remoteLink) ask(ctx context.Context, request updown.Payload) (updown.Payload, error) {
+	defer l.s.locks.lock("ask " + l.ca + " " + l.parent.ServiceURI + " " + l.parent.ChildHandle)()
+	content, err := updown.Message{Sender: l.parent.ChildHandle, Recipient: l.parent.ParentHandle, Payload: request}.Encode()
+	if err != nil {
+		return nil, protocolError(err)
+	}
+	e := exchange.Entry{
+		Began: l.s.Now(), Protocol: exchange.UpDown, Role: exchange.Client, Party: l.ca, Peer: l.parent.ParentHandle,
+		Address: l.parent.ServiceURI, Request: request.Type(),
+	}
+	if e.Out, err = l.s.speak(ctx, l.identity, content); err != nil {
+		return nil, err
+	}
+	e.In, err = l.s.Peers.Post(ctx, remote.Message{URI: l.parent.ServiceURI, Type: remote.TypeUpDown, Body: e.Out, Limit: answerLimit})
+	var answer updown.Payload
+	if err == nil {
+		answer, e.PeerKey, err = l.open(e.In)
+	}
+	outcome := exchange.Failed
+	if refused, ok := answer.(updown.ErrorResponse); ok {
+		outcome, err = exchange.Refused, refusalOf(request, refused)
+	}
+	if errors.Is(err, errScheduled) {
+		l.s.Exchanges.Note(ctx, noted(e, outcome, nil))
+	} else {
+		l.s.Exchanges.Note(ctx, noted(e, outcome, err))
+	}
+	return answer, err
+}
+
+// open verifies an answer: that the parent signed it, just now, for us.
+func (l remoteLink) open(raw []byte) (updown.Payload, cert.KeyID, error) {
+	m, err := readMessage(raw)
+	if err != nil {
+		return nil, cert.KeyID{}, protocolError(err)
+	}
+	id, err := l.s.verifyMessage(m, l.parent.IDCert)
+	if err != nil {
+		return nil, cert.KeyID{}, protocolError(err)
+	}
+	message, err := updown.Decode(m.Content, updown.Limits{Document: answerLimit})
+	if err != nil {
+		return nil, id.KeyID, protocolError(err)
+	}
+	if message.Sender != l.parent.ParentHandle || message.Recipient != l.parent.ChildHandle {
+		err := fmt.Errorf("the answer is from '%s' to '%s', not from '%s' to '%s'", message.Sender, message.Recipient, l.parent.ParentHandle, l.parent.ChildHandle)
+		return nil, id.KeyID, protocolError(err)
+	}
+	return message.Payload, id.KeyID, nil
+}
+
+// refusalOf turns a parent's error_response into what the same refusal of a
+// parent in this server would be.
+func refusalOf(asked updown.Payload, r updown.ErrorResponse) error {
+	if r.Status == updown.StatusBusy || r.Status == updown.StatusScheduled {
+		return errScheduled
+	}
+	text := "RFC 6492 Not Performed: " + r.Status.String()
+	if r.Description != "" && r.Description != r.Status.Description() {
+		text += ": " + r.Description
+	}
+	f := &fault.Error{
+		Kind: fault.Unavailable, Code: "rfc6492-not-performed-response", Msg: text,
+		Args: map[string]string{"status": strconv.Itoa(int(r.Status)), "cause": r.Description},
+	}
+	_, revoke := asked.(updown.Revoke)
+	switch r.Status {
+	case updown.StatusNoClass, updown.StatusRevokeNoClass:
+		f.Kind, f.Code = fault.NotFound, "rc-unknown"
+	case updown.StatusRevokeNoKey:
+		if revoke {
+			f.Kind, f.Code = fault.NotFound, "key-no-cert"
+		}
+	case updown.StatusNoResources:
+		f.Kind, f.Code = fault.Invalid, "rc-missing-resources"
+	case updown.StatusBadRequest:
+		f.Kind, f.Code = fault.Invalid, "rfc6492-invalid-csr"
+	case updown.StatusKeyUsed:
+		f.Kind, f.Code = fault.Exists, "key-re-use"
+	}
+	return f
+}
+
+func unexpected(answer updown.Payload) error {
+	return protocolError(fmt.Errorf("the parent answered with %q", answer.Type()))
+}
+
+// protocolError says that a peer's answer cannot be used. It may do better the
+// next time.
+func protocolError(err error) error {
+	return &fault.Error{Kind: fault.Unavailable, Code: "rfc6492-protocol", Msg: "RFC 6492 Issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}, Err: err}
+}
+
+// rsyncOf gives the rsync URI of several, or the first.
+func rsyncOf(uris []string) string {
+	for _, u := range uris {
+		if cert.IsRsyncURI(u) {
+			return u
+		}
+	}
+	if len(uris) == 0 {
+		return ""
+	}
+	return uris[0]
+}

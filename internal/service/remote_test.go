@@ -1,0 +1,193 @@
+package service_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"baleen/internal/ca"
+	"baleen/internal/fault"
+	"baleen/internal/rpki/oob"
+	"baleen/internal/rpki/resources"
+	"baleen/internal/service"
+)
+
+// serve lets other worlds reach this one over HTTP, with the protocols alone.
+func (w *world) serve() {
+	w.t.Helper()
+	answer := func(f func(ctx context.Context, name string, q service.Query) ([]byte, error)) http.HandlerFunc {
+		return func(res http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err == nil {
+				body, err = f(r.Context(), r.PathValue("name"), service.Query{Body: body, Address: r.RemoteAddr, UserAgent: r.UserAgent()})
+			}
+			if err != nil {
+				http.Error(res, fault.Code(err)+": "+err.Error(), http.StatusBadRequest)
+				return
+			}
+			_, _ = res.Write(body)
+		}
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /rfc6492/{name}", answer(w.Provision))
+	mux.HandleFunc("POST /rfc8181/{name}/", answer(w.Publication))
+	srv := httptest.NewServer(mux)
+	w.t.Cleanup(srv.Close)
+	w.Config.ServiceURI = srv.URL + "/"
+	w.Pubs.ServiceURI = w.Config.ServiceURI
+}
+
+// joinRemote makes a CA here whose parent and repository are in another world.
+func (w *world) joinRemote(name string, at *world, parent string, held resources.Set) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	check := func(err error) {
+		w.t.Helper()
+		if err != nil {
+			w.t.Fatalf("join %s: %v", name, err)
+		}
+	}
+	check(w.CreateCA(ctx, operator, name))
+	id := w.state(name).Identity.Cert
+	repo, err := at.Pubs.AddPublisher(ctx, operator, oob.PublisherRequest{PublisherHandle: name, IDCert: id})
+	check(err)
+	check(w.ConfigureRepository(ctx, operator, name, repo))
+	up, err := at.AddChild(ctx, operator, parent, ca.AddChild{Child: name, IDCert: id, Resources: held})
+	check(err)
+	check(w.SetParent(ctx, operator, name, parent, up))
+	w.exchange(at)
+}
+
+// exchange runs the tasks of both worlds until nothing is due in either.
+func (w *world) exchange(other *world) {
+	w.t.Helper()
+	for {
+		ran := 0
+		for _, each := range []*world{w, other} {
+			n, err := each.worker.RunOnce(w.t.Context())
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			ran += n
+		}
+		if ran == 0 {
+			w.noFaults()
+			other.noFaults()
+			return
+		}
+	}
+}
+
+// noFaults says which tasks failed and wait to be tried again.
+func (w *world) noFaults() {
+	w.t.Helper()
+	rows, err := w.DB.Query(w.t.Context(), "SELECT kind || ' ' || key || ': ' || last_fault::text FROM task WHERE last_fault IS NOT NULL")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			w.t.Fatal(err)
+		}
+		w.t.Errorf("task failed: %s", text)
+	}
+	if err := rows.Err(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// T11: parent and repository are another server; what the CA authorises is
+// published there, and valid.
+func TestRemoteParentAndRepository(t *testing.T) {
+	there, here := newWorld(t), newWorld(t)
+	there.serve()
+	here.serve()
+	there.start()
+	here.joinRemote("ca1", there, "testbed", set("AS65000", "10.0.0.0/16", "2001:db8::/32"))
+	if got := here.state("ca1"); !got.Held().Equal(set("AS65000", "10.0.0.0/16", "2001:db8::/32")) {
+		t.Fatalf("ca1 holds %v", got.Held())
+	}
+	if err := here.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}); err != nil {
+		t.Fatal(err)
+	}
+	here.exchange(there)
+	vrps, err := there.validate()
+	if err != nil || len(vrps) != 1 {
+		t.Fatalf("VRPs %v, %v", vrps, err)
+	}
+
+	// The parent takes resources away: the ROA must go, and come back with them.
+	if err := there.UpdateChildResources(t.Context(), operator, "testbed", "ca1", set("AS65000", "10.1.0.0/16", "")); err != nil {
+		t.Fatal(err)
+	}
+	there.settle()
+	check(t, here.SyncParents(t.Context(), "ca1"))
+	here.exchange(there)
+	if vrps, err = there.validate(); err != nil || len(vrps) != 0 {
+		t.Fatalf("after shrinking: VRPs %v, %v", vrps, err)
+	}
+
+	// Another key, and the old one revoked, by messages.
+	check(t, there.UpdateChildResources(t.Context(), operator, "testbed", "ca1", set("AS65000", "10.0.0.0/8", "")))
+	check(t, here.SyncParents(t.Context(), "ca1"))
+	here.exchange(there)
+	old := here.state("ca1").Classes["0"].Current.KeyID
+	check(t, here.InitiateKeyRoll(t.Context(), operator, "ca1"))
+	here.exchange(there)
+	check(t, here.ActivateKeyRoll(t.Context(), operator, "ca1"))
+	here.exchange(there)
+	if now := here.state("ca1").Classes["0"]; now.Current.KeyID == old || now.Old != nil {
+		t.Errorf("the key roll did not finish: current %s, was %s, old %v", now.Current.KeyID, old, now.Old)
+	}
+	if vrps, err = there.validate(); err != nil || len(vrps) != 1 {
+		t.Fatalf("after the key roll: VRPs %v, %v", vrps, err)
+	}
+
+	// Both sides remember what was said.
+	for _, w := range []*world{there, here} {
+		var kinds []string
+		rows, err := w.DB.Query(t.Context(), `SELECT DISTINCT role || ' ' || protocol || ' ' || request || ' ' || outcome FROM audit.peer_exchange ORDER BY 1`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			var kind string
+			check(t, rows.Scan(&kind))
+			kinds = append(kinds, kind)
+		}
+		check(t, rows.Err())
+		role := "server"
+		if w == here {
+			role = "client"
+		}
+		var want []string
+		for _, kind := range []string{"rfc6492 issue", "rfc6492 list", "rfc6492 revoke", "rfc8181 list", "rfc8181 publish"} {
+			want = append(want, role+" "+kind+" ok")
+		}
+		if !slices.Equal(kinds, want) {
+			t.Errorf("exchanges\n%s\nwant\n%s", strings.Join(kinds, "\n"), strings.Join(want, "\n"))
+		}
+	}
+
+	// And it leaves: nothing stays behind.
+	check(t, here.DeleteCA(t.Context(), operator, "ca1"))
+	here.exchange(there)
+	if left := there.published("ca1"); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if _, err = there.validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,113 @@
+package rest
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"baleen/api"
+	"baleen/internal/ca"
+)
+
+// ASPAs answers for the providers that a CA authorises for its ASes.
+type ASPAs struct{ *Deps }
+
+// List shows the definitions by customer; the ETag is the version of the CA.
+func (h ASPAs) List(c echo.Context) error {
+	var list []api.ASPADefinition
+	var version int64
+	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+		list, version = aspaDefinitions(st.SortedASPAs()), v
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if list, err = cut(c, list); err != nil {
+		return err
+	}
+	setVersion(c, version)
+	return sendJSON(c, list)
+}
+
+func aspaDefinitions(list []ca.ASPA) []api.ASPADefinition {
+	out := make([]api.ASPADefinition, len(list))
+	for i, a := range list {
+		out[i] = api.ASPADefinition(a)
+	}
+	return out
+}
+
+// Update replaces and removes whole definitions: all or nothing. With If-Match
+// it is done only if the CA is still at that version.
+func (h ASPAs) Update(c echo.Context) error {
+	var body api.ASPADefinitionUpdates
+	if err := h.readJSON(c, &body); err != nil {
+		return err
+	}
+	cmd := ca.ConfigureASPAs{AddOrReplace: make([]ca.ASPA, len(body.AddOrReplace)), Remove: body.Remove}
+	for i, d := range body.AddOrReplace {
+		cmd.AddOrReplace[i] = ca.ASPA(d)
+	}
+	return h.configure(c, cmd)
+}
+
+func (h ASPAs) configure(c echo.Context, cmd ca.ConfigureASPAs) error {
+	ifVersion, err := wantedVersion(c)
+	if err != nil {
+		return err
+	}
+	version, err := h.Service.ConfigureASPAs(c.Request().Context(), actor(c), c.Param(argCA), cmd, ifVersion)
+	if err != nil {
+		return err
+	}
+	setVersion(c, version)
+	return Done(c)
+}
+
+// UpdateOne adds and removes providers of one customer.
+func (h ASPAs) UpdateOne(c echo.Context) error {
+	customer, err := asArg(c)
+	if err != nil {
+		return err
+	}
+	var body api.ASPAProvidersUpdate
+	if err := h.readJSON(c, &body); err != nil {
+		return err
+	}
+	ifVersion, err := wantedVersion(c)
+	if err != nil {
+		return err
+	}
+	cmd := ca.UpdateASPA{Customer: customer, Added: body.Added, Removed: body.Removed}
+	version, err := h.Service.UpdateASPA(c.Request().Context(), actor(c), c.Param(argCA), cmd, ifVersion)
+	if err != nil {
+		return err
+	}
+	setVersion(c, version)
+	return Done(c)
+}
+
+// Remove takes the definition of one customer away.
+func (h ASPAs) Remove(c echo.Context) error {
+	customer, err := asArg(c)
+	if err != nil {
+		return err
+	}
+	return h.configure(c, ca.ConfigureASPAs{AddOrReplace: []ca.ASPA{}, Remove: []uint32{customer}})
+}
+
+// asArg reads an AS number from the path, such as AS64512 or 64512; what is
+// none does not match the route.
+func asArg(c echo.Context) (uint32, error) {
+	text := c.Param("asn")
+	if len(text) > 2 && strings.EqualFold(text[:2], "AS") {
+		text = text[2:]
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		return 0, echo.ErrNotFound
+	}
+	return uint32(n), nil
+}
