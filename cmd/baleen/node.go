@@ -15,6 +15,7 @@ import (
 	"baleen/internal/config"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/export"
+	"baleen/internal/login"
 	"baleen/internal/obs"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
@@ -36,6 +37,7 @@ type node struct {
 	keys    *signer.Keys
 	worker  *tasks.Worker
 	service *service.Service
+	logins  *login.Recorder
 	web     *web.Server
 
 	rebuilt   bool         // everything was, as BALEEN_FORCE_RECOVER asked; only touched by a term
@@ -59,6 +61,7 @@ func newNode(ctx context.Context, cfg config.Config, url string, log *slog.Logge
 	if cfg.TestMode {
 		n.worker.MaxBackoff = 5 * time.Second
 	}
+	n.logins = &login.Recorder{DB: db, Fence: n.term, Log: log, Now: time.Now}
 	n.service = n.newService()
 	n.service.Register(n.worker)
 	n.web = n.newWeb()

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/labstack/echo/v4"
@@ -39,12 +40,16 @@ func (h Children) Add(c echo.Context) error {
 func (h Children) Get(c echo.Context) error {
 	var idCert []byte
 	var entitled resources.Set
+	state := childActive
 	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, _ int64) error {
 		child := st.Children[c.Param(argChild)]
 		if child == nil {
 			return ca.ChildUnknown(c.Param(argCA), c.Param(argChild))
 		}
 		idCert, entitled = slices.Clone(child.IDCert), child.Resources
+		if child.Suspended {
+			state = childSuspended
+		}
 		return nil
 	})
 	if err != nil {
@@ -54,10 +59,11 @@ func (h Children) Get(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, api.ChildInfo{State: "active", IDCert: id, EntitledResources: entitled})
+	return sendJSON(c, api.ChildInfo{State: state, IDCert: id, EntitledResources: entitled})
 }
 
-// Update changes what a child is entitled to. Nothing else can be changed yet.
+// Update changes what a child is entitled to, and whether it is suspended, in
+// this order; each is a command of its own. Nothing else can be changed yet.
 func (h Children) Update(c echo.Context) error {
 	var body api.UpdateChildRequest
 	if err := h.readJSON(c, &body); err != nil {
@@ -65,12 +71,21 @@ func (h Children) Update(c echo.Context) error {
 	}
 	parent, child := c.Param(argCA), c.Param(argChild)
 	switch {
-	case body.IDCert != nil || body.Suspend != nil || body.ClassNameMapping != nil:
-		return notImplemented("of a child only the resources can be changed")
-	case body.Resources == nil:
+	case body.IDCert != nil || body.ClassNameMapping != nil:
+		return notImplemented("of a child only the resources can be changed, and whether it is suspended")
+	case body.Resources == nil && body.Suspend == nil:
 		return h.nothing(c)
 	}
-	return finish(c, h.Service.UpdateChildResources(c.Request().Context(), actor(c), parent, child, *body.Resources))
+	ctx := c.Request().Context()
+	if body.Resources != nil {
+		if err := h.Service.UpdateChildResources(ctx, actor(c), parent, child, *body.Resources); err != nil {
+			return err
+		}
+	}
+	if body.Suspend != nil {
+		return finish(c, h.Service.SetChildSuspended(ctx, actor(c), parent, child, *body.Suspend))
+	}
+	return Done(c)
 }
 
 // nothing answers an update without content: it succeeds if the child exists.
@@ -85,6 +100,50 @@ func (h Children) nothing(c echo.Context) error {
 		return err
 	}
 	return Done(c)
+}
+
+// The states of a child.
+const (
+	childActive    = "active"
+	childSuspended = "suspended"
+)
+
+// Connections shows the last exchange with each child.
+func (h Children) Connections(c echo.Context) error {
+	ctx, handle := c.Request().Context(), c.Param(argCA)
+	out := api.ChildrenConnectionStats{Children: []api.ChildConnection{}}
+	err := h.Service.ViewCA(ctx, handle, func(st *ca.State, _ int64) error {
+		for _, name := range slices.Sorted(maps.Keys(st.Children)) {
+			conn := api.ChildConnection{Handle: name, State: childActive}
+			if st.Children[name].Suspended {
+				conn.State = childSuspended
+			}
+			out.Children = append(out.Children, conn)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	statuses, err := h.Service.ChildStatuses(ctx, handle)
+	if err != nil {
+		return err
+	}
+	last := map[string]*api.ChildExchange{}
+	for _, s := range statuses {
+		x := &api.ChildExchange{Timestamp: s.At.Unix()}
+		if s.Fault != nil {
+			x.Result.Failure = failure(s.Fault)
+		}
+		if s.UserAgent != "" {
+			x.UserAgent = &s.UserAgent
+		}
+		last[s.Child] = x
+	}
+	for i := range out.Children {
+		out.Children[i].LastExchange = last[out.Children[i].Handle]
+	}
+	return sendJSON(c, out)
 }
 
 func (h Children) response(c echo.Context) (oob.ParentResponse, error) {
