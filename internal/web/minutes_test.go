@@ -323,7 +323,7 @@ func (w *world) refusedChildren() {
 	w.post(children+"/nope", `{}`).fails(http.StatusNotFound, "ca-child-unknown")
 	w.post(children+"/nope", `{"resources":`+some+`}`).fails(http.StatusNotFound, "ca-child-unknown")
 	w.post(children+"/ca2", `{}`).empty()
-	for _, other := range []string{`"suspend":true`, `"id_cert":"` + cert + `"`, `"id_cert":""`, `"resource_class_name_mapping":{"name_in_parent":"0","name_for_child":"x"}`} {
+	for _, other := range []string{`"id_cert":"` + cert + `"`, `"id_cert":""`, `"resource_class_name_mapping":{"name_in_parent":"0","name_for_child":"x"}`} {
 		w.post(children+"/ca2", `{"resources":{"asn":"","ipv4":"10.2.0.0/16","ipv6":""},`+other+`}`).fails(http.StatusNotImplemented, "sys-not-implemented").record("sys-not-implemented")
 	}
 	w.post(children+"/ca2", `{"suspend":null,"resource_class_name_mapping":null}`).empty()
