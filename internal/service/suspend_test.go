@@ -166,8 +166,8 @@ func TestNobodyIsSuspendedRightAfterAStart(t *testing.T) {
 // Without the setting nothing is suspended, not even by the task.
 func TestSuspensionIsOffByDefault(t *testing.T) {
 	w := parentAndChild(t)
-	w.quiet(1000 * time.Hour)
 	w.Config.SuspendAfter = 0
+	w.quiet(100 * time.Hour)
 	if err := w.BulkSuspend(t.Context()); err != nil {
 		t.Fatal(err)
 	}
