@@ -326,6 +326,7 @@ func (w *world) refusedChildren() {
 	for _, other := range []string{`"id_cert":"` + cert + `"`, `"id_cert":""`, `"resource_class_name_mapping":{"name_in_parent":"0","name_for_child":"x"}`} {
 		w.post(children+"/ca2", `{"resources":{"asn":"","ipv4":"10.2.0.0/16","ipv6":""},`+other+`}`).fails(http.StatusNotImplemented, "sys-not-implemented").record("sys-not-implemented")
 	}
+	w.post(children+"/ca2", `{"suspend":true}`).empty() // it has no certificate: nothing to suspend
 	w.post(children+"/ca2", `{"suspend":null,"resource_class_name_mapping":null}`).empty()
 	if got := w.get(children + "/ca2").ok().body; !strings.Contains(got, "10.1.0.0/16") {
 		w.t.Errorf("what was refused changed the child: %s", got)
