@@ -145,3 +145,20 @@ func TestBulkRefreshTakesABatch(t *testing.T) {
 		t.Errorf("asked: %s", asked)
 	}
 }
+
+// A task that a dead node was running when it died does not block its kind: it
+// is due again under the next epoch, although a start leaves what runs alone
+// (defect D23).
+func TestOrphanOfADeadNodeRunsAgain(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.exec("DELETE FROM task WHERE kind <> 'cas_renew'")
+	w.exec("UPDATE task SET leased_by = 'dead', leased_epoch = $1, run_at = now() + interval '1 hour', attempt = attempt + 1", w.Fence.Epoch()-1)
+	if err := w.ScheduleStart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	if n := w.count("task WHERE kind = 'cas_renew' AND leased_by IS NULL AND attempt = 3 AND run_at > now() + interval '50 minutes' AND run_at < now() + interval '61 minutes'"); n != 1 {
+		t.Error("the orphan did not run again")
+	}
+}

@@ -167,11 +167,11 @@ func TestNobodyIsSuspendedRightAfterAStart(t *testing.T) {
 func TestSuspensionIsOffByDefault(t *testing.T) {
 	w := parentAndChild(t)
 	w.Config.SuspendAfter = 0
-	w.quiet(100 * time.Hour)
+	w.quiet(100 * time.Hour) // the task is due and runs a last time
 	if err := w.BulkSuspend(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.run(service.SuspendSilent{})
+	w.settle()
 	if got := w.suspended("ca1"); len(got) != 0 {
 		t.Errorf("suspended: %v", got)
 	}
