@@ -40,7 +40,10 @@ func TestDefaults(t *testing.T) {
 		DataDir: "/data", RepoDir: "/data/repo", MasterKeyFile: "/data/master.key", TLSKeysDir: "/data/ssl", NodeName: thisHost().name,
 		Listen: []string{"127.0.0.1:3000"}, ServiceURI: "https://localhost:3000/", HTTPSMode: HTTPSGenerate,
 		PostLimit: PostLimit{API: 256 << 10, RFC8181: 32 << 20, RFC6492: 1 << 20}, LogLevel: "info", LogType: LogStderr,
-		CARefresh: 86400, CARefreshJitter: 43200, ROAAggregateThreshold: 100, ROADeaggregate: 90,
+		CARefresh: 86400, CARefreshJitter: 43200, CARefreshBatch: 25, ROAAggregateThreshold: 100, ROADeaggregate: 90,
+		BGP: BGP{
+			Enabled: true, V4URI: "https://www.ris.ripe.net/dumps/riswhoisdump.IPv4.gz", V6URI: "https://www.ris.ripe.net/dumps/riswhoisdump.IPv6.gz", Refresh: 60,
+		},
 		Timing:   Timing{24, 4, 8, 52, 4, 52, 4, 52, 4, 52, 4},
 		TATiming: TATiming{100, 52, 26, 12, 14}, RRDP: RRDP{0, 5, 1200, 50, 7200},
 		KeyPoolSize: 32, TaskLease: 5 * time.Minute, origin: c.origin,
