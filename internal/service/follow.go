@@ -47,8 +47,10 @@ func follow(handle string, e es.Event) []tasks.Scheduled {
 		return now(IssueCA{CA: handle}, RefreshCA{CA: e.Child})
 	case ca.ChildCertificatesIssued, ca.ChildCertificatesRevoked, ca.ROAsIssued:
 		return now(PublishCA{CA: handle})
-	case ca.ROAsConfigured, ca.ChildUnsuspended:
+	case ca.ROAsConfigured:
 		return now(IssueCA{CA: handle})
+	case ca.ChildUnsuspended:
+		return now(IssueCA{CA: handle}, RefreshCA{CA: e.Child})
 	case ca.RestoreNoted:
 		return now(RefreshCA{CA: handle}, IssueCA{CA: handle}, PublishCA{CA: handle, Force: true}, SyncRepo{CA: handle})
 	default:
