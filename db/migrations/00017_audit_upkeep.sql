@@ -37,6 +37,27 @@ COMMENT ON COLUMN audit.suspension.suspended_by IS 'Who suspended it: task:ca_su
 COMMENT ON COLUMN audit.suspension.ended_by IS 'Who ended that: child:HANDLE if the child spoke again; NULL if nobody did.';
 COMMENT ON COLUMN audit.suspension.version IS 'Number of the command.';
 
+CREATE VIEW audit.child_exchange AS
+SELECT s.handle AS ca, s.id AS stream_id, x.child, x.at, x.user_agent, x.key_id,
+       CASE WHEN x.fault IS NULL THEN 'ok' ELSE 'failed' END AS outcome,
+       x.fault ->> 'label' AS fault_code, x.fault ->> 'msg' AS fault_msg, x.last_success, x.suspended
+FROM ca_child_status x
+JOIN es_stream s ON s.id = x.stream_id;
+
+COMMENT ON VIEW audit.child_exchange IS 'The last exchange of each child with its parent (RFC 6492), as the parent saw it. Earlier ones are not kept; what they changed is in the log.';
+COMMENT ON COLUMN audit.child_exchange.ca IS 'Handle of the parent.';
+COMMENT ON COLUMN audit.child_exchange.stream_id IS 'Tells apart parents that had the same name one after the other.';
+COMMENT ON COLUMN audit.child_exchange.child IS 'Handle of the child, as its parent names it.';
+COMMENT ON COLUMN audit.child_exchange.at IS 'When.';
+COMMENT ON COLUMN audit.child_exchange.user_agent IS 'What the child said that it is; local-child for a CA of this server; NULL if it said nothing.';
+COMMENT ON COLUMN audit.child_exchange.key_id IS 'Key identifier of the certificate that signed the child''s message; NULL for a CA of this server.';
+COMMENT ON COLUMN audit.child_exchange.outcome IS 'ok or failed.';
+COMMENT ON COLUMN audit.child_exchange.fault_code IS 'What went wrong, in the words of the API; NULL if nothing did.';
+COMMENT ON COLUMN audit.child_exchange.fault_msg IS 'The same for people.';
+COMMENT ON COLUMN audit.child_exchange.last_success IS 'When an exchange succeeded last; NULL: never.';
+COMMENT ON COLUMN audit.child_exchange.suspended IS 'The child is suspended.';
+
 -- +goose Down
+DROP VIEW audit.child_exchange;
 DROP VIEW audit.suspension;
 DROP VIEW audit.login;

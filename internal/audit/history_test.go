@@ -205,6 +205,10 @@ func (w *world) dayOfTrouble() {
 	w.at("06 12:00")
 	w.exchange("isp1", nil)
 	w.exchange("isp2", nil)
+	w.at("06 12:10")
+	w.call("isp1", "baleen/1.0.0", nil)
+	w.at("06 12:20")
+	w.call("isp2", "krill/0.17.0", errors.New("the message was signed too long ago"))
 	w.at("06 12:30")
 	w.exchange("isp1", errors.New("connection refused"))
 	w.at("06 15:00")
@@ -252,6 +256,16 @@ func (w *world) exchange(handle string, err error) {
 		Parent: "nir", URI: "https://rpki.example.net/rfc6492/nir", At: w.now, Err: err,
 	}))
 	w.check(w.rows.NoteRepo(w.ctx(), w.fence, id, castore.Exchanged{URI: "https://rpki.example.net/rfc8181/" + handle + "/", At: w.now}))
+}
+
+// call notes that a child of nir called.
+func (w *world) call(child, agent string, err error) {
+	w.t.Helper()
+	id, idErr := w.cas.StreamID(w.ctx(), "nir")
+	w.check(idErr)
+	k := key(90)
+	_, noteErr := w.rows.NoteChild(w.ctx(), w.fence, id, castore.ChildExchange{Child: child, At: w.now, UserAgent: agent, Key: &k, Err: err})
+	w.check(noteErr)
 }
 
 // archive moves what is older into schema archive.

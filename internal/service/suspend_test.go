@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,10 @@ func TestSuspendByHand(t *testing.T) {
 	for _, c := range before {
 		old = c
 	}
+	der, err := w.Object(t.Context(), old.Hash)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", true); err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +82,14 @@ func TestSuspendByHand(t *testing.T) {
 	}
 	if got := w.suspended("ca1"); !slices.Equal(got, []string{"ca2"}) {
 		t.Errorf("suspended: %v", got)
+	}
+	w.exec("UPDATE der_object SET der = '\\x00' WHERE hash = $1", old.Hash[:])
+	if findings, _ := w.verify(); len(findings) == 0 || !strings.Contains(strings.Join(findings, "\n"), "certificate of suspended child ca2") {
+		t.Errorf("what is kept aside was damaged: findings %q", findings)
+	}
+	w.exec("UPDATE der_object SET der = $2 WHERE hash = $1", old.Hash[:], der)
+	if findings, _ := w.verify(); len(findings) > 0 {
+		t.Errorf("findings %q", findings)
 	}
 	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", false); err != nil {
 		t.Fatal(err)
