@@ -18,6 +18,7 @@ func TestStartSchedulesWhatIsMissing(t *testing.T) {
 	w.exec("UPDATE task SET run_at = '2030-01-01' WHERE kind = 'ca_sync_parent' AND key LIKE 'ca1 %'")                                          // waits
 	w.exec("UPDATE task SET run_at = 'infinity', failures = 1, last_fault = '{}' WHERE kind = 'ca_sync_parent' AND key LIKE 'ca2 %'")           // parked
 	w.exec("DELETE FROM task WHERE kind = 'ca_sync_parent' AND key LIKE 'testbed %' OR kind IN ('cas_renew', 'cas_republish', 'log_snapshot')") // lost
+	w.exec("UPDATE task SET run_at = 'infinity', failures = 1, last_fault = '{}' WHERE kind = 'log_archive'")                                   // parked
 	for range 2 {
 		if err := w.ScheduleStart(t.Context()); err != nil {
 			t.Fatal(err)
@@ -31,6 +32,9 @@ func TestStartSchedulesWhatIsMissing(t *testing.T) {
 	w.settle()
 	if n := w.count("task WHERE kind = 'ca_sync_parent' AND run_at = '2030-01-01'"); n != 1 {
 		t.Error("a task that waited did not keep its time")
+	}
+	if n := w.count("task WHERE run_at = 'infinity'"); n != 0 {
+		t.Errorf("%d tasks are still parked", n)
 	}
 	if n := w.count("task WHERE kind = 'ca_sync_parent' AND failures = 0 AND run_at < 'infinity'"); n != 3 {
 		t.Errorf("%d of 3 CAs will ask their parent", n)

@@ -4,6 +4,7 @@ package feed
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -31,6 +32,7 @@ type Feed struct {
 	Agent  string        // what it says that it is
 	Now    func() time.Time
 	Client *http.Client // nil: one that goes by the proxies of the environment
+	Limits bgp.Limits   // of a dump; zero: the default
 
 	mu     sync.Mutex
 	status Status
@@ -119,7 +121,7 @@ func (f *Feed) fetch(ctx context.Context, uri string, v6 bool) (bgp.Dump, error)
 	if err != nil {
 		return bgp.Dump{}, err
 	}
-	return bgp.Parse(text, v6, bgp.DefaultLimits())
+	return bgp.Parse(text, v6, cmp.Or(f.Limits, bgp.DefaultLimits()))
 }
 
 func (f *Feed) client() *http.Client {
