@@ -13,6 +13,7 @@ import (
 
 	"baleen/internal/es"
 	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/resources"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -20,9 +21,11 @@ var update = flag.Bool("update", false, "rewrite golden files")
 // examples has one event of every current form.
 func examples(t *testing.T) []es.Event {
 	res := set(t, "AS64496-AS64500", "10.0.0.0/8, 192.0.2.0-192.0.2.130", "2001:db8::/32")
+	limited := childCert("kid", key(3), res, "18")
+	limited.Limit = resources.Limit{V6: &resources.IPSet{}}
 	r := ConfiguredROA{ROA: roa(t, "10.0.0.0/16-24 => 64496"), Comment: "größer"}
 	contact := Parent{ServiceURI: "https://localhost:3000/rfc6492/up", ParentHandle: "up", ChildHandle: "ca1", IDCert: []byte{1, 2, 3}}
-	return []es.Event{
+	return append(keyExamples(t, contact, limited), []es.Event{
 		Initialized{Handle: "ca1", Identity: Identity{KeyID: key(1), Cert: []byte{1, 2}}},
 		RepositoryConfigured{Repository: Repository{ServiceURI: "https://localhost:3000/rfc8181/ca1/", SIABase: "rsync://localhost/repo/ca1/", NotificationURI: "https://localhost:3000/rrdp/notification.xml", ServerIDCert: []byte{4}}},
 		ParentAdded{Parent: "up", Contact: contact},
@@ -44,6 +47,30 @@ func examples(t *testing.T) []es.Event {
 		RouterCertsStaged{Class: "0", KeyID: key(9), Issued: []IssuedRouterCert{issuedRouter("23", router(64496, 5))}, Withdrawn: []RouterKey{router(64497, 6)}},
 		RouterKeysConfigured{Added: []ConfiguredRouterKey{{router(64496, 5), []byte{6}}}, Updated: []ConfiguredRouterKey{{router(4294967295, 7), []byte{8, 9}}}, Removed: []RouterKey{router(0, 8)}},
 		RouterCertsIssued{Class: "0", Issued: []IssuedRouterCert{issuedRouter("21", router(64496, 5))}, Withdrawn: []RouterKey{router(64497, 6)}},
+	}...)
+}
+
+// keyExamples has those about keys and parties that are left.
+func keyExamples(t *testing.T, contact Parent, limited IssuedCert) []es.Event {
+	return []es.Event{
+		KeyRollInitiated{Class: "0", Parent: "up", KeyID: key(4)},
+		KeyStaged{Class: "0", KeyID: key(4), Cert: record(key(4), limited.Resources, "20")},
+		KeyActivationStarted{Class: "0", KeyID: key(4)},
+		ROAsStaged{Class: "0", KeyID: key(4), Issued: []IssuedROA{issued("x.roa", "19", roa(t, "10.0.0.0/16-24 => 64496"))}, Withdrawn: []string{"y.roa"}},
+		ChildCertificatesStaged{Class: "0", KeyID: key(4), Certs: []IssuedCert{limited}, Withdrawn: []cert.KeyID{key(5)}},
+		KeyRollActivated{Class: "0", KeyID: key(4), OldKey: key(2)},
+		KeyRevocationRequested{Class: "0", Parent: "up", KeyID: key(2)},
+		KeyRollFinished{Class: "0", KeyID: key(2)},
+		KeyRollAbandoned{Class: "0", KeyID: key(4), Reason: "refused"},
+		UnexpectedKeyFound{Class: "0", Parent: "up", KeyID: key(6)},
+		UnexpectedKeyRevoked{Class: "0", KeyID: key(6)},
+		RepositoryLeft{ServiceURI: "https://localhost:3000/rfc8181/ca1/", SIABase: "rsync://localhost/repo/ca1/", GivenUp: true},
+		ParentRemoved{Parent: "up", Contact: contact, Revoke: []KeyClaim{{Class: "default", KeyID: key(2)}}},
+		ChildIDCertUpdated{Child: "kid", IDCert: []byte{6}},
+		ChildClassMapped{Child: "kid", Class: "0", Name: "lacnic"},
+		ChildRemoved{Child: "kid"},
+		IdentityRenewed{Identity: Identity{KeyID: key(7), Cert: []byte{7}}, OldKey: key(1)},
+		Deleted{Keys: []cert.KeyID{key(1), key(2)}, Repositories: []string{"https://localhost:3000/rfc8181/ca1/"}},
 	}
 }
 

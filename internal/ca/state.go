@@ -191,5 +191,5 @@ func (s *State) Held() resources.Set {
 
 // Type tells the event store how this aggregate is kept.
 func Type() es.Type[State] {
-	return es.Type[State]{Kind: Kind, Apply: apply, Codec: codec()}
+	return es.Type[State]{Kind: Kind, Apply: apply, Codec: codec(), Format: 1}
 }

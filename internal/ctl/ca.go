@@ -64,6 +64,36 @@ func (s *session) add() *cobra.Command {
 	return cmd
 }
 
+func (s *session) deleteCA() *cobra.Command {
+	cmd := s.caDocument("delete", "Delete a CA: its certificates are revoked and its objects withdrawn", func(ctx context.Context, ca handle) error {
+		return s.tell(ctx, remove(ca.path("")))
+	})
+	cmd.Long = "Delete a CA. Its parents are asked to revoke its certificates, its objects are withdrawn, and its keys are destroyed.\n" +
+		"There is no way back. Its children and its entry at the publication server stay."
+	return cmd
+}
+
+func (s *session) keyroll() *cobra.Command {
+	return group("keyroll", "Roll the keys of a CA",
+		s.caDocument("init", "Give each class a new key and ask for a certificate for it", func(ctx context.Context, ca handle) error {
+			return s.tell(ctx, post(ca.path("/keys/roll_init"), nil))
+		}),
+		s.caDocument("activate", "Let the new keys follow the current ones", func(ctx context.Context, ca handle) error {
+			return s.tell(ctx, post(ca.path("/keys/roll_activate"), nil))
+		}),
+	)
+}
+
+func (s *session) identity() *cobra.Command {
+	renew := s.caDocument("update", "Give a CA a new identity key and certificate", func(ctx context.Context, ca handle) error {
+		return s.tell(ctx, post(ca.path("/id"), nil))
+	})
+	renew.Long = "Give a CA a new identity key and certificate, in place of the old.\n\n" +
+		"Parents, children and repositories on other servers refuse the CA until they have its new child request,\n" +
+		"parent response or publisher request."
+	return group("id", "Manage the identity of a CA", renew)
+}
+
 func (s *session) issues() *cobra.Command {
 	var ca handle
 	cmd := s.command("issues", "Show failed exchanges with parents and repositories, of one CA or of all", func(ctx context.Context) error {

@@ -12,7 +12,7 @@ import (
 
 func (s *session) children() *cobra.Command {
 	return group("children", "Manage the children of a CA",
-		s.childAdd(), s.childUpdate(), s.childInfo(), s.childResponse())
+		s.childAdd(), s.childUpdate(), s.childInfo(), s.childResponse(), s.childRemove())
 }
 
 // childFlags are those of every command about one child.
@@ -95,6 +95,14 @@ func (s *session) childResponse() *cobra.Command {
 	var f childFlags
 	cmd := s.command("response", "Print the RFC 8183 parent response for a child", func(ctx context.Context) error {
 		return ask(ctx, s, get(f.path("/contact")), document[api.ParentResponse])
+	})
+	return s.bindChild(cmd, &f)
+}
+
+func (s *session) childRemove() *cobra.Command {
+	var f childFlags
+	cmd := s.command("remove", "Remove a child and revoke its certificates", func(ctx context.Context) error {
+		return s.tell(ctx, remove(f.path("")))
 	})
 	return s.bindChild(cmd, &f)
 }

@@ -62,8 +62,8 @@ func (s *session) root() *cobra.Command {
 	root.Flags().BoolP("version", "V", false, "print the version")
 	s.opt.bind(root.PersistentFlags())
 	root.AddCommand(
-		s.health(), s.info(), s.list(), s.show(), s.add(), s.issues(), s.tasks(),
-		s.history(), s.children(), s.parents(), s.repo(), s.roas(), s.aspas(), s.bgpsec(),
+		s.health(), s.info(), s.list(), s.show(), s.add(), s.deleteCA(), s.issues(), s.tasks(),
+		s.history(), s.children(), s.parents(), s.keyroll(), s.repo(), s.identity(), s.roas(), s.aspas(), s.bgpsec(),
 		s.pubserver(), s.bulk(), s.testbed(), s.demo(),
 	)
 	return root

@@ -22,6 +22,7 @@ func (s *session) parents() *cobra.Command {
 		s.caDocument("refresh", "Ask the parents of a CA for certificates now", func(ctx context.Context, ca handle) error {
 			return s.tell(ctx, post(ca.path("/sync/parents"), nil))
 		}),
+		s.parentRemove(),
 	)
 }
 
@@ -53,6 +54,16 @@ func (s *session) parentContact() *cobra.Command {
 	var ca, parent handle
 	cmd := s.command("contact", "Show how a parent is reached", func(ctx context.Context) error {
 		return ask(ctx, s, get(ca.path("/parents/"+parent.segment())), parentContactReport)
+	})
+	s.caFlag(cmd, &ca)
+	handleFlag(cmd, &parent, handleOption{name: "parent", usage: "the name by which this CA calls the parent", required: true})
+	return cmd
+}
+
+func (s *session) parentRemove() *cobra.Command {
+	var ca, parent handle
+	cmd := s.command("remove", "Remove a parent, with all that was issued under it", func(ctx context.Context) error {
+		return s.tell(ctx, remove(ca.path("/parents/"+parent.segment())))
 	})
 	s.caFlag(cmd, &ca)
 	handleFlag(cmd, &parent, handleOption{name: "parent", usage: "the name by which this CA calls the parent", required: true})

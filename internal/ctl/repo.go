@@ -27,13 +27,16 @@ func (s *session) repo() *cobra.Command {
 func (s *session) repoConfigure() *cobra.Command {
 	var ca handle
 	var file string
-	cmd := s.command("configure", "Let a CA publish in a repository", func(ctx context.Context) error {
+	cmd := s.command("configure", "Let a CA publish in a repository, or move it to another one", func(ctx context.Context) error {
 		response, err := readDocument(file, oob.DecodeRepositoryResponse)
 		if err != nil {
 			return err
 		}
 		return s.tell(ctx, post(ca.path("/repo"), api.RepositoryUpdate{RepositoryResponse: response}))
 	})
+	cmd.Long = "Let a CA publish in a repository, or move it to another one.\n\n" +
+		"Moving is a key roll: new keys publish at the new repository. When they have their certificates, 'keyroll activate'\n" +
+		"moves everything; the old repository is emptied when the old keys are revoked."
 	s.caFlag(cmd, &ca)
 	fileFlag(cmd, &file, handleOption{name: "response", short: "r", usage: "`file` with the RFC 8183 repository response", required: true})
 	return cmd

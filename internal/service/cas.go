@@ -120,6 +120,19 @@ func (s *Service) UpdateChildResources(ctx context.Context, actor es.Actor, pare
 	return err
 }
 
+// UpdateChild changes several things about a child in one step.
+func (s *Service) UpdateChild(ctx context.Context, actor es.Actor, parent string, cmd ca.UpdateChild) error {
+	if len(cmd.IDCert) > 0 {
+		id, err := cert.DecodeIdentity(cmd.IDCert, s.Now())
+		if err != nil {
+			return &fault.Error{Kind: fault.Invalid, Code: "rfc-8183-xml", Msg: "RFC 8183 XML issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
+		}
+		cmd.IDKey = id.KeyID
+	}
+	_, err := s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor})
+	return err
+}
+
 // ParentResponse gives what a child needs to reach its parent (RFC 8183
 // section 5.2.2).
 func (s *Service) ParentResponse(ctx context.Context, parent, child string) (oob.ParentResponse, error) {

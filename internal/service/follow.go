@@ -64,7 +64,7 @@ func followKeys(handle string, e es.Event) []tasks.Scheduled {
 	case ca.KeyActivationStarted:
 		return now(IssueCA{CA: handle})
 	case ca.KeyRollActivated:
-		return now(PublishCA{CA: handle}, IssueCA{CA: handle})
+		return now(PublishCA{CA: handle}, SyncRepo{CA: handle}, IssueCA{CA: handle})
 	case ca.KeyRevocationRequested:
 		return now(SyncParent{CA: handle, Parent: e.Parent})
 	case ca.KeyRollFinished:

@@ -74,29 +74,43 @@ func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan) er
 	return nil
 }
 
-// shrinkCerts replaces children's certificates that claim too much.
+// shrinkCerts replaces children's certificates that claim too much, or signs
+// them again with the new key of a roll, batch by batch. What is revoked goes
+// with the first batch.
 func (s *Service) shrinkCerts(ctx context.Context, handle string, p ca.CertPlan) error {
 	auth, err := s.authority(ctx, p.Key, p.Issuer)
 	if err != nil {
 		return err
 	}
-	cmd := ca.RecordChildCerts{Class: p.Class, Key: p.Key, Revoked: p.Revoke}
-	var ders [][]byte
-	for _, sh := range p.Shrink {
-		old, err := s.decoded(ctx, sh.Old.Hash)
-		if err != nil {
+	revoke := p.Revoke
+	for start := 0; start == 0 || start < len(p.Shrink); start += issueBatch {
+		cmd := ca.RecordChildCerts{Class: p.Class, Key: p.Key, Revoked: revoke}
+		var ders [][]byte
+		for _, sh := range p.Shrink[start:min(start+issueBatch, len(p.Shrink))] {
+			issued, der, err := s.signAgain(ctx, auth, p, sh)
+			if err != nil {
+				return err
+			}
+			cmd.Issued, ders = append(cmd.Issued, issued), append(ders, der)
+		}
+		if _, err := s.execute(ctx, handle, cmd, s.recording("ca_issue", ders)); err != nil {
 			return err
 		}
-		issued, der, err := s.signChildCert(auth, ca.PlannedCert{
-			Child: sh.Old.Child, Class: p.Class, Key: p.Key, Resources: sh.Resources, Subject: sh.Old.KeyID, SIA: sh.Old.SIA, URI: sh.Old.URI, Limit: sh.Old.Limit,
-		}, old.PublicKey)
-		if err != nil {
-			return err
-		}
-		cmd.Issued, ders = append(cmd.Issued, issued), append(ders, der)
+		revoke = nil
 	}
-	_, err = s.execute(ctx, handle, cmd, s.recording("ca_issue", ders))
-	return err
+	return nil
+}
+
+// signAgain makes a certificate for a child's key from the one that it has.
+func (s *Service) signAgain(ctx context.Context, auth authority, p ca.CertPlan, sh ca.ShrinkCert) (ca.IssuedCert, []byte, error) {
+	old, err := s.decoded(ctx, sh.Old.Hash)
+	if err != nil {
+		return ca.IssuedCert{}, nil, err
+	}
+	return s.signChildCert(auth, ca.PlannedCert{
+		Child: sh.Old.Child, Class: p.Class, Key: p.Key, Resources: sh.Resources, Subject: sh.Old.KeyID, SIA: sh.Old.SIA, Limit: sh.Old.Limit,
+		URI: p.Issuer.SIA.Repository + sh.Old.KeyID.String() + ".cer",
+	}, old.PublicKey)
 }
 
 // recording is how a task stores what it signed: the bytes commit with the

@@ -63,7 +63,8 @@ func (s *Service) askRepo(ctx context.Context, link repoLink, base string) error
 // syncRepo compares what the repository has with what the CA wants published
 // and sends the difference as one message, so that the repository is never
 // half-updated. A CA that moves has two repositories: the new one comes first,
-// so that nothing leaves the old one before it is there.
+// so that nothing leaves the old one before it is there. With what is published
+// there now, old keys can go.
 func (s *Service) syncRepo(ctx context.Context, a SyncRepo) (tasks.Outcome, error) {
 	return s.syncRepository(ctx, a.CA, false)
 }
@@ -104,16 +105,18 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 	if note := s.Rows.NoteRepo(ctx, s.Fence, stream, castore.Exchanged{URI: repos[0].ServiceURI, At: s.Now(), Err: err}); note != nil && err == nil {
 		err = note
 	}
+	if err == nil {
+		err = s.releaseKeys(ctx, handle, retired, points, wanted)
+	} else if len(retired) > 0 {
+		return tasks.Outcome{}, untilAnswered(err)
+	}
 	for _, old := range repos[1:] {
-		if err != nil && len(retired) > 0 {
-			break
-		}
 		err = errors.Join(err, s.publishDifference(ctx, s.repoLink(handle, id, old), wantedAt(wanted, old.ServiceURI, false)))
 	}
 	if err != nil {
 		return tasks.Outcome{}, untilAnswered(err)
 	}
-	return tasks.Outcome{}, s.releaseKeys(ctx, handle, retired, points, wanted)
+	return tasks.Outcome{}, nil
 }
 
 // wantedAt gives what is wanted in one repository. What names none is wanted in

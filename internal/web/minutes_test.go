@@ -323,9 +323,14 @@ func (w *world) refusedChildren() {
 	w.post(children+"/nope", `{}`).fails(http.StatusNotFound, "ca-child-unknown")
 	w.post(children+"/nope", `{"resources":`+some+`}`).fails(http.StatusNotFound, "ca-child-unknown")
 	w.post(children+"/ca2", `{}`).empty()
-	for _, other := range []string{`"suspend":true`, `"id_cert":"` + cert + `"`, `"id_cert":""`, `"resource_class_name_mapping":{"name_in_parent":"0","name_for_child":"x"}`} {
-		w.post(children+"/ca2", `{"resources":{"asn":"","ipv4":"10.2.0.0/16","ipv6":""},`+other+`}`).fails(http.StatusNotImplemented, "sys-not-implemented").record("sys-not-implemented")
+	with := func(other string) answer {
+		w.t.Helper()
+		return w.post(children+"/ca2", `{"resources":{"asn":"","ipv4":"10.2.0.0/16","ipv6":""},`+other+`}`)
 	}
+	with(`"suspend":true`).fails(http.StatusNotImplemented, "sys-not-implemented").record("sys-not-implemented")
+	with(`"id_cert":""`).fails(http.StatusBadRequest, "api-json")
+	with(`"id_cert":"AAAA"`).fails(http.StatusBadRequest, "api-json")
+	with(`"resource_class_name_mapping":{"name_in_parent":"0","name_for_child":""}`).fails(http.StatusBadRequest, "general-error")
 	w.post(children+"/ca2", `{"suspend":null,"resource_class_name_mapping":null}`).empty()
 	if got := w.get(children + "/ca2").ok().body; !strings.Contains(got, "10.1.0.0/16") {
 		w.t.Errorf("what was refused changed the child: %s", got)

@@ -27,6 +27,7 @@ const (
 	CARead       Permission = "ca-read"
 	CACreate     Permission = "ca-create"
 	CAUpdate     Permission = "ca-update"
+	CADelete     Permission = "ca-delete"
 	CAAdmin      Permission = "ca-admin"
 	RoutesRead   Permission = "routes-read"
 	RoutesUpdate Permission = "routes-update"

@@ -67,11 +67,11 @@ func (h CAs) Get(c echo.Context) error {
 }
 
 // caShape is what can be said of a CA from its state alone: the certificates
-// of its current keys are still to be fetched.
+// of its keys are still to be fetched.
 type caShape struct {
 	info    api.CAInfo
 	version int64
-	certs   map[string]ca.CertRecord // by class
+	keys    map[string]classKeys // by class
 }
 
 func shapeOf(st *ca.State, version int64) (caShape, error) {
@@ -79,7 +79,7 @@ func shapeOf(st *ca.State, version int64) (caShape, error) {
 	if err != nil {
 		return caShape{}, err
 	}
-	s := caShape{version: version, certs: map[string]ca.CertRecord{}, info: api.CAInfo{
+	s := caShape{version: version, keys: map[string]classKeys{}, info: api.CAInfo{
 		Handle: st.Handle, IDCert: id, Parents: []api.ParentInfo{}, Resources: st.Held(),
 		ResourceClasses: map[string]api.ResourceClassInfo{}, SuspendedChildren: []string{},
 		Children: append([]string{}, slices.Sorted(maps.Keys(st.Children))...),
@@ -92,35 +92,29 @@ func shapeOf(st *ca.State, version int64) (caShape, error) {
 		s.info.Parents = append(s.info.Parents, api.ParentInfo{Handle: name, Kind: parentKind})
 	}
 	for name, class := range st.Classes {
-		info := api.ResourceClassInfo{NameSpace: name, ParentHandle: class.Parent}
-		if class.Pending != nil {
-			info.Keys.Pending = &api.KeysPending{PendingKey: api.PendingKeyInfo{KeyID: class.Pending.KeyID.String()}}
-		}
-		if class.Current != nil {
-			s.certs[name] = class.Current.Cert
-		}
-		s.info.ResourceClasses[name] = info
+		s.keys[name] = keysOf(class)
+		s.info.ResourceClasses[name] = api.ResourceClassInfo{NameSpace: name, ParentHandle: class.Parent}
 	}
 	return s, nil
 }
 
-// fill puts in the certificates of the current keys.
+// fill puts in the keys with their certificates.
 func (h CAs) fill(c echo.Context, s *caShape) error {
-	hashes := make([]ca.Hash, 0, len(s.certs))
-	for _, r := range s.certs {
-		hashes = append(hashes, r.Hash)
+	var hashes []ca.Hash
+	for _, k := range s.keys {
+		for _, r := range k.certs {
+			hashes = append(hashes, r.Hash)
+		}
 	}
 	ders, err := h.objects(c.Request().Context(), hashes)
 	if err != nil {
 		return err
 	}
-	for name, r := range s.certs {
-		cert, err := certInfo(r, ders[r.Hash])
-		if err != nil {
+	for name, k := range s.keys {
+		class := s.info.ResourceClasses[name]
+		if class.Keys, err = k.state(ders); err != nil {
 			return err
 		}
-		class := s.info.ResourceClasses[name]
-		class.Keys = api.KeyState{Active: &api.KeysActive{ActiveKey: api.CertifiedKeyInfo{KeyID: r.KeyID.String(), IncomingCert: cert}}}
 		s.info.ResourceClasses[name] = class
 	}
 	return nil

@@ -57,20 +57,29 @@ func (h Children) Get(c echo.Context) error {
 	return sendJSON(c, api.ChildInfo{State: "active", IDCert: id, EntitledResources: entitled})
 }
 
-// Update changes what a child is entitled to. Nothing else can be changed yet.
+// Update changes an identity certificate, resources and a class name of a
+// child, all of it or nothing. Suspension cannot be changed yet.
 func (h Children) Update(c echo.Context) error {
 	var body api.UpdateChildRequest
 	if err := h.readJSON(c, &body); err != nil {
 		return err
 	}
-	parent, child := c.Param(argCA), c.Param(argChild)
+	if body.IDCert != nil {
+		if err := h.checkIdentity(body.IDCert); err != nil {
+			return badField(c, "id_cert", err.Error())
+		}
+	}
+	cmd := ca.UpdateChild{Child: c.Param(argChild), IDCert: body.IDCert, Resources: body.Resources}
+	if m := body.ClassNameMapping; m != nil {
+		cmd.Class = &ca.ClassMapping{Ours: m.NameInParent, Theirs: m.NameForChild}
+	}
 	switch {
-	case body.IDCert != nil || body.Suspend != nil || body.ClassNameMapping != nil:
-		return notImplemented("of a child only the resources can be changed")
-	case body.Resources == nil:
+	case body.Suspend != nil:
+		return notImplemented("a child cannot be suspended by hand")
+	case body.IDCert == nil && body.Resources == nil && body.ClassNameMapping == nil:
 		return h.nothing(c)
 	}
-	return finish(c, h.Service.UpdateChildResources(c.Request().Context(), actor(c), parent, child, *body.Resources))
+	return finish(c, h.Service.UpdateChild(c.Request().Context(), actor(c), c.Param(argCA), cmd))
 }
 
 // nothing answers an update without content: it succeeds if the child exists.

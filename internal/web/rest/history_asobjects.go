@@ -76,9 +76,9 @@ func describeASEvent(e es.Event, at time.Time, ders map[ca.Hash][]byte) (told []
 	case ca.ASPAsIssued:
 		told = describeASPAsIssued(e, ders)
 	case ca.ASPAsStaged:
-		told = describeStaged("ASPA objects", e.Class, len(e.Issued), len(e.Withdrawn))
+		told = []happened{staged("ASPA objects", e.Class, len(e.Issued), len(e.Withdrawn))}
 	case ca.RouterCertsStaged:
-		told = describeStaged("router certificates", e.Class, len(e.Issued), len(e.Withdrawn))
+		told = []happened{staged("router certificates", e.Class, len(e.Issued), len(e.Withdrawn))}
 	case ca.RouterKeysConfigured:
 		told, err = describeRouterKeys(e, at)
 	case ca.RouterCertsIssued:
@@ -87,14 +87,6 @@ func describeASEvent(e es.Event, at time.Time, ders map[ca.Hash][]byte) (told []
 		return nil, false, nil
 	}
 	return told, true, err
-}
-
-// describeStaged tells how many objects the new key of a roll signed.
-func describeStaged(what, class string, issued, withdrawn int) []happened {
-	return []happened{{
-		"objects_staged", fmt.Sprintf("key roll: staged %s under resource class '%s': %d signed, %d withdrawn", what, class, issued, withdrawn),
-		map[string]any{"resource_class_name": class, "issued": issued, "withdrawn": withdrawn},
-	}}
 }
 
 // describeDefinitions tells of each customer by itself.

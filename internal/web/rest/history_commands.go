@@ -69,8 +69,13 @@ func describe(cmd pgstore.StoredCommand) (described, error) {
 		if d, ok, err := describeASObjects(cmd); ok || err != nil {
 			return d, err
 		}
-		return described{kind: cmd.Name, label: "cmd-" + strings.ReplaceAll(cmd.Name, "_", "-"), msg: cmd.Name}, nil
+		return describeKeys(cmd)
 	}
+}
+
+// unnamed shows a command by its name.
+func unnamed(cmd pgstore.StoredCommand) described {
+	return described{kind: cmd.Name, label: "cmd-" + strings.ReplaceAll(cmd.Name, "_", "-"), msg: cmd.Name}
 }
 
 // read decodes a payload for the function that describes it.

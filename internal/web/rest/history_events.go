@@ -28,6 +28,8 @@ func namedObjects(events []es.Event) []ca.Hash {
 		switch e := e.(type) {
 		case ca.CertificateReceived:
 			out = append(out, e.Cert.Hash)
+		case ca.KeyStaged:
+			out = append(out, e.Cert.Hash)
 		case ca.ChildCertificatesIssued:
 			for _, c := range e.Certs {
 				out = append(out, c.Hash)
@@ -152,9 +154,14 @@ func describeClassEvent(e es.Event, ders map[ca.Hash][]byte) ([]happened, error)
 			map[string]any{"resource_class_name": e.Class, "ki": e.KeyID, "rcvd_cert": info},
 		}, err)
 	default:
-		name, _, _ := strings.Cut(e.EventName(), "/")
-		return one(happened{kind: name, msg: strings.ReplaceAll(name, "_", " ")}, nil)
+		return describeKeyEvent(e, ders)
 	}
+}
+
+// untold shows an event by its name.
+func untold(e es.Event) ([]happened, error) {
+	name, _, _ := strings.Cut(e.EventName(), "/")
+	return one(happened{kind: name, msg: strings.ReplaceAll(name, "_", " ")}, nil)
 }
 
 func describeChildAdded(e ca.ChildAdded) ([]happened, error) {

@@ -94,8 +94,39 @@ func past(t *testing.T) ([]pgstore.StoredCommand, map[ca.Hash][]byte) {
 	h.refuse(ca.UpdateChildResources{Child: "nope", Resources: held}, "ca-child-unknown", "CA 'ca1' does not have a child named 'nope'")
 	ders := map[ca.Hash][]byte{hash: caCert}
 	h.addASObjects(ders, rec)
+	h.roll(rec, contact, id)
 	h.add(later{}, surprise{})
 	return h.commands, ders
+}
+
+// roll adds what can happen to keys, and to parties that are changed or left.
+func (h *maker) roll(rec ca.CertRecord, contact ca.Parent, id []byte) {
+	h.t.Helper()
+	old, fresh := key(1), key(2)
+	held := rec.Resources
+	h.add(ca.InitiateKeyRoll{NewKeys: map[string]cert.KeyID{"1": fresh}}, ca.KeyRollInitiated{Class: "1", Parent: "p", KeyID: fresh})
+	h.add(ca.ReceiveCertificate{Class: "1", Cert: rec}, ca.KeyStaged{Class: "1", KeyID: fresh, Cert: rec})
+	h.add(ca.ActivateKeyRoll{}, ca.KeyActivationStarted{Class: "1", KeyID: fresh})
+	h.add(ca.RecordROAs{Class: "1", Key: fresh.String(), Issued: []ca.IssuedROA{{Name: "AS1.roa"}}, Withdrawn: []string{"AS2.roa"}},
+		ca.ROAsStaged{Class: "1", KeyID: fresh, Issued: []ca.IssuedROA{{Name: "AS1.roa"}}, Withdrawn: []string{"AS2.roa"}})
+	h.add(ca.RecordChildCerts{Class: "1", Key: fresh, Revoked: []cert.KeyID{key(4)}}, ca.ChildCertificatesStaged{Class: "1", KeyID: fresh, Withdrawn: []cert.KeyID{key(4)}})
+	h.add(ca.SwitchKeys{Class: "1", Key: fresh}, ca.KeyRollActivated{Class: "1", KeyID: fresh, OldKey: old})
+	h.add(ca.RequestRevocation{Class: "1", Key: old}, ca.KeyRevocationRequested{Class: "1", Parent: "p", KeyID: old})
+	h.add(ca.FinishRevocation{Class: "1", ParentClass: "default", Key: old}, ca.KeyRollFinished{Class: "1", KeyID: old})
+	h.add(ca.UpdateEntitlements{Parent: "p"}, ca.UnexpectedKeyFound{Class: "1", Parent: "p", KeyID: key(5)})
+	h.add(ca.FinishRevocation{Class: "1", ParentClass: "default", Key: key(5)}, ca.UnexpectedKeyRevoked{Class: "1", KeyID: key(5)})
+	h.add(ca.DropKey{Class: "1", Key: fresh, Reason: "refused"}, ca.KeyRollAbandoned{Class: "1", KeyID: fresh, Reason: "refused"})
+	h.add(ca.LeaveRepository{ServiceURI: "https://localhost:3000/rfc8181/ca1/"}, ca.RepositoryLeft{ServiceURI: "https://localhost:3000/rfc8181/ca1/"})
+	mapping := &ca.ClassMapping{Ours: "1", Theirs: "lacnic"}
+	h.add(ca.UpdateChild{Child: "kid", IDCert: id, IDKey: key(8)}, ca.ChildIDCertUpdated{Child: "kid", IDCert: id})
+	h.add(ca.UpdateChild{Child: "kid", Resources: &held}, ca.ChildResourcesUpdated{Child: "kid", Resources: held})
+	h.add(ca.UpdateChild{Child: "kid", Class: mapping}, ca.ChildClassMapped{Child: "kid", Class: "1", Name: "lacnic"})
+	h.add(ca.UpdateChild{Child: "kid", IDCert: id, IDKey: key(8), Resources: &held, Class: mapping}, ca.ChildIDCertUpdated{Child: "kid", IDCert: id})
+	h.add(ca.RevokeChildKey{Child: "kid", Class: "lacnic", Key: key(4)}, ca.ChildCertificatesRevoked{Class: "1", Keys: []cert.KeyID{key(4)}})
+	h.add(ca.RemoveChild{Child: "kid"}, ca.ChildRemoved{Child: "kid"})
+	h.add(ca.RemoveParent{Parent: "p"}, ca.ParentRemoved{Parent: "p", Contact: contact})
+	h.add(ca.RenewIdentity{Identity: ca.Identity{KeyID: key(7), Cert: id}}, ca.IdentityRenewed{Identity: ca.Identity{KeyID: key(7), Cert: id}, OldKey: key(9)})
+	h.add(ca.Delete{}, ca.Deleted{Keys: []cert.KeyID{key(7)}})
 }
 
 // later and surprise stand for what a newer program stored.

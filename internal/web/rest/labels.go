@@ -39,7 +39,7 @@ func isPlain(label string) bool {
 		"ca-roa-delta-error",
 		"ca-aspa-not-entitled", "ca-aspa-provider-as-empty", "ca-aspa-customer-as-provider", "ca-aspa-provider-duplicates", "ca-aspa-unknown-customer-as",
 		"ca-bgpsec-unknown", "ca-bgpsec-invalidly-signed", "ca-bgpsec-not-entitled",
-		"key-re-use", "key-no-current", "key-no-match", "rc-unknown", "rc-missing-resources",
+		"key-re-use", "key-no-current", "key-no-match", "key-no-cert", "key-roll-disallowed", "key-roll-pending-requests", "rc-unknown", "rc-missing-resources",
 		"ta-name-reserved", "ta-not-initialized", "ta-initialized", "ta-has-repository", "ta-has-no-repository",
 		"ta-has-no-signer", "ta-has-signer", "ta-has-different-signer", "ta-has-no-signer-req", "ta-has-signer-req":
 		return true

@@ -32,6 +32,7 @@ type API struct {
 	Auth       Auth
 	CAs        CAs
 	Children   Children
+	Keys       Keys
 	Parents    Parents
 	Repo       Repo
 	ROAs       ROAs
@@ -48,7 +49,7 @@ type API struct {
 // New makes the handlers.
 func New(d Deps) *API {
 	return &API{
-		Deps: &d, Auth: newAuth(&d), CAs: CAs{&d}, Children: Children{&d}, Parents: Parents{&d}, Repo: Repo{&d}, ROAs: ROAs{&d},
+		Deps: &d, Auth: newAuth(&d), CAs: CAs{&d}, Children: Children{&d}, Keys: Keys{&d}, Parents: Parents{&d}, Repo: Repo{&d}, ROAs: ROAs{&d},
 		ASPAs: ASPAs{&d}, BGPsec: BGPsec{&d},
 		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)}, TA: TrustAnchor{&d}, Tasks: Tasks{&d},
 	}

@@ -1,0 +1,277 @@
+package service_test
+
+import (
+	"testing"
+	"time"
+
+	"baleen/internal/ca"
+	"baleen/internal/es/pgstore"
+	"baleen/internal/fault"
+	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/oob"
+	"baleen/internal/rpki/resources"
+)
+
+// attach makes a CA that exists a child of another one in this server.
+func (w *world) attach(name, parent string, held resources.Set) {
+	w.t.Helper()
+	st := w.state(name)
+	up, err := w.AddChild(w.t.Context(), operator, parent, ca.AddChild{Child: name, IDCert: st.Identity.Cert, Resources: held})
+	w.must(err)
+	w.must(w.SetParent(w.t.Context(), operator, name, parent, up))
+}
+
+// count gives how many objects of each kind a publisher has.
+func (w *world) wantPublished(publisher string, mft, cer, roa int) {
+	w.t.Helper()
+	has := w.published(publisher)
+	if len(has[".mft"]) != mft || len(has[".crl"]) != mft || len(has[".cer"]) != cer || len(has[".roa"]) != roa {
+		w.t.Errorf("%s publishes %v, want %d manifests with CRLs, %d certificates, %d ROAs", publisher, has, mft, cer, roa)
+	}
+}
+
+// A hierarchy in which a CA has two parents and a child of its own, taken apart
+// again: whoever is removed leaves nothing published, and names of classes are
+// not used twice.
+func TestHierarchyIsTakenApart(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	ctx := t.Context()
+	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.join("ca2", "testbed", set("AS65001", "10.1.0.0/16", ""))
+	w.join("ca3", "ca1", set("AS65000", "10.0.0.0/16", ""))
+	w.attach("ca3", "ca2", set("AS65001", "10.1.0.0/24", ""))
+	w.settle()
+	w.join("ca4", "ca3", set("AS65000", "10.0.0.0-10.1.0.255", ""))
+	w.wantPublished("ca3", 2, 2, 0)
+	w.wantPublished("ca4", 2, 0, 0)
+	w.must(w.InitiateKeyRoll(ctx, operator, "ca1"))
+	w.settle()
+	w.wantPublished("ca1", 2, 1, 0)
+	w.must(w.ActivateKeyRoll(ctx, operator, "ca1"))
+	w.settle()
+	w.wantKeys("ca1", "0", "active")
+	w.wantPublished("ca1", 1, 1, 0)
+	w.wantRoutes("rolled")
+
+	st := w.state("ca4")
+	gone := []cert.KeyID{st.Classes["0"].Current.KeyID, st.Classes["1"].Current.KeyID}
+	w.must(w.RemoveParent(ctx, operator, "ca4", "ca3"))
+	w.settle()
+	w.wantPublished("ca4", 0, 0, 0)
+	w.wantPublished("ca3", 2, 0, 0) // the parent was asked to revoke
+	for _, key := range gone {
+		if !w.destroyed(key) {
+			t.Errorf("key %s is there still", key)
+		}
+	}
+	w.must(w.RemoveChild(ctx, operator, "ca3", "ca4"))
+	w.attach("ca4", "ca3", set("AS65000", "10.0.0.0-10.1.0.255", ""))
+	w.settle()
+	w.wantKeys("ca4", "0", "none")
+	w.wantKeys("ca4", "2", "active")
+	w.wantKeys("ca4", "3", "active")
+	w.wantRoutes("registered again")
+	w.verified()
+
+	w.must(w.RemoveParent(ctx, operator, "ca4", "ca3"))
+	w.settle()
+	w.must(w.DeleteCA(ctx, operator, "ca3"))
+	w.settle()
+	w.wantPublished("ca3", 0, 0, 0)
+	w.wantPublished("ca1", 1, 0, 0)
+	w.wantPublished("ca2", 1, 0, 0)
+	if err := w.ViewCA(ctx, "ca3", nil); fault.Code(err) != "ca-unknown" {
+		t.Errorf("the CA that was deleted: %v", err)
+	}
+	if err := w.DeleteCA(ctx, operator, "ca3"); fault.Code(err) != "ca-unknown" {
+		t.Errorf("deleted again: %v", err)
+	}
+	w.must(w.CreateCA(ctx, operator, "ca3"))
+	if st := w.state("ca3"); len(st.Classes) != 0 || len(st.Parents) != 0 {
+		t.Errorf("the new CA of that name has something of the old: %+v", st)
+	}
+	w.wantRoutes("deleted")
+	w.verified()
+}
+
+// Removing a child revokes what it has; it can be registered again with the
+// same key.
+func TestRemoveChild(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	ctx := t.Context()
+	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.must(w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}))
+	w.settle()
+	w.must(w.RemoveChild(ctx, operator, "testbed", "ca1"))
+	if err := w.RemoveChild(ctx, operator, "testbed", "ca1"); fault.Code(err) != "ca-child-unknown" {
+		t.Errorf("removed again: %v", err)
+	}
+	w.settle()
+	w.wantPublished("testbed", 1, 0, 0)
+	st := w.state("ca1")
+	_, err := w.AddChild(ctx, operator, "testbed", ca.AddChild{Child: "ca1", IDCert: st.Identity.Cert, Resources: set("AS65000", "10.0.0.0/16", "")})
+	w.must(err)
+	w.pass(time.Hour)
+	w.must(w.SyncParents(ctx, "ca1"))
+	w.settle()
+	w.wantRoutes("registered again", "10.0.0.0/16-16 => 64496")
+	w.verified()
+}
+
+// A parent that was removed and does not answer is asked for some time, and
+// then given up.
+func TestRevocationAtALostParentIsGivenUp(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	ctx := t.Context()
+	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.join("ca2", "ca1", set("AS65000", "10.0.0.0/24", ""))
+	w.must(w.DeleteCA(ctx, operator, "ca1"))
+	w.must(w.RemoveParent(ctx, operator, "ca2", "ca1"))
+	for range 12 {
+		w.pass(time.Hour)
+		w.settle()
+	}
+	if left := w.faults(); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	w.wantPublished("ca2", 0, 0, 0)
+	w.wantRoutes("at the end")
+	w.verified()
+}
+
+// repository gives the CA a place of its own under another publisher's name.
+func (w *world) repository(publisher, name string) oob.RepositoryResponse {
+	w.t.Helper()
+	st := w.state(name)
+	answer, err := w.Pubs.AddPublisher(w.t.Context(), operator, oob.PublisherRequest{PublisherHandle: publisher, IDCert: st.Identity.Cert})
+	w.must(err)
+	return answer
+}
+
+// Moving to another repository is a key roll: the old keys stay where they
+// are, and when they are gone nothing is left there.
+func TestMigration(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	ctx := t.Context()
+	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.join("kid", "ca1", set("AS65000", "10.0.8.0/24", ""))
+	w.must(w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}))
+	w.must(w.configure("kid", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.8.0/24", 24, 65000)}}))
+	w.settle()
+	w.exec("UPDATE ca_object SET repository = ''") // as an earlier release wrote them
+	all := []string{"10.0.0.0/16-16 => 65000", "10.0.8.0/24-24 => 65000"}
+	other := w.repository("other", "ca1")
+	bad := other
+	bad.SIABase = "rsync://localhost/repo/elsewhere/"
+	if err := w.ConfigureRepository(ctx, operator, "ca1", bad); fault.Code(err) != "ca-repo-issue" {
+		t.Errorf("a repository that does not agree: %v", err)
+	}
+	w.must(w.ConfigureRepository(ctx, operator, "ca1", other))
+	if err := w.ConfigureRepository(ctx, operator, "ca1", other); fault.Code(err) != "ca-repo-same" {
+		t.Errorf("the same again: %v", err)
+	}
+	w.settle()
+	w.wantKeys("ca1", "0", "roll new")
+	w.wantPublished("ca1", 1, 1, 1)
+	w.wantPublished("other", 1, 0, 0)
+	w.wantRoutes("staged", all...)
+	w.verified()
+	back, err := w.Pubs.Response(ctx, "ca1")
+	w.must(err)
+	if err := w.ConfigureRepository(ctx, operator, "ca1", back); fault.Code(err) != "key-roll-disallowed" {
+		t.Errorf("moving while moving: %v", err)
+	}
+	w.pass(20 * time.Hour) // manifests at both places are made again
+	w.must(w.BulkPublish(ctx, false))
+	w.settle()
+	w.wantRoutes("a day later", all...)
+	w.must(w.ActivateKeyRoll(ctx, operator, "ca1"))
+	w.settle()
+	w.wantKeys("ca1", "0", "active")
+	w.wantPublished("ca1", 0, 0, 0)
+	w.wantPublished("other", 1, 1, 1)
+	if st := w.state("ca1"); len(st.Former) != 0 {
+		t.Errorf("not left: %+v", st.Former)
+	}
+	w.pass(time.Hour)
+	w.must(w.SyncParents(ctx, "kid")) // its certificate is somewhere else
+	w.settle()
+	if st := w.state("kid"); st.Classes["0"].Current.Cert.URI[:len(other.SIABase)] != other.SIABase {
+		t.Errorf("the child thinks that its certificate is at %s", st.Classes["0"].Current.Cert.URI)
+	}
+	w.wantRoutes("moved", all...)
+	w.verified()
+}
+
+// A repository that is gone is given up after some tries.
+func TestMigrationAwayFromALostRepository(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	ctx := t.Context()
+	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.must(w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}))
+	w.settle()
+	w.must(w.ConfigureRepository(ctx, operator, "ca1", w.repository("other", "ca1")))
+	w.settle()
+	w.must(w.Pubs.RemovePublisher(ctx, operator, "ca1"))
+	w.must(w.ActivateKeyRoll(ctx, operator, "ca1"))
+	for range 12 {
+		w.pass(10 * time.Minute)
+		w.settle()
+	}
+	w.wantKeys("ca1", "0", "active")
+	if st := w.state("ca1"); len(st.Former) != 0 {
+		t.Errorf("not given up: %+v", st.Former)
+	}
+	if left := w.faults(); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	w.wantRoutes("moved", "10.0.0.0/16-16 => 65000")
+	w.verified()
+}
+
+// A certificate that the parent lists for a key that we do not know is revoked.
+func TestUnexpectedKeyIsRevoked(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	ctx := t.Context()
+	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.must(w.InitiateKeyRoll(ctx, operator, "ca1"))
+	w.settle()
+	st := w.state("ca1")
+	stray := st.Classes["0"].New.KeyID
+	_, err := w.CAs.Execute(ctx, "ca1", ca.DropKey{Class: "0", Key: stray, Reason: "test"}, pgstore.Write{Actor: operator})
+	w.must(err)
+	w.settle()
+	w.wantKeys("ca1", "0", "active")
+	w.must(w.SyncParents(ctx, "ca1"))
+	w.settle()
+	w.wantPublished("testbed", 1, 1, 0)
+	if st := w.state("ca1"); len(st.Classes["0"].Unexpected) != 0 {
+		t.Errorf("not done: %v", st.Classes["0"].Unexpected)
+	}
+	w.wantRoutes("at the end")
+	w.verified()
+}
+
+// A new identity takes the place of the old at once.
+func TestRenewIdentity(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	ctx := t.Context()
+	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	old := w.state("ca1").Identity
+	w.must(w.RenewIdentity(ctx, operator, "ca1"))
+	w.settle()
+	if now := w.state("ca1").Identity; now.KeyID == old.KeyID || !w.destroyed(old.KeyID) || w.destroyed(now.KeyID) {
+		t.Errorf("old %s, now %s", old.KeyID, now.KeyID)
+	}
+	if err := w.RenewIdentity(ctx, operator, "none"); fault.Code(err) != "ca-unknown" {
+		t.Errorf("got %v", err)
+	}
+	w.verified()
+}
