@@ -63,20 +63,8 @@ func (s *Service) link(ctx context.Context, child string, p ca.Parent) (parentLi
 	case handle == taHandle:
 		return taLink{s: s, child: p.ChildHandle}, nil
 	default:
-		return localLink{s: s, parent: handle, child: p.ChildHandle, actor: es.Actor{Name: "child:" + p.ChildHandle}}, nil
+		return neighbour{localLink{s: s, parent: handle, child: p.ChildHandle, actor: es.Actor{Name: "child:" + p.ChildHandle}}}, nil
 	}
-}
-
-// refreshCA asks all parents.
-func (s *Service) refreshCA(ctx context.Context, a RefreshCA) (tasks.Outcome, error) {
-	var out tasks.Outcome
-	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
-		for name := range st.Parents {
-			out.Then = append(out.Then, tasks.Scheduled{Args: SyncParent{CA: a.CA, Parent: name}})
-		}
-		return nil
-	})
-	return out, err
 }
 
 // syncParent lists what a parent offers, opens and closes classes, and fetches

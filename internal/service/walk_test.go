@@ -47,7 +47,7 @@ type walk struct {
 }
 
 func (k *walk) step() {
-	steps := []func(){k.grow, k.addROAs, k.addROAs, k.removeROAs, k.changeASPAs, k.changeRouters, k.resize, k.wait}
+	steps := []func(){k.grow, k.addROAs, k.addROAs, k.removeROAs, k.changeASPAs, k.changeRouters, k.resize, k.suspend, k.wait}
 	steps[k.rng.IntN(len(steps))]()
 }
 
@@ -131,6 +131,17 @@ func (k *walk) resize() {
 		parent := k.state(p.ParentHandle)
 		if res := k.part(parent.Held()); !res.IsEmpty() {
 			k.may(k.UpdateChildResources(k.t.Context(), operator, p.ParentHandle, name, res))
+		}
+	}
+}
+
+// suspend withdraws the certificates of a CA for a while.
+func (k *walk) suspend() {
+	name, st := k.some()
+	for _, p := range st.Parents {
+		for _, on := range []bool{true, false} {
+			k.may(k.SetChildSuspended(k.t.Context(), operator, p.ParentHandle, name, on))
+			k.settle()
 		}
 	}
 }
