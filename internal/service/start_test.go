@@ -142,7 +142,7 @@ func TestBulkRefreshTakesABatch(t *testing.T) {
 	w.exec("DELETE FROM task WHERE key <> 'ca2 batch'")
 	w.settle()
 	var asked string
-	if err := w.DB.QueryRow(t.Context(), "SELECT string_agg(key, ', ' ORDER BY key) FROM task WHERE kind = 'ca_sync_parent'").Scan(&asked); err != nil {
+	if err := w.DB.QueryRow(t.Context(), "SELECT string_agg(key, ', ' ORDER BY key) FROM task WHERE kind = 'ca_ask_parent'").Scan(&asked); err != nil {
 		t.Fatal(err)
 	}
 	if asked != "ca2 p0, ca2 p2" {
