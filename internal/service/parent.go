@@ -114,6 +114,10 @@ func (x *exchange) sync(ctx context.Context, contact ca.Parent) (err error) {
 	if x.link, err = x.s.link(contact); err != nil {
 		return err
 	}
+	return x.talk(ctx)
+}
+
+func (x *exchange) talk(ctx context.Context) error {
 	offered, err := x.link.list(ctx)
 	if err != nil {
 		return fmt.Errorf("list at parent %s: %w", x.a.Parent, err)
