@@ -176,7 +176,7 @@ func (c RecordChildCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
 	}
 	revoked := slices.DeleteFunc(slices.Clone(c.Revoked), func(k cert.KeyID) bool { _, ok := class.Certs[k]; return !ok })
 	if len(revoked) > 0 {
-		events = append(events, ChildCertificatesRevoked{Class: c.Class, Keys: revoked})
+		events = append(events, class.revokeCerts(revoked)...)
 	}
 	return events, nil
 }
