@@ -219,6 +219,7 @@ func (k *walk) check() {
 	}
 	k.checkNumbers()
 	k.checkRows()
+	k.checkAudit()
 	if !maps.Equal(got, want) {
 		k.t.Errorf("published:\n%s\nwanted:\n%s", lines(got), lines(want))
 	}
@@ -262,6 +263,53 @@ func (w *world) waiting() (n int) {
 		w.t.Fatal(err)
 	}
 	return n
+}
+
+// checkAudit compares what the audit schema says is in use with the states.
+func (k *walk) checkAudit() {
+	k.t.Helper()
+	roas, certs, received := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	add := func(o ca.Objects) {
+		for _, r := range o.ROAs {
+			roas[r.Hash.String()] = true
+		}
+		for _, c := range o.Certs {
+			certs[c.Hash.String()] = true
+		}
+	}
+	for _, name := range append([]string{"testbed"}, k.cas...) {
+		st := k.state(name)
+		for _, c := range st.Classes {
+			add(c.Objects)
+			if c.Current != nil {
+				received[c.Current.Cert.Hash.String()] = true
+			}
+			if c.New != nil {
+				add(c.New.Objects)
+				received[c.New.Cert.Hash.String()] = true
+			}
+			if c.Old != nil {
+				received[c.Old.Cert.Hash.String()] = true
+			}
+		}
+	}
+	for query, want := range map[string]map[string]bool{
+		"SELECT hash FROM audit.roa_object WHERE withdrawn_at IS NULL":                      roas,
+		"SELECT hash FROM audit.certificate_issued WHERE revoked_at IS NULL AND ca <> 'ta'": certs,
+		"SELECT hash FROM audit.certificate_received WHERE replaced_at IS NULL":             received,
+	} {
+		rows, err := k.DB.Query(k.t.Context(), query)
+		k.must(err)
+		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		k.must(err)
+		got := map[string]bool{}
+		for _, h := range list {
+			got[h] = true
+		}
+		if !maps.Equal(got, want) {
+			k.t.Errorf("%s: %d objects, the states have %d", query, len(got), len(want))
+		}
+	}
 }
 
 // tell says what happened.
