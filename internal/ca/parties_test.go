@@ -111,7 +111,8 @@ func TestRemoveChild(t *testing.T) {
 	got, err := RemoveChild{Child: "kid"}.Process(s, noon)
 	want := []es.Event{
 		ChildCertificatesStaged{Class: "0", KeyID: key(2), Withdrawn: []cert.KeyID{key(20)}},
-		ChildCertificatesRevoked{Class: "0", Keys: []cert.KeyID{key(20)}}, ChildRemoved{Child: "kid"},
+		ChildCertificatesRevoked{Class: "0", Keys: []cert.KeyID{key(20)}},
+		ChildRemoved{Child: "kid"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v, %v, want %+v", got, err, want)
