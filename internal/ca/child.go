@@ -179,7 +179,7 @@ func (c RecordChildCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
 		return !ok && !s.isWithheld(c.Class, k)
 	})
 	if len(revoked) > 0 {
-		events = append(events, ChildCertificatesRevoked{Class: c.Class, Keys: revoked})
+		events = append(events, class.revokeCerts(revoked)...)
 	}
 	return events, nil
 }

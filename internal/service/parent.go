@@ -112,6 +112,10 @@ func (x *parentSync) sync(ctx context.Context, contact ca.Parent) (err error) {
 	if x.link, err = x.s.link(ctx, x.a.CA, contact); err != nil {
 		return err
 	}
+	return x.talk(ctx)
+}
+
+func (x *parentSync) talk(ctx context.Context) error {
 	offered, err := x.link.list(ctx)
 	if err != nil {
 		return fmt.Errorf("list at parent %s: %w", x.a.Parent, err)
