@@ -83,6 +83,26 @@ type SigningCert struct {
 	Cert []byte `json:"cert"` // DER
 }
 
+// ChildrenConnectionStats is the answer to
+// GET /api/v1/cas/{ca}/stats/children/connections.
+type ChildrenConnectionStats struct {
+	Children []ChildConnection `json:"children"`
+}
+
+// ChildConnection is how a CA stands with a child.
+type ChildConnection struct {
+	Handle       string         `json:"handle"`
+	LastExchange *ChildExchange `json:"last_exchange"`
+	State        string         `json:"state"` // "active" or "suspended"
+}
+
+// ChildExchange is the last exchange with a child.
+type ChildExchange struct {
+	Timestamp int64          `json:"timestamp"` // Unix seconds
+	Result    ExchangeResult `json:"result"`
+	UserAgent *string        `json:"user_agent"` // "local-child" for a CA of this server
+}
+
 // RepoStatus is the answer to GET /api/v1/cas/{ca}/repo/status.
 type RepoStatus struct {
 	LastExchange *Exchange       `json:"last_exchange"`

@@ -27,7 +27,7 @@ func (n *node) newWeb() *web.Server {
 			Source: n, Started: started, Log: n.log,
 			Hide: obs.Hide{CADetails: h.CADetails, ChildDetails: h.ChildDetails, PublisherDetails: h.PublisherDetails, ROADetails: h.ROADetails},
 		}),
-		Testbed: n.cfg.Testbed.Enabled(), LogInfo: n.cfg.LogHTTP,
+		Logins: n.logins, Testbed: n.cfg.Testbed.Enabled(), LogInfo: n.cfg.LogHTTP,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"baleen/internal/ca"
+	"baleen/internal/castore"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/leader"
@@ -22,6 +23,7 @@ func (n *node) Snapshot(ctx context.Context) (obs.Snapshot, error) {
 	if at := n.overtaken.Load(); at != 0 {
 		out.Node.Overtaken = time.Unix(at, 0)
 	}
+	out.Announced = n.announced()
 	status, err := leader.Active(ctx, n.db)
 	if err != nil {
 		return out, err
@@ -51,14 +53,16 @@ func (n *node) caFigures(ctx context.Context) ([]obs.CA, error) {
 	if err != nil {
 		return nil, err
 	}
+	statuses, err := n.service.Rows.AllChildStatuses(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]obs.CA, 0, len(handles))
 	for _, h := range handles {
 		c := obs.CA{Handle: h}
 		err := n.service.ViewCA(ctx, h, func(st *ca.State, _ int64) error {
 			c.ROAs = len(st.ROAs)
-			for child := range st.Children {
-				c.Children = append(c.Children, obs.Child{Handle: child})
-			}
+			c.Children = childFigures(st, statuses[h])
 			return nil
 		})
 		if err != nil && (fault.Of(err) == fault.NotFound || fault.Code(err) == pgstore.CodeStreamBroken) { // it was deleted meanwhile, or is counted as broken
@@ -70,6 +74,36 @@ func (n *node) caFigures(ctx context.Context) ([]obs.CA, error) {
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// childFigures gives the children of a CA, with their last exchange.
+func childFigures(st *ca.State, statuses []castore.ChildStatus) []obs.Child {
+	last := make(map[string]castore.ChildStatus, len(statuses))
+	for _, s := range statuses {
+		last[s.Child] = s
+	}
+	var out []obs.Child
+	for name, child := range st.Children {
+		c := obs.Child{Handle: name, Suspended: child.Suspended}
+		if s, ok := last[name]; ok {
+			c.Last, c.Agent = s.At, s.UserAgent
+			c.Contact = obs.Contact{Tried: true, OK: s.Fault == nil}
+			if s.LastSuccess != nil {
+				c.LastSuccess = *s.LastSuccess
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// announced gives how the feed of route announcements stands; nil if there is none.
+func (n *node) announced() *obs.Announced {
+	if n.service.Announcements == nil {
+		return nil
+	}
+	s := n.service.Announcements.Status()
+	return &obs.Announced{Tried: !s.Tried.IsZero(), OK: s.Err == nil, LastSuccess: s.LastSuccess, V4: s.V4, V6: s.V6}
 }
 
 // repoFigures gives the publication server's figures, or nil if there is none.

@@ -9,12 +9,14 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"baleen/internal/bgp/feed"
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/config"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/exchange"
 	"baleen/internal/export"
+	"baleen/internal/login"
 	"baleen/internal/obs"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
@@ -39,6 +41,7 @@ type node struct {
 	asker   *tasks.Worker // of what waits for peers outside this server
 	peers   *remote.Client
 	service *service.Service
+	logins  *login.Recorder
 	web     *web.Server
 
 	rebuilt   bool         // everything was, as BALEEN_FORCE_RECOVER asked; only touched by a term
@@ -63,6 +66,7 @@ func newNode(ctx context.Context, cfg config.Config, url string, log *slog.Logge
 		db.Close()
 		return nil, err
 	}
+	n.logins = &login.Recorder{DB: db, Fence: n.term, Log: log, Now: time.Now}
 	n.service = n.newService()
 	n.service.Register(n.worker, n.asker)
 	n.web = n.newWeb()
@@ -128,8 +132,17 @@ func (n *node) newService() *service.Service {
 			Dirs: map[exchange.Protocol]string{exchange.UpDown: n.cfg.RFC6492LogDir, exchange.Publication: n.cfg.RFC8181LogDir},
 		},
 		Rows: &castore.Store{DB: n.db}, Keys: n.keys, OneOff: n.keys.Pool, DB: n.db, Fence: n.term, Log: n.log, Now: time.Now,
-		Cores: runtime.NumCPU(), Wake: n.wake, Published: n.note,
+		Cores: runtime.NumCPU(), Wake: n.wake, Published: n.note, Announcements: n.announcements(),
 	}
+}
+
+// announcements gives the feed of route announcements; nil if nobody wants it.
+func (n *node) announcements() *feed.Feed {
+	b := n.cfg.BGP
+	if !b.Enabled {
+		return nil
+	}
+	return &feed.Feed{V4: b.V4URI, V6: b.V6URI, Every: b.Refresh.Duration(), Agent: "baleen/" + obs.Version, Now: time.Now}
 }
 
 func (n *node) serviceConfig() service.Config {
@@ -144,8 +157,9 @@ func (n *node) serviceConfig() service.Config {
 			ASPAValid: t.ASPAValid.Duration(), ASPARenewBefore: t.ASPARenew.Duration(),
 			RouterValid: t.BGPsecValid.Duration(), RouterRenewBefore: t.BGPsecRenew.Duration(),
 		},
-		Manifest: service.ManifestTiming{Next: t.PublishNext.Duration(), Jitter: t.PublishNextJitter.Duration(), Before: t.PublishBeforeNext.Duration()},
-		Refresh:  service.Refresh{Every: n.cfg.CARefresh.Duration(), Jitter: n.cfg.CARefreshJitter.Duration()},
+		Manifest:     service.ManifestTiming{Next: t.PublishNext.Duration(), Jitter: t.PublishNextJitter.Duration(), Before: t.PublishBeforeNext.Duration()},
+		RefreshBatch: int(n.cfg.CARefreshBatch), SuspendAfter: n.cfg.SuspendAfter(),
+		Refresh: service.Refresh{Every: n.cfg.CARefresh.Duration(), Jitter: n.cfg.CARefreshJitter.Duration()},
 		TA: ta.Timing{
 			CertificateValidityYears: int(a.CertificateValidity), IssuedValidityWeeks: int(a.IssuedValidity), IssuedReissueWeeksBefore: int(a.IssuedRenew),
 			MftNextUpdateWeeks: int(a.ManifestNext), SignedMessageValidityDays: int(a.MessageValidity),

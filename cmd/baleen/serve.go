@@ -114,6 +114,7 @@ func (n *node) run(ctx context.Context, welcome io.Writer) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.web.Serve(ctx, secure, listeners...) })
 	g.Go(func() error { return n.keys.Pool.Run(ctx) })
+	g.Go(func() error { return n.logins.Run(ctx) })
 	g.Go(func() error {
 		l := &leader.Node{URL: n.url, Name: n.cfg.NodeName, Log: n.log}
 		stop := n.standBy(ctx, g)

@@ -80,12 +80,23 @@ SELECT o.ca, o.stream_id, o.class, o.customer,
        (o.object ->> 'serial')::numeric AS serial, o.object ->> 'hash' AS hash,
        (o.object ->> 'not_before')::timestamptz AS not_before, (o.object ->> 'not_after')::timestamptz AS not_after,
        o.at AS issued_at, o.version AS issued_version,
-       coalesce(o.next_at, k.closed_at) AS withdrawn_at, coalesce(o.next_version, k.closed_version) AS withdrawn_version,
-       CASE WHEN o.next_replaces THEN 'replaced' WHEN o.next_at IS NOT NULL THEN 'withdrawn' ELSE k.closed_how END AS withdrawn_how
+       coalesce(o.next_at, r.at, k.closed_at) AS withdrawn_at, coalesce(o.next_version, r.version, k.closed_version) AS withdrawn_version,
+       CASE WHEN o.next_replaces THEN 'replaced' WHEN o.next_at IS NOT NULL THEN 'withdrawn' ELSE coalesce(r.how, k.closed_how) END AS withdrawn_how
 FROM (
-    SELECT e.handle AS ca, e.stream_id, e.payload ->> 'class' AS class, l.customer, l.object, e.version, e.at,
+    SELECT e.handle AS ca, e.stream_id, e.class, e.key_id, l.customer, l.object, e.version, e.at,
            lead(e.at) OVER w AS next_at, lead(e.version) OVER w AS next_version, lead(l.object IS NOT NULL) OVER w AS next_replaces
-    FROM audit.event e
+    FROM (
+        -- The key that signed: the new one of a roll has it in the event; the
+        -- current one became so by the last roll, and the first has no name here.
+        SELECT i.handle, i.stream_id, i.payload ->> 'class' AS class, i.payload, i.at, i.version, i.ordinal,
+               coalesce(i.payload ->> 'key_id', (
+                   SELECT a.payload ->> 'key_id' FROM audit.event a
+                   WHERE a.name = 'key_roll_activated/1' AND a.stream_id = i.stream_id AND a.payload -> 'class' = i.payload -> 'class'
+                     AND (a.version, a.ordinal) < (i.version, i.ordinal)
+                   ORDER BY a.version DESC, a.ordinal DESC LIMIT 1)) AS key_id
+        FROM audit.event i
+        WHERE i.name IN ('aspas_issued/1', 'aspas_staged/1') AND i.kind = 'ca'
+    ) e
     CROSS JOIN LATERAL (
         SELECT r.value::bigint AS customer, NULL::jsonb AS object
         FROM jsonb_array_elements_text(nullif(e.payload -> 'withdrawn', 'null')) AS r (value)
@@ -93,10 +104,16 @@ FROM (
         SELECT (i.value ->> 'customer')::bigint, i.value
         FROM jsonb_array_elements(nullif(e.payload -> 'issued', 'null')) AS i (value)
     ) l
-    WHERE e.name = 'aspas_issued/1' AND e.kind = 'ca'
     -- In one event, what is withdrawn goes before what is issued.
-    WINDOW w AS (PARTITION BY e.handle, e.stream_id, e.payload ->> 'class', l.customer ORDER BY e.version, e.ordinal, l.object IS NOT NULL)
+    WINDOW w AS (PARTITION BY e.handle, e.stream_id, e.class, e.key_id, l.customer ORDER BY e.version, e.ordinal, l.object IS NOT NULL)
 ) o
+LEFT JOIN LATERAL (
+    SELECT x.at, x.version, CASE x.name WHEN 'key_roll_activated/1' THEN 'key_rolled' ELSE 'roll_abandoned' END AS how
+    FROM audit.event x
+    WHERE x.name IN ('key_roll_activated/1', 'key_roll_abandoned/1') AND x.stream_id = o.stream_id AND x.payload ->> 'class' = o.class
+      AND CASE x.name WHEN 'key_roll_activated/1' THEN o.key_id IS NULL OR x.payload ->> 'old_key' = o.key_id ELSE x.payload ->> 'key_id' = o.key_id END
+    ORDER BY x.version, x.ordinal LIMIT 1
+) r ON true
 LEFT JOIN audit.resource_class k ON k.stream_id = o.stream_id AND k.class = o.class
 WHERE o.object IS NOT NULL;
 
@@ -110,11 +127,11 @@ COMMENT ON COLUMN audit.aspa_object.serial IS 'Serial number of its certificate.
 COMMENT ON COLUMN audit.aspa_object.hash IS 'SHA-256 of the object, hexadecimal.';
 COMMENT ON COLUMN audit.aspa_object.not_before IS 'Its certificate is valid from then on.';
 COMMENT ON COLUMN audit.aspa_object.not_after IS 'Its certificate is valid until then.';
-COMMENT ON COLUMN audit.aspa_object.issued_at IS 'When it was recorded as issued.';
+COMMENT ON COLUMN audit.aspa_object.issued_at IS 'When it was recorded as issued; by the new key of a roll, before that roll was activated.';
 COMMENT ON COLUMN audit.aspa_object.issued_version IS 'Number of the command that recorded it.';
 COMMENT ON COLUMN audit.aspa_object.withdrawn_at IS 'When it was replaced or withdrawn, and with that revoked; NULL while it is in use.';
 COMMENT ON COLUMN audit.aspa_object.withdrawn_version IS 'Number of the command that did so.';
-COMMENT ON COLUMN audit.aspa_object.withdrawn_how IS 'replaced (by another for the same customer), withdrawn, class_removed or ca_deleted.';
+COMMENT ON COLUMN audit.aspa_object.withdrawn_how IS 'replaced (by another for the same customer), withdrawn, key_rolled (another key took the place of the one that signed it), roll_abandoned, class_removed or ca_deleted.';
 
 CREATE VIEW audit.router_key AS
 SELECT l.ca, l.stream_id, audit.router_asid(l.router) AS asid, audit.router_key_id(l.router) AS key_id, l.csr, l.at AS valid_from, coalesce(l.next_at, a.deleted_at) AS valid_to,
@@ -149,12 +166,23 @@ SELECT o.ca, o.stream_id, o.class, audit.router_asid(o.router) AS asid, audit.ro
        (o.object ->> 'serial')::numeric AS serial, o.object ->> 'hash' AS hash,
        (o.object ->> 'not_before')::timestamptz AS not_before, (o.object ->> 'not_after')::timestamptz AS not_after,
        o.at AS issued_at, o.version AS issued_version,
-       coalesce(o.next_at, k.closed_at) AS withdrawn_at, coalesce(o.next_version, k.closed_version) AS withdrawn_version,
-       CASE WHEN o.next_replaces THEN 'replaced' WHEN o.next_at IS NOT NULL THEN 'withdrawn' ELSE k.closed_how END AS withdrawn_how
+       coalesce(o.next_at, r.at, k.closed_at) AS withdrawn_at, coalesce(o.next_version, r.version, k.closed_version) AS withdrawn_version,
+       CASE WHEN o.next_replaces THEN 'replaced' WHEN o.next_at IS NOT NULL THEN 'withdrawn' ELSE coalesce(r.how, k.closed_how) END AS withdrawn_how
 FROM (
-    SELECT e.handle AS ca, e.stream_id, e.payload ->> 'class' AS class, l.router, l.object, e.version, e.at,
+    SELECT e.handle AS ca, e.stream_id, e.class, e.key_id, l.router, l.object, e.version, e.at,
            lead(e.at) OVER w AS next_at, lead(e.version) OVER w AS next_version, lead(l.object IS NOT NULL) OVER w AS next_replaces
-    FROM audit.event e
+    FROM (
+        -- The key that signed: the new one of a roll has it in the event; the
+        -- current one became so by the last roll, and the first has no name here.
+        SELECT i.handle, i.stream_id, i.payload ->> 'class' AS class, i.payload, i.at, i.version, i.ordinal,
+               coalesce(i.payload ->> 'key_id', (
+                   SELECT a.payload ->> 'key_id' FROM audit.event a
+                   WHERE a.name = 'key_roll_activated/1' AND a.stream_id = i.stream_id AND a.payload -> 'class' = i.payload -> 'class'
+                     AND (a.version, a.ordinal) < (i.version, i.ordinal)
+                   ORDER BY a.version DESC, a.ordinal DESC LIMIT 1)) AS key_id
+        FROM audit.event i
+        WHERE i.name IN ('router_certs_issued/1', 'router_certs_staged/1') AND i.kind = 'ca'
+    ) e
     CROSS JOIN LATERAL (
         SELECT r.value AS router, NULL::jsonb AS object
         FROM jsonb_array_elements_text(nullif(e.payload -> 'withdrawn', 'null')) AS r (value)
@@ -162,10 +190,16 @@ FROM (
         SELECT i.value ->> 'router', i.value
         FROM jsonb_array_elements(nullif(e.payload -> 'issued', 'null')) AS i (value)
     ) l
-    WHERE e.name = 'router_certs_issued/1' AND e.kind = 'ca'
     -- In one event, what is withdrawn goes before what is issued.
-    WINDOW w AS (PARTITION BY e.handle, e.stream_id, e.payload ->> 'class', l.router ORDER BY e.version, e.ordinal, l.object IS NOT NULL)
+    WINDOW w AS (PARTITION BY e.handle, e.stream_id, e.class, e.key_id, l.router ORDER BY e.version, e.ordinal, l.object IS NOT NULL)
 ) o
+LEFT JOIN LATERAL (
+    SELECT x.at, x.version, CASE x.name WHEN 'key_roll_activated/1' THEN 'key_rolled' ELSE 'roll_abandoned' END AS how
+    FROM audit.event x
+    WHERE x.name IN ('key_roll_activated/1', 'key_roll_abandoned/1') AND x.stream_id = o.stream_id AND x.payload ->> 'class' = o.class
+      AND CASE x.name WHEN 'key_roll_activated/1' THEN o.key_id IS NULL OR x.payload ->> 'old_key' = o.key_id ELSE x.payload ->> 'key_id' = o.key_id END
+    ORDER BY x.version, x.ordinal LIMIT 1
+) r ON true
 LEFT JOIN audit.resource_class k ON k.stream_id = o.stream_id AND k.class = o.class
 WHERE o.object IS NOT NULL;
 
@@ -179,11 +213,11 @@ COMMENT ON COLUMN audit.router_certificate.serial IS 'Serial number.';
 COMMENT ON COLUMN audit.router_certificate.hash IS 'SHA-256 of the certificate, hexadecimal.';
 COMMENT ON COLUMN audit.router_certificate.not_before IS 'Valid from then on.';
 COMMENT ON COLUMN audit.router_certificate.not_after IS 'Valid until then.';
-COMMENT ON COLUMN audit.router_certificate.issued_at IS 'When it was recorded as issued.';
+COMMENT ON COLUMN audit.router_certificate.issued_at IS 'When it was recorded as issued; by the new key of a roll, before that roll was activated.';
 COMMENT ON COLUMN audit.router_certificate.issued_version IS 'Number of the command that recorded it.';
 COMMENT ON COLUMN audit.router_certificate.withdrawn_at IS 'When it was replaced or withdrawn, and with that revoked; NULL while it is in use.';
 COMMENT ON COLUMN audit.router_certificate.withdrawn_version IS 'Number of the command that did so.';
-COMMENT ON COLUMN audit.router_certificate.withdrawn_how IS 'replaced (by another for the same key), withdrawn, class_removed or ca_deleted.';
+COMMENT ON COLUMN audit.router_certificate.withdrawn_how IS 'replaced (by another for the same key), withdrawn, key_rolled (another key took the place of the one that signed it), roll_abandoned, class_removed or ca_deleted.';
 
 CREATE OR REPLACE VIEW audit.configuration_change AS
 SELECT e.at, e.kind, e.handle, e.stream_id, e.version, e.ordinal, e.actor, e.actor_key_id, l.change, l.subject, l.detail

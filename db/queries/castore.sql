@@ -43,8 +43,10 @@ DELETE FROM ca_object WHERE stream_id = $1;
 DELETE FROM ca_parent_status WHERE stream_id = $1 AND parent = $2;
 
 -- name: DeleteStatuses :exec
--- Forgets the exchanges of a CA that is gone.
-WITH repo AS (DELETE FROM ca_repo_status r WHERE r.stream_id = @stream_id)
+-- Forgets the exchanges of a CA that is gone, and what it would renew.
+WITH repo AS (DELETE FROM ca_repo_status r WHERE r.stream_id = @stream_id),
+    child AS (DELETE FROM ca_child_status c WHERE c.stream_id = @stream_id),
+    renewal AS (DELETE FROM ca_renewal n WHERE n.stream_id = @stream_id)
 DELETE FROM ca_parent_status p WHERE p.stream_id = @stream_id;
 
 -- name: GetDERs :many

@@ -9,10 +9,11 @@ SET args = EXCLUDED.args,
     again_at = CASE WHEN task.leased_by IS NOT NULL THEN LEAST(task.again_at, EXCLUDED.run_at) END;
 
 -- name: EnqueueMissingTasks :exec
--- Schedules those tasks that neither wait nor run.
+-- Schedules those tasks that neither wait for their time nor run: what is parked is scheduled.
 INSERT INTO task (kind, key, args, run_at, created_at)
 SELECT unnest(@kinds::text[]), unnest(@keys::text[]), unnest(@args::jsonb[]), unnest(@run_ats::timestamptz[]), @now::timestamptz
-ON CONFLICT (kind, key) DO NOTHING;
+ON CONFLICT (kind, key) DO UPDATE SET args = EXCLUDED.args, run_at = EXCLUDED.run_at
+WHERE task.run_at = 'infinity' AND task.leased_by IS NULL;
 
 -- name: ClaimTasks :many
 -- Leases up to @max_rows due tasks of the known kinds. run_at becomes the end of the lease: if the node dies, the task is

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"baleen/internal/ca"
+	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/resources"
 	"baleen/internal/ta"
 	"baleen/internal/testdb"
 )
@@ -208,4 +210,37 @@ func TestASObjectsAreFoundByIndex(t *testing.T) {
 			t.Errorf("%s reads all events:%s", view, plan)
 		}
 	}
+}
+
+// TestObjectsRollAlong signs everything again with the new key of a roll.
+func TestObjectsRollAlong(t *testing.T) {
+	w := holder(t)
+	w.ca("user:alice", "isp", ca.ConfigureASPAs{AddOrReplace: []ca.ASPA{providers(64496, 1)}})
+	w.ca("user:alice", "isp", ca.ConfigureRouterKeys{Add: []ca.RouterCSR{{ASID: 64496, CSR: csr()}}})
+	w.issue("isp")
+	roll := func(from, to byte) {
+		t.Helper()
+		w.now = w.now.Add(time.Hour)
+		w.ca("user:bob", "isp", ca.InitiateKeyRoll{NewKeys: map[string]cert.KeyID{"0": key(to)}})
+		w.ca("task:ca_sync_parent", "isp", ca.ReceiveCertificate{Class: "0", Cert: w.record(ta.Handle, "isp", key(to), resources.AllResources())})
+		w.now = w.now.Add(time.Hour)
+		w.ca("user:bob", "isp", ca.ActivateKeyRoll{})
+		w.issueForASes("isp")
+		w.now = w.now.Add(time.Minute)
+		w.ca("task:ca_issue", "isp", ca.SwitchKeys{Class: "0", Key: key(to)})
+		w.ca("task:ca_issue", "isp", ca.RequestRevocation{Class: "0", Key: key(from)})
+		w.ca("task:ca_sync_parent", "isp", ca.FinishRevocation{Class: "0", ParentClass: ta.ClassName, Key: key(from)})
+	}
+	roll(nirKey, 60)
+	w.now = w.now.Add(time.Hour)
+	w.ca("user:alice", "isp", ca.UpdateASPA{Customer: 64496, Added: []uint32{2}})
+	w.issueForASes("isp")
+	roll(60, 61)
+
+	same(t, "ASPAs", texts(t, w, "SELECT providers, withdrawn_how, withdrawn_at - issued_at FROM audit.aspa_object ORDER BY issued_at"), []string{
+		"({1},key_rolled,02:01:02)", "({1},replaced,01:01:00)", `("{1,2}",key_rolled,02:01:00)`, `("{1,2}",,)`,
+	})
+	same(t, "router certificates", texts(t, w, "SELECT withdrawn_how, withdrawn_at - issued_at FROM audit.router_certificate ORDER BY issued_at"), []string{
+		"(key_rolled,02:01:02)", "(key_rolled,03:02:00)", "(,)",
+	})
 }

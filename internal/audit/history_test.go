@@ -3,6 +3,7 @@ package audit_test
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/es"
+	"baleen/internal/login"
 	"baleen/internal/pubserver"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/ta"
@@ -204,12 +206,46 @@ func (w *world) dayOfTrouble() {
 	w.at("06 12:00")
 	w.exchange("isp1", nil)
 	w.exchange("isp2", nil)
+	w.at("06 12:10")
+	w.call("isp1", "baleen/1.0.0", nil)
+	w.at("06 12:20")
+	w.call("isp2", "krill/0.17.0", errors.New("the message was signed too long ago"))
 	w.at("06 12:30")
 	w.exchange("isp1", errors.New("connection refused"))
+	w.at("06 15:00")
+	w.ca("task:ca_suspend", "nir", ca.SuspendChild{Child: "isp2"})
+	w.at("06 15:01")
+	w.publish("nir")
+	w.at("06 16:30")
+	w.ca("child:isp2", "nir", ca.UnsuspendChild{Child: "isp2"})
+	w.ca("task:ca_issue", "nir", ca.RecordChildCerts{Class: "0", Key: key(nirKey), Issued: []ca.IssuedCert{{Child: "isp2", CertRecord: w.record("nir", "isp2", key(isp2SecondKey), isp2Later)}}})
+	w.at("06 16:31")
+	w.publish("nir")
+	w.dayOfVisitors()
 	w.at("07 03:00")
 	for _, handle := range []string{"nir", "isp1", "isp2"} {
 		w.ca("baleen", handle, ca.NoteRestore{Epoch: 2, Reason: "the database has another timeline"})
 	}
+}
+
+// dayOfVisitors has people log in: Alice at once, Bob at the third try, and
+// somebody who guesses.
+func (w *world) dayOfVisitors() {
+	const wrong = "api-invalid-credentials"
+	office, elsewhere := netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("203.0.113.66")
+	w.at("06 20:00")
+	w.logins.Succeeded(w.ctx(), login.Attempt{User: "alice", Provider: login.ConfigFile, Remote: office})
+	w.at("06 20:10:05")
+	w.logins.Refused(login.Attempt{User: "bob", Provider: login.ConfigFile, Remote: office}, wrong)
+	w.at("06 20:10:15")
+	w.logins.Refused(login.Attempt{User: "bob", Provider: login.ConfigFile, Remote: office}, wrong)
+	w.at("06 20:10:30")
+	w.logins.Succeeded(w.ctx(), login.Attempt{User: "bob", Provider: login.ConfigFile, Remote: office})
+	w.at("06 23:15")
+	for range 250 {
+		w.logins.Refused(login.Attempt{Provider: login.AdminToken, Remote: elsewhere}, wrong)
+	}
+	w.check(w.logins.Flush(w.ctx()))
 }
 
 // exchange notes what became of asking the parent, and of publishing.
@@ -221,6 +257,16 @@ func (w *world) exchange(handle string, err error) {
 		Parent: "nir", URI: "https://rpki.example.net/rfc6492/nir", At: w.now, Err: err,
 	}))
 	w.check(w.rows.NoteRepo(w.ctx(), w.fence, id, castore.Exchanged{URI: "https://rpki.example.net/rfc8181/" + handle + "/", At: w.now}))
+}
+
+// call notes that a child of nir called.
+func (w *world) call(child, agent string, err error) {
+	w.t.Helper()
+	id, idErr := w.cas.StreamID(w.ctx(), "nir")
+	w.check(idErr)
+	k := key(90)
+	_, noteErr := w.rows.NoteChild(w.ctx(), w.fence, id, castore.ChildExchange{Child: child, At: w.now, UserAgent: agent, Key: &k, Err: err})
+	w.check(noteErr)
 }
 
 // archive moves what is older into schema archive.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"log/slog"
 	"math/big"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/login"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
 	"baleen/internal/rpki/cert"
@@ -44,6 +46,8 @@ type world struct {
 	proxy *pgstore.Store[ta.ProxyState]
 	pubs  *pubserver.Server
 	rows  *castore.Store
+
+	logins *login.Recorder
 }
 
 func newWorld(t testing.TB) *world {
@@ -59,6 +63,7 @@ func (w *world) join(db *pgxpool.Pool, fence postgres.Fence) *world {
 	w.cas = &pgstore.Store[ca.State]{Type: ca.Type(), DB: db, Fence: fence, Now: now}
 	w.proxy = &pgstore.Store[ta.ProxyState]{Type: ta.ProxyType(), DB: db, Fence: fence, Now: now}
 	w.rows = &castore.Store{DB: db}
+	w.logins = &login.Recorder{DB: db, Fence: fence, Log: slog.New(slog.DiscardHandler), Now: now}
 	w.pubs = &pubserver.Server{
 		Store: &pgstore.Store[pubserver.State]{Type: pubserver.Type(), DB: db, Fence: fence, Now: now},
 		DB:    db, Fence: fence, Now: now, ServiceURI: "https://rpki.example.net/",

@@ -25,6 +25,7 @@ func apply(s *State, m es.Meta, e es.Event) {
 		s.addClass(e)
 	case ResourceClassRemoved:
 		delete(s.Classes, e.Class)
+		s.dropWithheld(e.Class)
 	case CertificateRequested:
 		if k := s.certified(e.Class, e.KeyID); k != nil {
 			k.Requested = true
@@ -41,6 +42,8 @@ func apply(s *State, m es.Meta, e es.Event) {
 		s.childCertsIssued(m.At, e)
 	case ChildCertificatesRevoked:
 		s.childCertsRevoked(m.At, e)
+	case ChildSuspended, ChildUnsuspended:
+		s.applySuspension(e)
 	case ROAsConfigured:
 		s.configureROAs(m.At, e)
 	case RestoreNoted:
@@ -94,6 +97,7 @@ func (s *State) childCertsIssued(at time.Time, e ChildCertificatesIssued) {
 		c.Certs[issued.KeyID] = issued
 		if child := s.Children[issued.Child]; child != nil {
 			child.Keys[issued.KeyID] = KeyUse{Class: e.Class}
+			delete(child.Withheld, issued.KeyID)
 		}
 	}
 }
@@ -110,11 +114,19 @@ func (s *State) childCertsRevoked(at time.Time, e ChildCertificatesRevoked) {
 		}
 		old, ok := c.Certs[key]
 		if !ok {
+			if !e.Suspended {
+				s.revokeWithheld(e.Class, key)
+			}
 			continue
 		}
 		c.revoke(at, old.Serial, old.NotAfter)
 		delete(c.Certs, key)
-		if child := s.Children[old.Child]; child != nil {
+		child := s.Children[old.Child]
+		switch {
+		case child == nil:
+		case e.Suspended:
+			child.withhold(e.Class, old)
+		default:
 			child.Keys[key] = KeyUse{Class: e.Class, Revoked: true}
 		}
 	}

@@ -163,7 +163,7 @@ func (c RecordChildCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
 	}
 	for _, issued := range c.Issued {
 		child := s.Children[issued.Child]
-		if child == nil || !signer.Cert.Resources.Intersect(child.Resources).Contains(issued.Resources) || s.keyTaken(issued.Child, c.Class, issued.KeyID) {
+		if child == nil || child.Suspended || !signer.Cert.Resources.Intersect(child.Resources).Contains(issued.Resources) || s.keyTaken(issued.Child, c.Class, issued.KeyID) {
 			return nil, fault.New(fault.Conflict, "cert-plan-stale", "child '"+issued.Child+"' changed while its certificate was signed")
 		}
 	}
@@ -174,9 +174,12 @@ func (c RecordChildCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
 	if len(c.Issued) > 0 {
 		events = append(events, ChildCertificatesIssued{Class: c.Class, Certs: c.Issued})
 	}
-	revoked := slices.DeleteFunc(slices.Clone(c.Revoked), func(k cert.KeyID) bool { _, ok := class.Certs[k]; return !ok })
+	revoked := slices.DeleteFunc(slices.Clone(c.Revoked), func(k cert.KeyID) bool {
+		_, ok := class.Certs[k]
+		return !ok && !s.isWithheld(c.Class, k)
+	})
 	if len(revoked) > 0 {
-		events = append(events, ChildCertificatesRevoked{Class: c.Class, Keys: revoked})
+		events = append(events, class.revokeCerts(revoked)...)
 	}
 	return events, nil
 }

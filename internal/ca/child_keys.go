@@ -47,6 +47,9 @@ func (s *State) PlanChildCert(handle, class string, req *cert.Request, limit res
 	if c.Current == nil {
 		return PlannedCert{}, fault.New(fault.Unavailable, "key-no-current", "No current key in resource class")
 	}
+	if child.Suspended {
+		return PlannedCert{}, fault.New(fault.Conflict, "child-suspended", "child '"+handle+"' was suspended meanwhile")
+	}
 	entitled := c.Current.Cert.Resources.Intersect(child.Resources)
 	want, ok := limit.Within(entitled)
 	if want.IsEmpty() || entitled.IsEmpty() {
@@ -116,8 +119,23 @@ func (c RevokeChildKey) Process(s *State, _ time.Time) ([]es.Event, error) {
 	if class == nil {
 		return nil, classUnknown(c.Class)
 	}
-	if issued, ok := class.Certs[c.Key]; !ok || issued.Child != c.Child {
+	issued, ok := class.Certs[c.Key]
+	withheld, kept := child.Withheld[c.Key]
+	if (!ok || issued.Child != c.Child) && (!kept || withheld.Class != class.Name) {
 		return nil, fault.New(fault.NotFound, "key-no-cert", "No issued cert matching pub key")
 	}
-	return []es.Event{ChildCertificatesRevoked{Class: class.Name, Keys: []cert.KeyID{c.Key}}}, nil
+	return class.revokeCerts([]cert.KeyID{c.Key}), nil
+}
+
+// revokeCerts gives the events by which children's keys go out of use, also
+// under the new key of a roll.
+func (c *Class) revokeCerts(keys []cert.KeyID) []es.Event {
+	var events []es.Event
+	if c.New != nil {
+		staged := slices.DeleteFunc(slices.Clone(keys), func(k cert.KeyID) bool { _, ok := c.New.Certs[k]; return !ok })
+		if len(staged) > 0 {
+			events = append(events, ChildCertificatesStaged{Class: c.Name, KeyID: c.New.KeyID, Withdrawn: staged})
+		}
+	}
+	return append(events, ChildCertificatesRevoked{Class: c.Name, Keys: keys})
 }

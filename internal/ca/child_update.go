@@ -18,6 +18,7 @@ type UpdateChild struct {
 	IDCert    []byte         `json:"id_cert,omitempty"` // DER, checked by the caller
 	IDKey     cert.KeyID     `json:"id_key,omitzero"`
 	Resources *resources.Set `json:"resources,omitempty"`
+	Suspend   *bool          `json:"suspend,omitempty"`
 	Class     *ClassMapping  `json:"class,omitempty"`
 }
 
@@ -48,6 +49,13 @@ func (c UpdateChild) Process(s *State, now time.Time) ([]es.Event, error) {
 		}
 		events = append(events, part...)
 	}
+	if c.Suspend != nil {
+		part, err := suspension(c.Child, *c.Suspend).Process(s, now)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, part...)
+	}
 	if c.Class != nil && child.nameOf(c.Class.Ours) != c.Class.Theirs {
 		if err := s.checkMapping(c.Child, *c.Class); err != nil {
 			return nil, err
@@ -55,6 +63,14 @@ func (c UpdateChild) Process(s *State, now time.Time) ([]es.Event, error) {
 		events = append(events, ChildClassMapped{Child: c.Child, Class: c.Class.Ours, Name: c.Class.Theirs})
 	}
 	return events, nil
+}
+
+// suspension is the command that suspends a child, or ends that.
+func suspension(child string, suspend bool) es.Command[State] {
+	if suspend {
+		return SuspendChild{Child: child}
+	}
+	return UnsuspendChild{Child: child}
 }
 
 // maxClassName is how long a class name may be in the protocol (RFC 6492

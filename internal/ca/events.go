@@ -85,10 +85,12 @@ type ChildCertificatesIssued struct {
 	Certs []IssuedCert `json:"certs"`
 }
 
-// ChildCertificatesRevoked takes children's keys out of use.
+// ChildCertificatesRevoked takes children's keys out of use or, if Suspended
+// is set, withdraws their certificates until the child is active again.
 type ChildCertificatesRevoked struct {
-	Class string       `json:"class"`
-	Keys  []cert.KeyID `json:"keys"`
+	Class     string       `json:"class"`
+	Keys      []cert.KeyID `json:"keys"`
+	Suspended bool         `json:"suspended,omitempty"`
 }
 
 // ROAsConfigured changes which routes the holder authorises. Commented holds
@@ -184,6 +186,8 @@ func codec() es.Codec {
 		"router_certs_issued/1":        es.JSON[RouterCertsIssued],
 		"aspas_staged/1":               es.JSON[ASPAsStaged],
 		"router_certs_staged/1":        es.JSON[RouterCertsStaged],
+		"child_suspended/1":            es.JSON[ChildSuspended],
+		"child_unsuspended/1":          es.JSON[ChildUnsuspended],
 	}
 	maps.Copy(all, keysCodec())
 	return all

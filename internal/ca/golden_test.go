@@ -47,6 +47,8 @@ func examples(t *testing.T) []es.Event {
 		RouterCertsStaged{Class: "0", KeyID: key(9), Issued: []IssuedRouterCert{issuedRouter("23", router(64496, 5))}, Withdrawn: []RouterKey{router(64497, 6)}},
 		RouterKeysConfigured{Added: []ConfiguredRouterKey{{router(64496, 5), []byte{6}}}, Updated: []ConfiguredRouterKey{{router(4294967295, 7), []byte{8, 9}}}, Removed: []RouterKey{router(0, 8)}},
 		RouterCertsIssued{Class: "0", Issued: []IssuedRouterCert{issuedRouter("21", router(64496, 5))}, Withdrawn: []RouterKey{router(64497, 6)}},
+		ChildSuspended{Child: "kid"},
+		ChildUnsuspended{Child: "kid", Dropped: []cert.KeyID{key(3)}},
 	}...)
 }
 

@@ -109,12 +109,16 @@ func TestDropKey(t *testing.T) {
 func TestRemoveChild(t *testing.T) {
 	s := given(t, busy(t, stagedAll(t)...)...)
 	got, err := RemoveChild{Child: "kid"}.Process(s, noon)
-	want := []es.Event{ChildCertificatesRevoked{Class: "0", Keys: []cert.KeyID{key(20)}}, ChildRemoved{Child: "kid"}}
+	want := []es.Event{
+		ChildCertificatesStaged{Class: "0", KeyID: key(2), Withdrawn: []cert.KeyID{key(20)}},
+		ChildCertificatesRevoked{Class: "0", Keys: []cert.KeyID{key(20)}},
+		ChildRemoved{Child: "kid"},
+	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v, %v, want %+v", got, err, want)
 	}
 	s = given(t, busy(t, append(stagedAll(t), want...)...)...)
-	if c := s.Classes["0"]; len(c.Certs)+len(c.New.Certs) != 0 || c.New.Revoked[0].Serial != "43" || c.Current.Revoked[0].Serial != "33" {
+	if c := s.Classes["0"]; len(c.Certs)+len(c.New.Certs) != 0 || len(c.New.Revoked) != 1 || c.New.Revoked[0].Serial != "43" || c.Current.Revoked[0].Serial != "33" {
 		t.Errorf("left: %+v, new key %+v", c, c.New)
 	}
 	_, err = RemoveChild{Child: "none"}.Process(s, noon)

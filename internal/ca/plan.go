@@ -125,7 +125,8 @@ func (c *Class) aggregates(n int, p Policy) bool {
 }
 
 // CertPlan says which children's certificates claim more than they may now:
-// they are signed again with less, or revoked where nothing is left.
+// they are signed again with less, or revoked where nothing is left. With them
+// come those that were kept aside while their child was suspended.
 type CertPlan struct {
 	Class  string
 	Key    cert.KeyID
@@ -134,14 +135,15 @@ type CertPlan struct {
 	Revoke []cert.KeyID
 }
 
-// ShrinkCert is an issued certificate to replace by one with fewer resources.
+// ShrinkCert is an issued certificate to replace by one with these resources.
 type ShrinkCert struct {
 	Old       IssuedCert
 	Resources resources.Set
 }
 
-// PlanChildCerts gives, per class, what must follow when resources shrank; and
-// for a new key that was activated, what it must sign in place of the current.
+// PlanChildCerts gives, per class, what must follow when resources shrank or a
+// child is active again; and for a new key that was activated, what it must sign
+// in place of the current.
 func (s *State) PlanChildCerts(now time.Time) []CertPlan {
 	var plans []CertPlan
 	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
@@ -160,6 +162,7 @@ func (s *State) PlanChildCerts(now time.Time) []CertPlan {
 				plan.Shrink = append(plan.Shrink, ShrinkCert{Old: issued, Resources: left})
 			}
 		}
+		s.planWithheld(c, &plan)
 		plans = append(plans, plan)
 		if c.New != nil && c.New.Activated {
 			plans = append(plans, s.planStagedCerts(c, now))

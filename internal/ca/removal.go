@@ -99,7 +99,7 @@ func (c RemoveChild) Process(s *State, _ time.Time) ([]es.Event, error) {
 	var events []es.Event
 	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
 		if keys := s.Classes[name].keysOf(c.Child); len(keys) > 0 {
-			events = append(events, ChildCertificatesRevoked{Class: name, Keys: keys})
+			events = append(events, s.Classes[name].revokeCerts(keys)...)
 		}
 	}
 	return append(events, ChildRemoved(c)), nil

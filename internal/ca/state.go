@@ -162,7 +162,9 @@ type Child struct {
 	Keys      map[cert.KeyID]KeyUse `json:"keys"` // every key it ever used here: a key is never taken twice (RFC 6492 section 3.4.1)
 
 	// ClassNames has the classes that the child knows under another name than ours: our name to its name.
-	ClassNames map[string]string `json:"class_names,omitempty"`
+	ClassNames map[string]string           `json:"class_names,omitempty"`
+	Suspended  bool                        `json:"suspended,omitempty"`
+	Withheld   map[cert.KeyID]WithheldCert `json:"withheld,omitempty"` // withdrawn when it was suspended, by key
 }
 
 // KeyUse says what became of a child's key.

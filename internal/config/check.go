@@ -103,7 +103,10 @@ func (l *loader) check() {
 	l.checkTiming()
 	l.checkTATiming()
 	l.checkTestbed()
+	l.checkBGP()
 	c := &l.cfg
+	l.must(c.CARefreshBatch >= 1, "CA_REFRESH_PARENTS_BATCH_SIZE", "must be at least 1")
+	l.must(c.SuspendHours == 0 || c.SuspendHours >= 48 && c.SuspendHours <= maxHours, "SUSPEND_CHILD_AFTER_INACTIVE_HOURS", "must be 0 or from 48 to %d", maxHours)
 	l.must(c.ROADeaggregate <= c.ROAAggregateThreshold, "ROA_DEAGGREGATE_THRESHOLD", "must not be above BALEEN_ROA_AGGREGATE_THRESHOLD (%d)", c.ROAAggregateThreshold)
 	l.must(c.KeyPoolSize >= 0 && c.KeyPoolSize <= 100_000, "KEY_POOL_SIZE", "must be from 0 to 100000")
 	l.must(c.ArchiveAfter <= 100*maxDays, "ARCHIVE_THRESHOLD_DAYS", "must be at most %d", 100*maxDays)
@@ -157,10 +160,11 @@ func (l *loader) checkNetwork() {
 
 // Longest times, so that no date leaves the range of what certificates can say.
 const (
-	maxHours Hours = 366 * 24
-	maxWeeks Weeks = 100 * 53
-	maxYears Years = 1000
-	maxDays  Days  = 366
+	maxMinutes Minutes = 366 * 24 * 60
+	maxHours   Hours   = 366 * 24
+	maxWeeks   Weeks   = 100 * 53
+	maxYears   Years   = 1000
+	maxDays    Days    = 366
 )
 
 func (l *loader) checkTiming() {
@@ -227,4 +231,14 @@ func (l *loader) checkTestbed() {
 			*v.value += "/"
 		}
 	}
+}
+
+// checkBGP wants URIs from which something can be fetched.
+func (l *loader) checkBGP() {
+	b := l.cfg.BGP
+	for name, uri := range map[string]string{"BGP_RISWHOIS_V4_URI": b.V4URI, "BGP_RISWHOIS_V6_URI": b.V6URI} {
+		u, err := url.Parse(uri)
+		l.must(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "", name, "%q is not a URI https://host/…", uri)
+	}
+	l.must(b.Refresh >= 1 && b.Refresh <= maxMinutes, "BGP_RISWHOIS_REFRESH_MINUTES", "must be from 1 to %d", maxMinutes)
 }

@@ -57,8 +57,13 @@ type Config struct {
 
 	CARefresh             Seconds `group:"Certification authorities" envconfig:"CA_REFRESH_SECONDS" default:"86400" desc:"how often each CA asks each parent what it is entitled to. Outside 3600 to 259200 the nearer of these is used"`
 	CARefreshJitter       Seconds `envconfig:"CA_REFRESH_JITTER_SECONDS" default:"43200" desc:"a random part of this is added each time. At most half of BALEEN_CA_REFRESH_SECONDS is used"`
+	CARefreshBatch        uint32  `envconfig:"CA_REFRESH_PARENTS_BATCH_SIZE" default:"25" desc:"how many parents of a CA are asked at once when all CAs are told to ask; those that were not asked for longest come first. At least 1"`
+	SuspendHours          Hours   `envconfig:"SUSPEND_CHILD_AFTER_INACTIVE_HOURS" default:"0" desc:"a child CA that said nothing for so long is suspended: its certificates are withdrawn until it speaks again. Only software that calls often counts: Baleen, and Krill after 0.9.1. At least 48; 0: never"`
+	SuspendSeconds        Seconds `envconfig:"SUSPEND_CHILD_AFTER_INACTIVE_SECONDS" default:"0" desc:"the same in seconds, for tests only; goes before BALEEN_SUSPEND_CHILD_AFTER_INACTIVE_HOURS. 0: that one counts"`
 	ROAAggregateThreshold uint32  `envconfig:"ROA_AGGREGATE_THRESHOLD" default:"100" desc:"with more ROA configurations than this a CA issues one ROA for each AS number instead of one for each prefix"`
 	ROADeaggregate        uint32  `envconfig:"ROA_DEAGGREGATE_THRESHOLD" computed:"90, or nine tenths of BALEEN_ROA_AGGREGATE_THRESHOLD" desc:"with fewer than this it goes back to one for each prefix"`
+
+	BGP BGP `group:"Route announcements" envconfig:"BGP_RISWHOIS"`
 
 	Timing   Timing   `group:"Validity of what CAs issue" envconfig:"TIMING"`
 	TATiming TATiming `group:"Trust anchor" envconfig:"TA_TIMING"`
@@ -106,6 +111,14 @@ type Timing struct {
 	BGPsecRenew           Weeks `envconfig:"BGPSEC_REISSUE_WEEKS_BEFORE" default:"4" desc:"they are issued again when less than this remains; at least 1 and less than that validity"`
 }
 
+// BGP says where the routes come from that are seen announced.
+type BGP struct {
+	Enabled bool    `envconfig:"ENABLED" default:"true" desc:"fetch the routes that RIPE NCC's route collectors see announced, to compare ROAs with them. Goes through the proxies that HTTPS_PROXY and NO_PROXY name"`
+	V4URI   string  `envconfig:"V4_URI" default:"https://www.ris.ripe.net/dumps/riswhoisdump.IPv4.gz" desc:"where the IPv4 routes are found"`
+	V6URI   string  `envconfig:"V6_URI" default:"https://www.ris.ripe.net/dumps/riswhoisdump.IPv6.gz" desc:"where the IPv6 routes are found"`
+	Refresh Minutes `envconfig:"REFRESH_MINUTES" default:"60" desc:"how often they are fetched, at most"`
+}
+
 // TATiming is Timing for what the trust anchor issues.
 type TATiming struct {
 	CertificateValidity Years `envconfig:"CERTIFICATE_VALIDITY_YEARS" default:"100" desc:"validity of the trust anchor certificate"`
@@ -135,6 +148,14 @@ type Testbed struct {
 
 // Enabled says whether there is a testbed.
 func (t Testbed) Enabled() bool { return t.RsyncJail != "" }
+
+// SuspendAfter gives how long a child must be silent to be suspended; 0: none is.
+func (c Config) SuspendAfter() time.Duration {
+	if c.SuspendSeconds > 0 {
+		return c.SuspendSeconds.Duration()
+	}
+	return c.SuspendHours.Duration()
+}
 
 // Embedded says whether the private Postgres is to be used.
 func (c Config) Embedded() bool { return c.DatabaseURL == "" }

@@ -40,7 +40,11 @@ func TestDefaults(t *testing.T) {
 		DataDir: "/data", RepoDir: "/data/repo", MasterKeyFile: "/data/master.key", TLSKeysDir: "/data/ssl", NodeName: thisHost().name,
 		Listen: []string{"127.0.0.1:3000"}, ServiceURI: "https://localhost:3000/", HTTPSMode: HTTPSGenerate,
 		PostLimit: PostLimit{API: 256 << 10, RFC8181: 32 << 20, RFC6492: 1 << 20}, LogLevel: "info", LogType: LogStderr,
-		PeerTimeout: 240, ExchangeKeep: 90, CARefresh: 86400, CARefreshJitter: 43200, ROAAggregateThreshold: 100, ROADeaggregate: 90,
+		PeerTimeout: 240, ExchangeKeep: 90,
+		CARefresh: 86400, CARefreshJitter: 43200, CARefreshBatch: 25, ROAAggregateThreshold: 100, ROADeaggregate: 90,
+		BGP: BGP{
+			Enabled: true, V4URI: "https://www.ris.ripe.net/dumps/riswhoisdump.IPv4.gz", V6URI: "https://www.ris.ripe.net/dumps/riswhoisdump.IPv6.gz", Refresh: 60,
+		},
 		Timing:   Timing{24, 4, 8, 52, 4, 52, 4, 52, 4, 52, 4},
 		TATiming: TATiming{100, 52, 26, 12, 14}, RRDP: RRDP{0, 5, 1200, 50, 7200},
 		KeyPoolSize: 32, TaskLease: 5 * time.Minute, origin: c.origin,
@@ -189,6 +193,14 @@ func TestChecks(t *testing.T) {
 		{"TA_TIMING_SIGNED_MESSAGE_VALIDITY_DAYS", []string{"TA_TIMING_SIGNED_MESSAGE_VALIDITY_DAYS", "0"}},
 		{"TESTBED_TA_URI", []string{"TESTBED_TA_AIA", "rsync://h/x", "TESTBED_TA_URI", "http://h/x", "TESTBED_RRDP_BASE_URI", "https://h/", "TESTBED_RSYNC_JAIL", "rsync://h/"}},
 		{"TESTBED_RSYNC_JAIL", []string{"TESTBED_TA_AIA", "rsync://h/x", "TESTBED_TA_URI", "https://h/x", "TESTBED_RRDP_BASE_URI", "https://h/"}},
+		{"CA_REFRESH_PARENTS_BATCH_SIZE", []string{"CA_REFRESH_PARENTS_BATCH_SIZE", "0"}},
+		{"SUSPEND_CHILD_AFTER_INACTIVE_HOURS", []string{"SUSPEND_CHILD_AFTER_INACTIVE_HOURS", "47"}},
+		{"SUSPEND_CHILD_AFTER_INACTIVE_HOURS", []string{"SUSPEND_CHILD_AFTER_INACTIVE_HOURS", "4294967295"}},
+		{"BGP_RISWHOIS_ENABLED", []string{"BGP_RISWHOIS_ENABLED", "maybe"}},
+		{"BGP_RISWHOIS_V4_URI", []string{"BGP_RISWHOIS_V4_URI", "rsync://h/x"}},
+		{"BGP_RISWHOIS_V6_URI", []string{"BGP_RISWHOIS_V6_URI", "https:///x"}},
+		{"BGP_RISWHOIS_REFRESH_MINUTES", []string{"BGP_RISWHOIS_REFRESH_MINUTES", "0"}},
+		{"BGP_RISWHOIS_REFRESH_MINUTES", []string{"BGP_RISWHOIS_REFRESH_MINUTES", "4294967295"}},
 		{"DATABASE_URL", []string{"DATABASE_URL", "postgres://h/?sslmode=sometimes"}},
 	}
 	for _, tt := range tests {
@@ -215,6 +227,21 @@ func TestClamps(t *testing.T) {
 		c := load(t, at(tt.env...))
 		if int(c.CARefresh) != tt.refresh || int(c.CARefreshJitter) != tt.jitter || len(c.Warnings) != tt.warned {
 			t.Errorf("%q: %d, %d, %q", tt.env, c.CARefresh, c.CARefreshJitter, c.Warnings)
+		}
+	}
+}
+
+func TestSuspendAfter(t *testing.T) {
+	for _, tt := range []struct {
+		env  []string
+		want time.Duration
+	}{
+		{nil, 0},
+		{[]string{"SUSPEND_CHILD_AFTER_INACTIVE_HOURS", "48"}, 48 * time.Hour},
+		{[]string{"SUSPEND_CHILD_AFTER_INACTIVE_HOURS", "48", "SUSPEND_CHILD_AFTER_INACTIVE_SECONDS", "3"}, 3 * time.Second},
+	} {
+		if got := load(t, at(tt.env...)).SuspendAfter(); got != tt.want {
+			t.Errorf("%q: %v", tt.env, got)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 // Lengths of time, in the unit that the name of the setting says.
 type (
 	Seconds uint32
+	Minutes uint32
 	Hours   uint32
 	Days    uint32
 	Weeks   uint32
@@ -24,6 +25,9 @@ const (
 
 // Duration gives the same length.
 func (n Seconds) Duration() time.Duration { return time.Duration(n) * time.Second }
+
+// Duration gives the same length.
+func (n Minutes) Duration() time.Duration { return time.Duration(n) * time.Minute }
 
 // Duration gives the same length.
 func (n Hours) Duration() time.Duration { return time.Duration(n) * time.Hour }

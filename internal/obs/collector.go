@@ -50,6 +50,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			c.gauge("baleen_stream_broken", "1 for each of them", 1, "kind", b.Kind, "handle", b.Handle)
 		}
 	}
+	c.announced(s.Announced)
 	c.tasks(s.Tasks)
 	c.keys(s.Keys)
 }
@@ -142,6 +143,18 @@ func (c *collector) repo(r *Repo) {
 		c.gauge("krill_repo_size", "size of the publisher's objects in octets", float64(p.Size), "publisher", p.Handle)
 		c.time("krill_repo_last_update", "when the publisher last changed anything, as a Unix time", p.LastUpdate, "publisher", p.Handle)
 	}
+}
+
+func (c *collector) announced(a *Announced) {
+	if a == nil {
+		return
+	}
+	if a.Tried {
+		c.gauge("baleen_bgp_success", "1 if this node's last try to fetch route announcements succeeded", number(a.OK))
+	}
+	c.time("baleen_bgp_last_success_time", "when this node last fetched route announcements, as a Unix time", a.LastSuccess)
+	c.gauge("baleen_bgp_announcements", "route announcements in use on this node", float64(a.V4), "family", "ipv4")
+	c.gauge("baleen_bgp_announcements", "route announcements in use on this node", float64(a.V6), "family", "ipv6")
 }
 
 func (c *collector) tasks(tasks []Task) {

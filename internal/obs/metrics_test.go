@@ -49,6 +49,8 @@ func full() Snapshot {
 			Publishers: []Publisher{{"ca1", 5, 1234, at}, {"empty", 0, 0, time.Time{}}},
 			Serial:     42, LastUpdate: at,
 		},
+		Announced: &Announced{Tried: true, LastSuccess: at, V4: 8, V6: 9},
+
 		Tasks:  []Task{{Kind: "ca_publish", Due: 1, Waiting: 5, Running: 2, Failing: 3, Parked: 4, Oldest: 1500 * time.Millisecond}},
 		Broken: []Stream{{"ca", "ca2"}},
 		Keys:   KeyPool{Size: 32, Ready: 30, Taken: 100, Missed: 1},
@@ -145,6 +147,10 @@ krill_version_minor 1
 krill_version_patch 0`)
 	equal(t, samples(page, "baleen_"), `
 baleen_active 1
+baleen_bgp_announcements{family="ipv4"} 8
+baleen_bgp_announcements{family="ipv6"} 9
+baleen_bgp_last_success_time 1.7e+09
+baleen_bgp_success 0
 baleen_epoch 7
 baleen_key_pool_ready 30
 baleen_key_pool_size 32

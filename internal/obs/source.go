@@ -20,6 +20,8 @@ type Snapshot struct {
 	CAs  []CA  // all but the trust anchor
 	Repo *Repo // nil: there is no publication server yet
 
+	Announced *Announced // nil: nobody wants to know what is announced
+
 	Tasks []Task
 	Keys  KeyPool
 
@@ -70,6 +72,14 @@ type Child struct {
 	Last      time.Time // last exchange, zero: none
 	Agent     string    // what its last exchange said it was, empty: nothing
 	Contact
+}
+
+// Announced is the feed of routes that are seen announced, as this node has it.
+type Announced struct {
+	Tried       bool // to fetch them
+	OK          bool // the last try succeeded
+	LastSuccess time.Time
+	V4, V6      int // announcements
 }
 
 // BGP compares a CA's ROAs with the announcements that are seen.

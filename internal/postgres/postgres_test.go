@@ -180,6 +180,7 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
+// Whoever was replaced writes not one row, also in one round trip.
 func TestStaleEpochCannotWriteOneRow(t *testing.T) {
 	pool := testdb.New(t)
 	stale := testdb.Fence(t, pool)
@@ -212,6 +213,8 @@ func TestStaleEpochCannotWriteOneRow(t *testing.T) {
 	}
 }
 
+// A connection that is lost before the commit means that nothing was done; one
+// that is lost during the commit, that nobody knows.
 func TestCutConnection(t *testing.T) {
 	pool := testdb.New(t)
 	cut := func(tx pgx.Tx) error {

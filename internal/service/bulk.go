@@ -5,7 +5,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"baleen/internal/pubserver"
 	"baleen/internal/tasks"
 )
 
@@ -59,9 +58,10 @@ func (s *Service) forAll(ctx context.Context, task func(handle string) tasks.Arg
 	return s.schedule(ctx, args...)
 }
 
-// BulkSyncParents asks all parents of every CA again, soon.
+// BulkSyncParents asks the parents of every CA again, soon; of a CA with very
+// many those that were not asked for longest.
 func (s *Service) BulkSyncParents(ctx context.Context) error {
-	return s.forAll(ctx, func(h string) tasks.Args { return RefreshCA{CA: h} })
+	return s.forAll(ctx, func(h string) tasks.Args { return RefreshCA{CA: h, Batch: true} })
 }
 
 // BulkSyncRepositories compares every CA's repository with what it wants
@@ -74,16 +74,4 @@ func (s *Service) BulkSyncRepositories(ctx context.Context) error {
 // set, all of them.
 func (s *Service) BulkPublish(ctx context.Context, force bool) error {
 	return s.forAll(ctx, func(h string) tasks.Args { return PublishCA{CA: h, Force: force} })
-}
-
-// ScheduleStart puts the recurring tasks into the queue if they are not there,
-// and makes sure that the repository's files, and manifests that are about to
-// end, are looked at at once.
-func (s *Service) ScheduleStart(ctx context.Context) error {
-	return s.waking(s.inTx(ctx, func(tx pgx.Tx) error {
-		if err := tasks.EnqueueMissing(ctx, tx, s.Now(), now(Renew{}, RenewTA{}, SnapshotLog{}, ArchiveLog{})...); err != nil {
-			return err
-		}
-		return tasks.Enqueue(ctx, tx, s.Now(), now(Republish{}, pubserver.UpdateRRDP{Repository: pubserver.Repository})...)
-	}))
 }

@@ -15,6 +15,9 @@ import (
 // Follow is the one table that says which event causes which task. It runs in
 // the transaction of the command, so that what was decided cannot be forgotten.
 func Follow(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
+	if err := keepRows(ctx, tx, c); err != nil {
+		return err
+	}
 	var next []tasks.Scheduled
 	for _, e := range c.Events {
 		next = append(next, follow(c.Handle, e)...)
@@ -47,6 +50,8 @@ func follow(handle string, e es.Event) []tasks.Scheduled {
 		return now(PublishCA{CA: handle})
 	case ca.ROAsConfigured, ca.ASPAsConfigured, ca.RouterKeysConfigured:
 		return now(IssueCA{CA: handle})
+	case ca.ChildUnsuspended:
+		return now(IssueCA{CA: handle}, RefreshCA{CA: e.Child})
 	case ca.RestoreNoted:
 		return now(RefreshCA{CA: handle}, IssueCA{CA: handle}, PublishCA{CA: handle, Force: true}, SyncRepo{CA: handle})
 	default:

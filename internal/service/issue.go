@@ -3,13 +3,11 @@ package service
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
-	"baleen/internal/fault"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/tasks"
 )
@@ -128,32 +126,4 @@ func (s *Service) decoded(ctx context.Context, hash ca.Hash) (*cert.Certificate,
 		return nil, err
 	}
 	return cert.Decode(der)
-}
-
-// renew looks for signed objects that come close to their expiry, one CA after
-// the other.
-func (s *Service) renew(ctx context.Context, _ Renew) (tasks.Outcome, error) {
-	handles, err := s.CAs.Handles(ctx)
-	if err != nil {
-		return tasks.Outcome{}, err
-	}
-	out := tasks.Outcome{Again: s.Now().Add(time.Hour)}
-	for _, h := range handles {
-		due := false
-		err := s.view(ctx, h, func(st *ca.State, _ int64) error {
-			now, policy := s.Now(), s.Config.Policy
-			due = len(st.PlanROAs(now, policy))+len(st.PlanASPAs(now, policy))+len(st.PlanRouterCerts(now, policy)) > 0
-			return nil
-		})
-		if err != nil && (fault.Of(err) == fault.NotFound || isBroken(err)) {
-			continue
-		}
-		if err != nil {
-			return tasks.Outcome{}, err
-		}
-		if due {
-			out.Then = append(out.Then, tasks.Scheduled{Args: IssueCA{CA: h}})
-		}
-	}
-	return out, nil
 }

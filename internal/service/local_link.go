@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"baleen/internal/ca"
+	"baleen/internal/castore"
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
@@ -11,8 +12,43 @@ import (
 	"baleen/internal/rpki/resources"
 )
 
-// localLink reaches a parent in this server by function call. It is also what
-// answers a child that asks over the network, once that is authenticated.
+// neighbour reaches a parent in this server by function call. The parent notes
+// how each exchange went, as it does for a child elsewhere.
+type neighbour struct{ localLink }
+
+func (n neighbour) list(ctx context.Context) (out []ca.Entitlement, err error) {
+	err = n.exchange(ctx, func() (err error) { out, err = n.localLink.list(ctx); return err })
+	return out, err
+}
+
+func (n neighbour) issue(ctx context.Context, class string, csr []byte) (got granted, err error) {
+	err = n.exchange(ctx, func() (err error) { got, err = n.issueWithin(ctx, class, csr, resources.Limit{}); return err })
+	return got, err
+}
+
+func (n neighbour) revoke(ctx context.Context, class string, key cert.KeyID) error {
+	err := n.exchange(ctx, func() error { return n.revokeKey(ctx, class, key) })
+	if nothingToRevoke(err) {
+		return nil
+	}
+	return err
+}
+
+// exchange answers a message of the child, and notes at the parent how it went.
+func (n neighbour) exchange(ctx context.Context, answer func() error) error {
+	if err := n.s.touchChild(ctx, n.parent, n.child, localAgent); err != nil {
+		return err
+	}
+	err := answer()
+	note := n.s.noteChild(ctx, n.parent, castore.ChildExchange{Child: n.child, UserAgent: localAgent, Err: err})
+	if err == nil {
+		err = note
+	}
+	return err
+}
+
+// localLink is what a parent in this server offers a child, whether that is in
+// this server too or asks over the network and was authenticated.
 type localLink struct {
 	s             *Service
 	parent, child string
@@ -25,10 +61,6 @@ func (l localLink) list(ctx context.Context) (out []ca.Entitlement, err error) {
 		return err
 	})
 	return out, err
-}
-
-func (l localLink) issue(ctx context.Context, class string, csr []byte) (granted, error) {
-	return l.issueWithin(ctx, class, csr, resources.Limit{})
 }
 
 // issueWithin certifies a child's key for what it limits itself to: plan, sign
@@ -63,14 +95,6 @@ func (l localLink) issueWithin(ctx context.Context, class string, csr []byte, li
 		return granted{}, err
 	}
 	return granted{cert: der, uri: issued.URI, issuer: auth.cert.Raw}, nil
-}
-
-func (l localLink) revoke(ctx context.Context, class string, key cert.KeyID) error {
-	err := l.revokeKey(ctx, class, key)
-	if nothingToRevoke(err) {
-		return nil
-	}
-	return err
 }
 
 // revokeKey takes a child's key out of use. The class is the child's name for

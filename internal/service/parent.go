@@ -63,20 +63,8 @@ func (s *Service) link(ctx context.Context, child string, p ca.Parent) (parentLi
 	case handle == taHandle:
 		return taLink{s: s, child: p.ChildHandle}, nil
 	default:
-		return localLink{s: s, parent: handle, child: p.ChildHandle, actor: es.Actor{Name: "child:" + p.ChildHandle}}, nil
+		return neighbour{localLink{s: s, parent: handle, child: p.ChildHandle, actor: es.Actor{Name: "child:" + p.ChildHandle}}}, nil
 	}
-}
-
-// refreshCA asks all parents.
-func (s *Service) refreshCA(ctx context.Context, a RefreshCA) (tasks.Outcome, error) {
-	var out tasks.Outcome
-	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
-		for name := range st.Parents {
-			out.Then = append(out.Then, tasks.Scheduled{Args: SyncParent{CA: a.CA, Parent: name}})
-		}
-		return nil
-	})
-	return out, err
 }
 
 // syncParent lists what a parent offers, opens and closes classes, and fetches
@@ -124,6 +112,10 @@ func (x *parentSync) sync(ctx context.Context, contact ca.Parent) (err error) {
 	if x.link, err = x.s.link(ctx, x.a.CA, contact); err != nil {
 		return err
 	}
+	return x.talk(ctx)
+}
+
+func (x *parentSync) talk(ctx context.Context) error {
 	offered, err := x.link.list(ctx)
 	if err != nil {
 		return fmt.Errorf("list at parent %s: %w", x.a.Parent, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"baleen/internal/ca"
+	"baleen/internal/castore"
 	"baleen/internal/es"
 	"baleen/internal/exchange"
 	"baleen/internal/fault"
@@ -61,6 +62,9 @@ func (s *Service) Provision(ctx context.Context, handle string, q Query) (answer
 		return nil, s.turnedAway(e, err)
 	}
 	e.PeerKey = id.KeyID
+	if err := s.hear(ctx, handle, p.child, q.UserAgent); err != nil {
+		return nil, err
+	}
 
 	var payload updown.Payload
 	refusal := malformed
@@ -75,8 +79,32 @@ func (s *Service) Provision(ctx context.Context, handle string, q Query) (answer
 	if refusal == nil {
 		refusal = err
 	}
+	if note := s.heard(ctx, handle, castore.ChildExchange{Child: p.child, UserAgent: q.UserAgent, Key: &id.KeyID, Err: refusal}); err == nil {
+		err = note
+	}
 	s.Exchanges.Note(ctx, noted(e, exchange.Refused, refusal))
 	return e.Out, err
+}
+
+// hear is called before a proved child is answered: if it is suspended, that
+// ends. The trust anchor suspends nobody.
+func (s *Service) hear(ctx context.Context, handle, child, userAgent string) error {
+	if handle == taHandle {
+		return nil
+	}
+	return s.touchChild(ctx, handle, child, userAgent)
+}
+
+// heard notes how the exchange with a child went. A request that is scheduled
+// went well.
+func (s *Service) heard(ctx context.Context, handle string, x castore.ChildExchange) error {
+	if handle == taHandle {
+		return nil
+	}
+	if errors.Is(x.Err, errScheduled) {
+		x.Err = nil
+	}
+	return s.noteChild(ctx, handle, x)
 }
 
 // turnedAway logs a message that gets no signed answer. It leaves no row, so

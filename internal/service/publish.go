@@ -156,7 +156,7 @@ func (s *Service) republish(ctx context.Context, _ Republish) (tasks.Outcome, er
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
-	out := tasks.Outcome{Again: s.Now().Add(5 * time.Minute)}
+	out := tasks.Outcome{Again: s.Now().Add(republishEvery)}
 	for _, h := range handles {
 		out.Then = append(out.Then, tasks.Scheduled{Args: PublishCA{CA: h}})
 	}

@@ -212,7 +212,8 @@ func (s *Service) leaveRepos(ctx context.Context, a LeaveRepos) (tasks.Outcome, 
 	var failed error
 	for _, r := range left {
 		cmd := ca.LeaveRepository{ServiceURI: r.ServiceURI, SIABase: r.SIABase}
-		if r.ServiceURI != current {
+		var err error
+		if r.ServiceURI != current { // else the next publication takes care of it
 			err = s.publishDifference(ctx, s.repoLink(a.CA, id, r), nil)
 		}
 		if err != nil && (job == nil || job.Failures < leaveTries-1) {

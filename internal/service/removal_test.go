@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -273,5 +274,47 @@ func TestRenewIdentity(t *testing.T) {
 	if err := w.RenewIdentity(ctx, operator, "none"); fault.Code(err) != "ca-unknown" {
 		t.Errorf("got %v", err)
 	}
+	w.verified()
+}
+
+// Losing and regaining resources takes objects away and brings them back; many
+// routes of one AS share an object (with the thresholds 3 and 2).
+func TestRoutesFollowWhatIsHeld(t *testing.T) {
+	w := newWorld(t)
+	w.Config.Policy.ROAAggregate, w.Config.Policy.ROADeaggregate = 3, 2
+	w.start()
+	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/8", ""))
+	a, b, c := route("10.0.0.0/16", 16, 64496), route("10.0.0.0/16", 16, 64497), route("10.1.0.0/24", 24, 64496)
+	c.Comment = "will be shrunk"
+	resize := func(held string) {
+		t.Helper()
+		w.must(w.UpdateChildResources(t.Context(), operator, "testbed", "ca1", set("AS65000", held, "")))
+		w.settle()
+	}
+	w.must(w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{a, b, c}}))
+	w.settle()
+	w.wantPublished("ca1", 1, 0, 3)
+	resize("10.0.0.0/16")
+	w.wantPublished("ca1", 1, 0, 2)
+	w.wantRoutes("shrunk", a.ROA.String(), b.ROA.String())
+	resize("10.0.0.0/8")
+	w.wantRoutes("grown", a.ROA.String(), b.ROA.String(), c.ROA.String())
+	d, e := route("10.0.0.0/24", 24, 64496), route("10.0.0.0/24", 24, 64497)
+	w.must(w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{d, e}}))
+	w.settle()
+	if got := w.published("ca1")[".roa"]; !slices.Equal(got, []string{"AS64496.roa", "AS64497.roa"}) {
+		t.Errorf("got %v", got)
+	}
+	w.must(w.InitiateKeyRoll(t.Context(), operator, "ca1"))
+	w.settle()
+	w.must(w.ActivateKeyRoll(t.Context(), operator, "ca1"))
+	w.settle()
+	if got := w.published("ca1")[".roa"]; !slices.Equal(got, []string{"AS64496.roa", "AS64497.roa"}) {
+		t.Errorf("rolled: got %v", got)
+	}
+	w.must(w.configure("ca1", ca.ConfigureROAs{Removed: []ca.ROA{b.ROA, c.ROA, d.ROA, e.ROA}}))
+	w.settle()
+	w.wantPublished("ca1", 1, 0, 1)
+	w.wantRoutes("at the end", a.ROA.String())
 	w.verified()
 }

@@ -8,10 +8,12 @@ package service
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"baleen/internal/bgp/feed"
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/es"
@@ -34,6 +36,8 @@ type Config struct {
 	Refresh    Refresh
 	TA         ta.Timing
 
+	RefreshBatch int           // how many parents of a CA one request for all CAs asks; 0: the default
+	SuspendAfter time.Duration // how long a child must be silent to be suspended; 0: no child is
 	ArchiveAfter time.Duration // how old a command must be to go to the archive; 0: none does
 	ExchangeKeep time.Duration // how long exchanges with peers are remembered; 0: for ever
 
@@ -76,11 +80,15 @@ type Service struct {
 	// Published is called after the files of a serial were rendered; nil: nobody wants to know.
 	Published func(session string, serial uint64)
 
+	// Announcements are the routes that are seen announced; nil: nobody wants to know.
+	Announcements *feed.Feed
+
 	// Exchanges remembers what peers outside this server said and heard.
 	Exchanges *exchange.Log
 
-	locks  keyedMutex
-	voices voices
+	locks       keyedMutex
+	voices      voices
+	activeSince atomic.Pointer[time.Time] // when this term as the active node began
 }
 
 // Poster carries a signed message to a peer and gives its answer; *remote.Client

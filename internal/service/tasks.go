@@ -5,9 +5,11 @@ import "baleen/internal/tasks"
 // All tasks of the service. Kind and Key merge pending twins; running a task
 // twice is harmless, because the second plan is empty.
 
-// RefreshCA asks every parent of a CA what it is entitled to.
+// RefreshCA asks every parent of a CA what it is entitled to or, if Batch is
+// set, a number of them: those that were not asked for longest.
 type RefreshCA struct {
-	CA string `json:"ca"`
+	CA    string `json:"ca"`
+	Batch bool   `json:"batch,omitempty"`
 }
 
 // SyncParent asks one parent, and fetches the certificates that are due.
@@ -59,8 +61,13 @@ type Renew struct{}
 // Kind names the task in the queue.
 func (RefreshCA) Kind() string { return "ca_refresh" }
 
-// Key merges twins of one CA.
-func (a RefreshCA) Key() string { return a.CA }
+// Key merges twins of one CA; one for a batch stands for itself.
+func (a RefreshCA) Key() string {
+	if a.Batch {
+		return a.CA + " batch"
+	}
+	return a.CA
+}
 
 // Kind names the task in the queue.
 func (SyncParent) Kind() string { return "ca_sync_parent" }
@@ -149,4 +156,8 @@ func (s *Service) Register(w, peers *tasks.Worker) {
 	tasks.Register(w, s.renewTA)
 	tasks.Register(w, s.snapshotLog)
 	tasks.Register(w, s.archiveLog)
+	tasks.Register(w, s.startCAs)
+	tasks.Register(w, s.suspendSilent)
+	tasks.Register(w, s.suspendCA)
+	tasks.Register(w, s.refreshAnnouncements)
 }

@@ -3,15 +3,11 @@ package service
 import (
 	"context"
 	"errors"
-	"time"
 
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/tasks"
 )
-
-// upkeepEvery is how often the log is looked after.
-const upkeepEvery = 24 * time.Hour
 
 // SnapshotLog takes snapshots of the streams whose log has grown enough.
 type SnapshotLog struct{}

@@ -23,6 +23,11 @@ func (p place) ca(ctx context.Context, st *ca.State) error {
 	for _, name := range slices.Sorted(maps.Keys(st.Classes)) {
 		list = append(list, p.class(st.Classes[name])...)
 	}
+	for _, name := range slices.Sorted(maps.Keys(st.Children)) {
+		for _, w := range st.Children[name].Withheld {
+			list = append(list, object{hash: w.Hash, what: "certificate of suspended child " + name, check: fitsCert(w.CertRecord)})
+		}
+	}
 	wanted, err := p.rows.Objects(ctx, p.s.ID)
 	if err != nil {
 		return err

@@ -10,30 +10,40 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/relying"
+	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
+	"baleen/internal/service"
 )
+
+// walks is how many are taken.
+const walks = 3
 
 // After any sequence of an operator's commands what is published is valid,
 // complete, and exactly what is configured and held; numbers of manifests never
 // go back; and the log proves itself.
 func TestRandomWalkKeepsThePromises(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(walks) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.start()
 			walk := &walk{world: w, rng: rand.New(rand.NewPCG(seed, 7)), numbers: map[string]int64{}}
 			walk.grow()
-			for range 14 {
+			for range 20 {
 				walk.step()
 				w.settle()
 				walk.check()
 			}
 			walk.verifyLog()
+			if testing.Verbose() {
+				walk.tell()
+			}
 		})
 	}
 }
@@ -43,12 +53,84 @@ type walk struct {
 	*world
 	rng     *rand.Rand
 	cas     []string
-	numbers map[string]int64 // last manifest number seen, by CA
+	numbers map[string]int64 // last manifest number seen, by key
+	made    int              // CAs, ever
+	moves   int
 }
 
 func (k *walk) step() {
-	steps := []func(){k.grow, k.addROAs, k.addROAs, k.removeROAs, k.changeASPAs, k.changeRouters, k.resize, k.wait}
+	steps := []func(){
+		k.grow, k.addROAs, k.addROAs, k.removeROAs, k.changeASPAs, k.changeRouters, k.resize, k.suspend, k.wait,
+		k.roll, k.activate, k.activate, k.move, k.part, k.remove, k.rename,
+	}
 	steps[k.rng.IntN(len(steps))]()
+}
+
+// roll starts a key roll, also above the others.
+func (k *walk) roll() {
+	name := k.cas[k.rng.IntN(len(k.cas))]
+	if k.rng.IntN(3) == 0 {
+		name = "testbed"
+	}
+	k.may(k.InitiateKeyRoll(k.t.Context(), operator, name))
+}
+
+// activate lets all new keys follow, some of the time with a change right
+// behind that what is staged must take in.
+func (k *walk) activate() {
+	for _, name := range append([]string{"testbed"}, k.cas...) {
+		k.may(k.ActivateKeyRoll(k.t.Context(), operator, name))
+	}
+	if k.rng.IntN(2) == 0 {
+		k.addROAs()
+	}
+}
+
+// move lets a CA publish under another name.
+func (k *walk) move() {
+	name, st := k.some()
+	publisher := fmt.Sprintf("%s-%d", name, k.moves)
+	k.moves++
+	answer, err := k.Pubs.AddPublisher(k.t.Context(), operator, oob.PublisherRequest{PublisherHandle: publisher, IDCert: st.Identity.Cert})
+	k.must(err)
+	k.may(k.ConfigureRepository(k.t.Context(), operator, name, answer))
+}
+
+// part takes a CA from its parent and gives it back, with other resources.
+func (k *walk) part() {
+	name, st := k.some()
+	for parent := range st.Parents {
+		up := k.state(parent)
+		if res := k.share(up.Held()); !res.IsEmpty() {
+			k.must(k.RemoveParent(k.t.Context(), operator, name, parent))
+			if k.rng.IntN(2) == 0 {
+				k.settle()
+			}
+			k.must(k.RemoveChild(k.t.Context(), operator, parent, name))
+			k.attach(name, parent, res)
+		}
+	}
+}
+
+// remove deletes a CA that nobody depends on.
+func (k *walk) remove() {
+	name, st := k.some()
+	if len(k.cas) < 3 || len(st.Children) > 0 {
+		return
+	}
+	k.must(k.DeleteCA(k.t.Context(), operator, name))
+	for parent := range st.Parents {
+		k.must(k.RemoveChild(k.t.Context(), operator, parent, name))
+	}
+	k.cas = slices.DeleteFunc(k.cas, func(ca string) bool { return ca == name })
+}
+
+// rename gives a class another name for a child, if that can be.
+func (k *walk) rename() {
+	name, st := k.some()
+	for parent := range st.Parents {
+		k.may(k.UpdateChild(k.t.Context(), operator, parent, ca.UpdateChild{Child: name, Class: &ca.ClassMapping{Ours: fmt.Sprint(k.rng.IntN(3)), Theirs: fmt.Sprint(k.rng.IntN(3))}}))
+	}
 }
 
 // grow adds a CA with a third of what its parent holds.
@@ -61,17 +143,18 @@ func (k *walk) grow() {
 		parent = k.cas[k.rng.IntN(n)]
 	}
 	st := k.state(parent)
-	res := k.part(st.Held())
+	res := k.share(st.Held())
 	if res.IsEmpty() {
 		return
 	}
-	name := fmt.Sprintf("ca%d", len(k.cas))
+	name := fmt.Sprintf("ca%d", k.made)
+	k.made++
 	k.cas = append(k.cas, name)
 	k.join(name, parent, res)
 }
 
-// part gives a random part of a set.
-func (k *walk) part(of resources.Set) resources.Set {
+// share gives a random part of a set.
+func (k *walk) share(of resources.Set) resources.Set {
 	i := k.rng.IntN(4)
 	return of.Intersect(set("AS64496-AS64511", fmt.Sprintf("10.%d.0.0/14", 4*i), fmt.Sprintf("2001:db8:%d000::/36", i)))
 }
@@ -129,8 +212,19 @@ func (k *walk) resize() {
 	name, st := k.some()
 	for _, p := range st.Parents {
 		parent := k.state(p.ParentHandle)
-		if res := k.part(parent.Held()); !res.IsEmpty() {
+		if res := k.share(parent.Held()); !res.IsEmpty() {
 			k.may(k.UpdateChildResources(k.t.Context(), operator, p.ParentHandle, name, res))
+		}
+	}
+}
+
+// suspend withdraws the certificates of a CA for a while.
+func (k *walk) suspend() {
+	name, st := k.some()
+	for _, p := range st.Parents {
+		for _, on := range []bool{true, false} {
+			k.may(k.SetChildSuspended(k.t.Context(), operator, p.ParentHandle, name, on))
+			k.settle()
 		}
 	}
 }
@@ -176,20 +270,42 @@ func (k *walk) check() {
 				want.RouterKeys[r.String()] = true
 			}
 		}
-		n := k.manifestNumber(name)
-		if n < k.numbers[name] {
-			k.t.Errorf("the manifest number of %s went back from %d to %d", name, k.numbers[name], n)
-		}
-		k.numbers[name] = max(n, k.numbers[name])
 	}
+	k.checkNumbers()
+	k.checkRows()
+	k.checkAudit()
 	for _, c := range [][2]map[string]bool{{got.VRPs, want.VRPs}, {got.ASPAs, want.ASPAs}, {got.RouterKeys, want.RouterKeys}} {
 		if !maps.Equal(c[0], c[1]) {
 			k.t.Errorf("published:\n%s\nwanted:\n%s", lines(c[0]), lines(c[1]))
 		}
 	}
-	if left := k.waiting(); left > 0 {
-		k.t.Errorf("%d tasks failed", left)
+	if left := k.faults(); len(left) > 0 {
+		k.t.Errorf("failed: %v", left)
 	}
+}
+
+// checkNumbers makes sure that no key's manifest number goes back.
+func (k *walk) checkNumbers() {
+	k.t.Helper()
+	rows, err := k.DB.Query(k.t.Context(), "SELECT key_id, number FROM ca_manifest")
+	k.must(err)
+	var key string
+	var n int64
+	_, err = pgx.ForEachRow(rows, []any{&key, &n}, func() error {
+		if n < k.numbers[key] {
+			k.t.Errorf("the manifest number of key %s went back from %d to %d", key, k.numbers[key], n)
+		}
+		k.numbers[key] = n
+		return nil
+	})
+	k.must(err)
+}
+
+// checkRows holds the rows, the keys and the log against each other.
+func (k *walk) checkRows() {
+	k.t.Helper()
+	_, err := service.Verify(k.t.Context(), k.DB, service.Verification{Now: k.now(), Report: func(f service.Finding) { k.t.Error(f) }})
+	k.must(err)
 }
 
 func lines(set map[string]bool) string {
@@ -203,6 +319,63 @@ func (w *world) waiting() (n int) {
 		w.t.Fatal(err)
 	}
 	return n
+}
+
+// checkAudit compares what the audit schema says is in use with the states.
+func (k *walk) checkAudit() {
+	k.t.Helper()
+	roas, certs, received := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	add := func(o ca.Objects) {
+		for _, r := range o.ROAs {
+			roas[r.Hash.String()] = true
+		}
+		for _, c := range o.Certs {
+			certs[c.Hash.String()] = true
+		}
+	}
+	for _, name := range append([]string{"testbed"}, k.cas...) {
+		st := k.state(name)
+		for _, c := range st.Classes {
+			add(c.Objects)
+			if c.Current != nil {
+				received[c.Current.Cert.Hash.String()] = true
+			}
+			if c.New != nil {
+				add(c.New.Objects)
+				received[c.New.Cert.Hash.String()] = true
+			}
+			if c.Old != nil {
+				received[c.Old.Cert.Hash.String()] = true
+			}
+		}
+	}
+	for query, want := range map[string]map[string]bool{
+		"SELECT hash FROM audit.roa_object WHERE withdrawn_at IS NULL":                      roas,
+		"SELECT hash FROM audit.certificate_issued WHERE revoked_at IS NULL AND ca <> 'ta'": certs,
+		"SELECT hash FROM audit.certificate_received WHERE replaced_at IS NULL":             received,
+	} {
+		rows, err := k.DB.Query(k.t.Context(), query)
+		k.must(err)
+		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		k.must(err)
+		got := map[string]bool{}
+		for _, h := range list {
+			got[h] = true
+		}
+		if !maps.Equal(got, want) {
+			k.t.Errorf("%s: %d objects, the states have %d", query, len(got), len(want))
+		}
+	}
+}
+
+// tell says what happened.
+func (k *walk) tell() {
+	k.t.Helper()
+	rows, err := k.DB.Query(k.t.Context(), "SELECT name || ' ' || count(*) FROM es_event GROUP BY name ORDER BY name")
+	k.must(err)
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	k.must(err)
+	k.t.Log(strings.Join(list, "\n"))
 }
 
 func (k *walk) verifyLog() {

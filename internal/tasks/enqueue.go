@@ -29,7 +29,8 @@ func Enqueue(ctx context.Context, tx DBTX, now time.Time, s ...Scheduled) error 
 	return nil
 }
 
-// EnqueueMissing schedules those of the tasks that neither wait nor run.
+// EnqueueMissing schedules those of the tasks that neither wait for their time
+// nor run; a parked one is scheduled.
 func EnqueueMissing(ctx context.Context, tx DBTX, now time.Time, s ...Scheduled) error {
 	rows, err := collect(now, s)
 	if err != nil || len(rows.Kinds) == 0 {

@@ -66,6 +66,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{get, child, rest.CARead, none, a.Children.Get},
 		{post, child, rest.CAUpdate, content, a.Children.Update},
 		{remove, child, rest.CAUpdate, none, a.Children.Remove},
+		{get, ca + "/stats/children/connections", rest.CARead, none, a.Children.Connections},
 		{get, child + "/contact", rest.CARead, none, a.Children.ResponseJSON},
 		{get, child + "/parent_response.json", rest.CARead, none, a.Children.ResponseJSON},
 		{get, child + "/parent_response.xml", rest.CARead, none, a.Children.ResponseXML},
@@ -96,6 +97,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{post, "/api/v1/bulk/cas/sync/repo", rest.CAAdmin, none, a.Bulk.SyncRepositories},
 		{post, "/api/v1/bulk/cas/publish", rest.CAAdmin, none, a.Bulk.Publish},
 		{post, "/api/v1/bulk/cas/force_publish", rest.CAAdmin, none, a.Bulk.ForcePublish},
+		{post, "/api/v1/bulk/cas/suspend", rest.CAAdmin, none, a.Bulk.Suspend},
 
 		// Operators: the publication server.
 		{post, "/api/v1/pubd/init", rest.PubAdmin, content, a.Publishers.Init},

@@ -46,7 +46,7 @@ func TestPathsAndMethodsThatDoNotExist(t *testing.T) {
 		"/api/v1/cas/a%2Fb", "/api/v1/cas/ca1/children/x%20y", "/api/v1/cas/ca1/children/", "/api/v1/cas/ca1/parents/", "/api/v1/cas/ca1/history",
 		"/api/v1/cas/ca1/history/commands/x", "/api/v1/cas/ca1/history/commands/-1", "/api/v1/cas/ca1/history/commands/1/-1", "/api/v1/cas/ca1/history/commands//",
 		"/api/v1/cas/ca1/history/commands/1/2/3/4/5", "/api/v1/cas/ca1/history/details/", "/api/v1/cas/ca1/history/details/x", "/api/v1/cas/ca1/history/details/-1",
-		"/api/v1/cas/ca1/history/details/1/", "/api/v1/cas/ca1/stats/children/connections", "/api/v1/pubd", "/api/v1/pubd/", "/api/v1/pubd/stale/x", "/api/v1/pubd/publishers/",
+		"/api/v1/cas/ca1/history/details/1/", "/api/v1/cas/ca1/stats/children", "/api/v1/cas/ca1/stats/children/connections/", "/api/v1/pubd", "/api/v1/pubd/", "/api/v1/pubd/stale/x", "/api/v1/pubd/publishers/",
 	} {
 		w.ask(admin, "GET", path, "").nothing(http.StatusNotFound)
 	}

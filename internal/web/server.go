@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/errgroup"
 
+	"baleen/internal/login"
 	"baleen/internal/obs"
 	"baleen/internal/service"
 	"baleen/internal/web/files"
@@ -47,6 +48,7 @@ type Deps struct {
 	Started                       time.Time
 
 	Now     func() time.Time // nil: time.Now
+	Logins  *login.Recorder  // nil: logins are not noted
 	Testbed bool             // there is one, open to everybody
 	LogInfo bool             // log every request at level info, else debug
 }
@@ -66,7 +68,7 @@ func New(d Deps) *Server {
 		d.Now = time.Now
 	}
 	s := &Server{Deps: d, echo: echo.New(), api: rest.New(rest.Deps{
-		Service: d.Service, Log: d.Log, Now: d.Now, AdminToken: d.AdminToken, BodyLimit: d.PostLimit, Version: obs.Version, Started: d.Started,
+		Service: d.Service, Log: d.Log, Now: d.Now, AdminToken: d.AdminToken, BodyLimit: d.PostLimit, Version: obs.Version, Started: d.Started, Logins: d.Logins,
 	})}
 	s.echo.IPExtractor = echo.ExtractIPDirect()
 	s.echo.HTTPErrorHandler = s.api.WriteError

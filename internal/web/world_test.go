@@ -16,6 +16,7 @@ import (
 	"baleen/internal/castore"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/export"
+	"baleen/internal/login"
 	"baleen/internal/obs"
 	"baleen/internal/pubserver"
 	"baleen/internal/service"
@@ -37,6 +38,7 @@ type world struct {
 	worker  *tasks.Worker
 	role    *role
 	repo    string
+	logins  *login.Recorder // nil: not noted
 }
 
 // role is the part that the test lets the node play.
@@ -102,7 +104,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) newServer(testbed bool) *web.Server {
 	return web.New(web.Deps{
 		Service: w.service, AdminToken: token, PostLimit: 4096, UpDownLimit: 1 << 20, PublicationLimit: 1 << 20, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
-		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Started: time.Now(), Log: w.service.Log}), Started: time.Now(), Testbed: testbed,
+		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Started: time.Now(), Log: w.service.Log}), Started: time.Now(), Testbed: testbed, Logins: w.logins,
 	})
 }
 

@@ -248,6 +248,7 @@ func refusesToStart(ctx context.Context, t *testing.T, s *harness.Server, patter
 	}
 }
 
+// A server that cannot reach its database when it starts says so and ends.
 func TestDatabaseDownAtStart(t *testing.T) {
 	ctx := bounded(t)
 	r, err := harness.NewRelay(testdb.URL(t))
@@ -277,6 +278,8 @@ func execute(ctx context.Context, t *testing.T, database, sql string) {
 	}
 }
 
+// A schema that is newer, and does not say that this release can run on it, is
+// refused.
 func TestNewerSchema(t *testing.T) {
 	ctx := bounded(t)
 	database := testdb.URL(t)
@@ -287,6 +290,7 @@ func TestNewerSchema(t *testing.T) {
 	mustStart(ctx, t, s)
 }
 
+// Without the right master key file the start fails at once and says why.
 func TestWrongMasterKey(t *testing.T) {
 	ctx := bounded(t)
 	s := started(ctx, t)
@@ -338,6 +342,8 @@ func diskFull(command string) string {
 
 const diskFree = `DROP TRIGGER disk_full ON es_command; DROP FUNCTION disk_full()`
 
+// The disk of the database is full, for a change and for what follows from one:
+// nothing is half done, and all goes on when there is room again.
 func TestDiskFull(t *testing.T) {
 	ctx := bounded(t)
 	s := started(ctx, t)

@@ -149,7 +149,7 @@ func (s *Server) env() []string {
 	public := s.PublicURI()
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "BALEEN_DATA_DIR=" + s.Dir, "BALEEN_DATABASE_URL=" + s.Database, "BALEEN_LISTEN=127.0.0.1:" + strconv.Itoa(s.port),
-		"BALEEN_HTTPS_MODE=disable", "BALEEN_ADMIN_TOKEN=" + Token, "BALEEN_TEST_MODE=true", "BALEEN_SERVICE_URI=" + public,
+		"BALEEN_HTTPS_MODE=disable", "BALEEN_ADMIN_TOKEN=" + Token, "BALEEN_TEST_MODE=true", "BALEEN_BGP_RISWHOIS_ENABLED=false", "BALEEN_SERVICE_URI=" + public,
 		"BALEEN_TESTBED_TA_AIA=rsync://localhost/ta/ta.cer", "BALEEN_TESTBED_TA_URI=" + public + "ta/ta.cer",
 		"BALEEN_TESTBED_RRDP_BASE_URI=" + public + "rrdp/", "BALEEN_TESTBED_RSYNC_JAIL=rsync://localhost/repo/",
 	}

@@ -23,6 +23,7 @@ func backup(t *testing.T, format ...string) (w *world, file string, before seen)
 	return w, file, before
 }
 
+// A dump as plain SQL, restored by psql into a new cluster.
 func TestPlainDumpIntoANewCluster(t *testing.T) {
 	w, file, before := backup(t, "--format=plain")
 	other := w.postgres(folder(t), nil)
@@ -31,6 +32,7 @@ func TestPlainDumpIntoANewCluster(t *testing.T) {
 	w.restarted(other.URL(), before)
 }
 
+// A dump in the custom format, restored into a new database beside the old one.
 func TestCustomDumpIntoANewDatabase(t *testing.T) {
 	w, file, before := backup(t, "--format=custom")
 	w.exec(w.pg.URL(), "CREATE DATABASE restored")
@@ -39,6 +41,7 @@ func TestCustomDumpIntoANewDatabase(t *testing.T) {
 	w.restarted(dsn, before)
 }
 
+// A dump by several processes, restored over the database it was taken from.
 func TestParallelDumpOverTheSameDatabase(t *testing.T) {
 	w, file, before := backup(t, "--format=directory", "--jobs=2")
 	w.tool("pg_restore", "--exit-on-error", "--clean", "--if-exists", "--dbname="+w.pg.URL(), file)

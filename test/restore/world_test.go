@@ -228,6 +228,8 @@ func (w *world) restarted(dsn string, before seen) {
 	if !strings.Contains(string(metrics), "\nbaleen_restore_overtaken_time ") {
 		w.t.Error("the metrics do not say that the database was restored")
 	}
+	w.t.Logf("relying parties saw %d routes at serial %d; after the restore %d routes in a new session, every manifest's number and thisUpdate above what was seen",
+		len(before.vrps), before.serial, len(after.vrps))
 	w.check(w.addOne(60000))
 	w.check(w.server.Settle(w.ctx))
 	if again := w.look(); again.session != after.session || len(again.vrps) != len(after.vrps)+1 {

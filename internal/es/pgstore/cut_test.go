@@ -286,11 +286,12 @@ func TestCommitWithoutAnswerAndTakeOver(t *testing.T) {
 			wire.atCommit(func(client, server net.Conn, commit []byte) {
 				if done {
 					_, _ = server.Write(commit)
-				} else {
-					_ = server.Close()
+					mustExec(t, st.DB, "SELECT pg_advisory_xact_lock($1, 0); ", postgres.LockFence) // waits for the transaction to end
 				}
-				mustExec(t, st.DB, "SELECT pg_advisory_xact_lock($1, 0); ", postgres.LockFence) // waits for the transaction to end
 				mustExec(t, st.DB, "UPDATE leader SET epoch = epoch + 1")
+				if !done {
+					_ = server.Close() // the client sees that
+				}
 				_ = client.Close()
 			})
 			_, err := far.Execute(t.Context(), "ada", meet{Friend: "Bea"}, bob)

@@ -69,11 +69,13 @@ func (q *Queries) DeleteParentStatus(ctx context.Context, db DBTX, arg DeletePar
 }
 
 const DeleteStatuses = `-- name: DeleteStatuses :exec
-WITH repo AS (DELETE FROM ca_repo_status r WHERE r.stream_id = $1)
+WITH repo AS (DELETE FROM ca_repo_status r WHERE r.stream_id = $1),
+    child AS (DELETE FROM ca_child_status c WHERE c.stream_id = $1),
+    renewal AS (DELETE FROM ca_renewal n WHERE n.stream_id = $1)
 DELETE FROM ca_parent_status p WHERE p.stream_id = $1
 `
 
-// Forgets the exchanges of a CA that is gone.
+// Forgets the exchanges of a CA that is gone, and what it would renew.
 func (q *Queries) DeleteStatuses(ctx context.Context, db DBTX, streamID uuid.UUID) error {
 	_, err := db.Exec(ctx, DeleteStatuses, streamID)
 	return err

@@ -6,6 +6,7 @@ package pgq
 
 import (
 	"encoding/json"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,6 +35,22 @@ type ArchiveEsEvent struct {
 	Ordinal  int32
 	Name     string
 	Payload  json.RawMessage
+}
+
+// The last exchange of each child with its parent (RFC 6492), as the parent saw it.
+type CaChildStatus struct {
+	StreamID uuid.UUID
+	Child    string
+	At       time.Time
+	// What the child said that it is; local-child for a CA of this server; NULL if it said nothing
+	UserAgent *string
+	// Key identifier of the certificate that signed the child's message; NULL for a CA of this server
+	KeyID *string
+	// What went wrong (label, msg, args); NULL if the exchange succeeded
+	Fault       json.RawMessage
+	LastSuccess *time.Time
+	// The child is suspended, as the log says
+	Suspended bool
 }
 
 // The newest manifest and CRL of each key of a CA. State, not history: replaced together at every re-issue.
@@ -71,6 +88,17 @@ type CaParentStatus struct {
 	LastSuccess *time.Time
 	// The entitlements of the last list that succeeded
 	Classes json.RawMessage
+}
+
+// When the first of the signed objects of each CA expires, by kind: what is due for renewal is found here. Never later than the truth: the command that records objects lowers it, the task that looks at all objects puts it right.
+type CaRenewal struct {
+	StreamID uuid.UUID
+	// Kind of object, such as roa
+	Kind string
+	// No object of this kind expires earlier
+	NotAfter time.Time
+	// Version of the CA that this was true at: what was seen at an earlier one does not replace it
+	Version int64
 }
 
 // The last exchange of each CA with its repository (RFC 8181).
@@ -204,6 +232,25 @@ type Leader struct {
 	Moved *string
 	// Process number of the database's side of the session that took over, pg_backend_pid(): another session that holds the leader lock is no node's.
 	Backend *int32
+}
+
+// Who logged in, and who was refused. Refusals are counted: one row for each minute, address, way and reason. No secret is ever here.
+type Login struct {
+	ID     int64
+	At     time.Time
+	LastAt time.Time
+	// The minute in which refusals are counted; NULL for a success, which has a row of its own
+	Minute *time.Time
+	// Who; NULL if nobody is known by what was given
+	UserName *string
+	// How: admin-token, config-file, openid-connect; or bearer for a request with a token that nobody has
+	Provider string
+	Outcome  string
+	Fault    *string
+	// From where; NULL for the Unix socket, and for the addresses of a minute that had too many
+	RemoteAddress *netip.Addr
+	Attempts      int64
+	Epoch         int64
 }
 
 // The newest message of each peer that was accepted: an older one, or the same again, is a replay and is refused.

@@ -115,7 +115,8 @@ func (q *Queries) DeleteDoneTasks(ctx context.Context, db DBTX, arg DeleteDoneTa
 const EnqueueMissingTasks = `-- name: EnqueueMissingTasks :exec
 INSERT INTO task (kind, key, args, run_at, created_at)
 SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::jsonb[]), unnest($4::timestamptz[]), $5::timestamptz
-ON CONFLICT (kind, key) DO NOTHING
+ON CONFLICT (kind, key) DO UPDATE SET args = EXCLUDED.args, run_at = EXCLUDED.run_at
+WHERE task.run_at = 'infinity' AND task.leased_by IS NULL
 `
 
 type EnqueueMissingTasksParams struct {
@@ -126,7 +127,7 @@ type EnqueueMissingTasksParams struct {
 	Now    time.Time
 }
 
-// Schedules those tasks that neither wait nor run.
+// Schedules those tasks that neither wait for their time nor run: what is parked is scheduled.
 func (q *Queries) EnqueueMissingTasks(ctx context.Context, db DBTX, arg EnqueueMissingTasksParams) error {
 	_, err := db.Exec(ctx, EnqueueMissingTasks,
 		arg.Kinds,

@@ -4,12 +4,14 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"baleen/api"
 	"baleen/internal/fault"
+	"baleen/internal/login"
 )
 
 // Permission is what a route asks of the user.
@@ -84,11 +86,12 @@ func (u User) Check(p Permission, resource string) error {
 // Auth tells users by their token.
 type Auth struct {
 	admin  [sha256.Size]byte
-	closed bool // there is no admin token
+	closed bool            // there is no admin token
+	logins *login.Recorder // nil: nobody wants to know
 }
 
 func newAuth(d *Deps) Auth {
-	return Auth{admin: sha256.Sum256([]byte(d.AdminToken)), closed: d.AdminToken == ""}
+	return Auth{admin: sha256.Sum256([]byte(d.AdminToken)), closed: d.AdminToken == "", logins: d.Logins}
 }
 
 // bearer gives the token of a request.
@@ -107,8 +110,12 @@ func (a Auth) isAdmin(token string) bool {
 // user anonymous.
 func (a Auth) Identify(c echo.Context) User {
 	u := User{name: "anonymous"}
-	if token, ok := bearer(c.Request()); ok && a.isAdmin(token) {
+	token, ok := bearer(c.Request())
+	switch {
+	case ok && a.isAdmin(token):
 		u = User{name: adminName, role: "admin"}
+	case ok && c.Request().URL.Path != loginPath:
+		a.refused(c, login.Bearer)
 	}
 	c.Set(userKey, u)
 	return u
@@ -122,11 +129,40 @@ func (a Auth) Login(c echo.Context) error {
 	token, ok := bearer(c.Request())
 	switch {
 	case !ok:
+		a.refused(c, login.AdminToken)
 		return invalidCredentials("Missing bearer token")
 	case !a.isAdmin(token):
+		a.refused(c, login.AdminToken)
 		return invalidCredentials("Invalid bearer token")
 	}
+	a.succeeded(c, login.AdminToken, adminName)
 	return sendJSON(c, api.LoggedInUser{Token: token, ID: adminName, Attributes: map[string]string{"role": "admin"}})
+}
+
+// loginPath is where Login answers, which notes by itself whom it refuses.
+const loginPath = "/auth/login"
+
+// succeeded notes a login.
+func (a Auth) succeeded(c echo.Context, provider, user string) {
+	if a.logins != nil {
+		a.logins.Succeeded(c.Request().Context(), login.Attempt{User: user, Provider: provider, Remote: remote(c)})
+	}
+}
+
+// refused counts a refusal.
+func (a Auth) refused(c echo.Context, provider string) {
+	if a.logins != nil {
+		a.logins.Refused(login.Attempt{Provider: provider, Remote: remote(c)}, "api-invalid-credentials")
+	}
+}
+
+// remote gives the address of who asks; none on the Unix socket.
+func remote(c echo.Context) netip.Addr {
+	addr, err := netip.ParseAddr(c.RealIP())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr
 }
 
 func invalidCredentials(cause string) error {

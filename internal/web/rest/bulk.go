@@ -99,6 +99,11 @@ func (h Bulk) SyncRepositories(c echo.Context) error {
 	return finish(c, h.Service.BulkSyncRepositories(c.Request().Context()))
 }
 
+// Suspend looks for children that have been silent for too long, now.
+func (h Bulk) Suspend(c echo.Context) error {
+	return finish(c, h.Service.BulkSuspend(c.Request().Context()))
+}
+
 // Publish re-issues the manifests and CRLs that are due.
 func (h Bulk) Publish(c echo.Context) error {
 	return finish(c, h.Service.BulkPublish(c.Request().Context(), false))

@@ -81,7 +81,7 @@ func shapeOf(st *ca.State, version int64) (caShape, error) {
 	}
 	s := caShape{version: version, keys: map[string]classKeys{}, info: api.CAInfo{
 		Handle: st.Handle, IDCert: id, Parents: []api.ParentInfo{}, Resources: st.Held(),
-		ResourceClasses: map[string]api.ResourceClassInfo{}, SuspendedChildren: []string{},
+		ResourceClasses: map[string]api.ResourceClassInfo{}, SuspendedChildren: append([]string{}, st.SuspendedChildren()...),
 		Children: append([]string{}, slices.Sorted(maps.Keys(st.Children))...),
 	}}
 	if st.Repository != nil {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/labstack/echo/v4"
@@ -39,12 +40,16 @@ func (h Children) Add(c echo.Context) error {
 func (h Children) Get(c echo.Context) error {
 	var idCert []byte
 	var entitled resources.Set
+	state := childActive
 	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, _ int64) error {
 		child := st.Children[c.Param(argChild)]
 		if child == nil {
 			return ca.ChildUnknown(c.Param(argCA), c.Param(argChild))
 		}
 		idCert, entitled = slices.Clone(child.IDCert), child.Resources
+		if child.Suspended {
+			state = childSuspended
+		}
 		return nil
 	})
 	if err != nil {
@@ -54,11 +59,11 @@ func (h Children) Get(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, api.ChildInfo{State: "active", IDCert: id, EntitledResources: entitled})
+	return sendJSON(c, api.ChildInfo{State: state, IDCert: id, EntitledResources: entitled})
 }
 
 // Update changes an identity certificate, resources and a class name of a
-// child, all of it or nothing. Suspension cannot be changed yet.
+// child, and whether it is suspended: all of it or nothing.
 func (h Children) Update(c echo.Context) error {
 	var body api.UpdateChildRequest
 	if err := h.readJSON(c, &body); err != nil {
@@ -69,14 +74,12 @@ func (h Children) Update(c echo.Context) error {
 			return badField(c, "id_cert", err.Error())
 		}
 	}
-	cmd := ca.UpdateChild{Child: c.Param(argChild), IDCert: body.IDCert, Resources: body.Resources}
+	cmd := ca.UpdateChild{Child: c.Param(argChild), IDCert: body.IDCert, Resources: body.Resources, Suspend: body.Suspend}
 	if m := body.ClassNameMapping; m != nil {
 		cmd.Class = &ca.ClassMapping{Ours: m.NameInParent, Theirs: m.NameForChild}
 	}
 	switch {
-	case body.Suspend != nil:
-		return notImplemented("a child cannot be suspended by hand")
-	case body.IDCert == nil && body.Resources == nil && body.ClassNameMapping == nil:
+	case body.IDCert == nil && body.Resources == nil && body.ClassNameMapping == nil && body.Suspend == nil:
 		return h.nothing(c)
 	}
 	return finish(c, h.Service.UpdateChild(c.Request().Context(), actor(c), c.Param(argCA), cmd))
@@ -94,6 +97,50 @@ func (h Children) nothing(c echo.Context) error {
 		return err
 	}
 	return Done(c)
+}
+
+// The states of a child.
+const (
+	childActive    = "active"
+	childSuspended = "suspended"
+)
+
+// Connections shows the last exchange with each child.
+func (h Children) Connections(c echo.Context) error {
+	ctx, handle := c.Request().Context(), c.Param(argCA)
+	out := api.ChildrenConnectionStats{Children: []api.ChildConnection{}}
+	err := h.Service.ViewCA(ctx, handle, func(st *ca.State, _ int64) error {
+		for _, name := range slices.Sorted(maps.Keys(st.Children)) {
+			conn := api.ChildConnection{Handle: name, State: childActive}
+			if st.Children[name].Suspended {
+				conn.State = childSuspended
+			}
+			out.Children = append(out.Children, conn)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	statuses, err := h.Service.ChildStatuses(ctx, handle)
+	if err != nil {
+		return err
+	}
+	last := map[string]*api.ChildExchange{}
+	for _, s := range statuses {
+		x := &api.ChildExchange{Timestamp: s.At.Unix()}
+		if s.Fault != nil {
+			x.Result.Failure = failure(s.Fault)
+		}
+		if s.UserAgent != "" {
+			x.UserAgent = &s.UserAgent
+		}
+		last[s.Child] = x
+	}
+	for i := range out.Children {
+		out.Children[i].LastExchange = last[out.Children[i].Handle]
+	}
+	return sendJSON(c, out)
 }
 
 func (h Children) response(c echo.Context) (oob.ParentResponse, error) {

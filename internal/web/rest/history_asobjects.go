@@ -75,6 +75,10 @@ func describeASEvent(e es.Event, at time.Time, ders map[ca.Hash][]byte) (told []
 		told = describeDefinitions(e)
 	case ca.ASPAsIssued:
 		told = describeASPAsIssued(e, ders)
+	case ca.ASPAsStaged:
+		told = []happened{staged("ASPA objects", e.Class, len(e.Issued), len(e.Withdrawn))}
+	case ca.RouterCertsStaged:
+		told = []happened{staged("router certificates", e.Class, len(e.Issued), len(e.Withdrawn))}
 	case ca.RouterKeysConfigured:
 		told, err = describeRouterKeys(e, at)
 	case ca.RouterCertsIssued:

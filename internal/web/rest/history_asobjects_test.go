@@ -36,6 +36,8 @@ func (h *maker) addASObjects(ders map[ca.Hash][]byte, rec ca.CertRecord) {
 	h.add(ca.RecordRouterCerts{Class: "1", Key: key(1), Issued: []ca.IssuedRouterCert{object2}, Withdrawn: []ca.RouterKey{gone}},
 		ca.RouterCertsIssued{Class: "1", Issued: []ca.IssuedRouterCert{object2}, Withdrawn: []ca.RouterKey{gone}})
 	h.add(ca.RecordRouterCerts{Class: "1", Key: key(1), Withdrawn: []ca.RouterKey{r}}, ca.RouterCertsIssued{Class: "1", Withdrawn: []ca.RouterKey{r}})
+	h.add(ca.RecordASPAs{Class: "1", Key: key(2), Issued: []ca.IssuedASPA{object1}}, ca.ASPAsStaged{Class: "1", KeyID: key(2), Issued: []ca.IssuedASPA{object1}})
+	h.add(ca.RecordRouterCerts{Class: "1", Key: key(2), Withdrawn: []ca.RouterKey{r}}, ca.RouterCertsStaged{Class: "1", KeyID: key(2), Withdrawn: []ca.RouterKey{r}})
 	h.refuse(ca.ConfigureASPAs{AddOrReplace: []ca.ASPA{{Customer: 64496}}}, "ca-aspa-provider-as-empty", "ASPA for customer AS 'AS64496' requires at least one provider")
 	h.refuse(ca.ConfigureRouterKeys{Remove: []ca.RouterKey{gone}}, "ca-bgpsec-unknown", "Cannot remove BGPSec CSR for unknown combination of ASN 'AS64497' and key '…'")
 }

@@ -44,6 +44,14 @@ func describe(cmd pgstore.StoredCommand) (described, error) {
 		return read(cmd, describeAddChild)
 	case "update_child_resources":
 		return read(cmd, describeUpdateChildResources)
+	case "suspend_child":
+		return read(cmd, func(c ca.SuspendChild) described {
+			return describeSuspension("child_suspend_inactive", "cmd-ca-child-suspend-inactive", "Suspend", c.Child)
+		})
+	case "unsuspend_child":
+		return read(cmd, func(c ca.UnsuspendChild) described {
+			return describeSuspension("child_unsuspend", "cmd-ca-child-unsuspend", "Unsuspend", c.Child)
+		})
 	case "record_child_certs":
 		return read(cmd, describeChildCerts)
 	case "configure_roas":
@@ -113,6 +121,13 @@ func describeUpdateChildResources(c ca.UpdateChildResources) described {
 		msg:    "Update resources for child '" + c.Child + "' to: " + c.Resources.Summary(),
 		args:   resourceArgs(c.Resources, map[string]string{"child": c.Child}),
 		fields: map[string]any{"child": c.Child, "resources": c.Resources},
+	}
+}
+
+func describeSuspension(kind, label, verb, child string) described {
+	return described{
+		kind: kind, label: label, msg: verb + " child '" + child + "'",
+		args: map[string]string{"child": child}, fields: map[string]any{"child": child},
 	}
 }
 

@@ -112,7 +112,11 @@ func describeEvent(e es.Event, ders map[ca.Hash][]byte) ([]happened, error) {
 	case ca.ChildCertificatesIssued:
 		return describeCertsIssued(e, ders)
 	case ca.ChildCertificatesRevoked:
-		return one(certsUpdated(e.Class, nil, texts(e.Keys)), nil)
+		return one(describeCertsRevoked(e), nil)
+	case ca.ChildSuspended:
+		return one(happened{"child_suspended", "suspended child '" + e.Child + "'", map[string]any{"child": e.Child}}, nil)
+	case ca.ChildUnsuspended:
+		return describeUnsuspended(e), nil
 	case ca.ROAsConfigured:
 		return describeRoutes(e), nil
 	case ca.ROAsIssued:
@@ -208,6 +212,27 @@ func certsUpdated(class string, issued, removed []string) happened {
 		updates["removed"] = removed
 	}
 	return happened{"child_certificates_updated", msg, map[string]any{"resource_class_name": class, "updates": updates}}
+}
+
+// describeCertsRevoked tells of certificates that were withdrawn, for good or
+// until their child is active again.
+func describeCertsRevoked(e ca.ChildCertificatesRevoked) happened {
+	if !e.Suspended {
+		return certsUpdated(e.Class, nil, texts(e.Keys))
+	}
+	h := certsUpdated(e.Class, nil, nil)
+	h.msg += " suspended keys:  " + strings.Join(texts(e.Keys), " ")
+	h.fields["updates"] = map[string]any{"suspended": texts(e.Keys)}
+	return h
+}
+
+func describeUnsuspended(e ca.ChildUnsuspended) []happened {
+	h := happened{"child_unsuspended", "unsuspended child '" + e.Child + "'", map[string]any{"child": e.Child}}
+	if len(e.Dropped) > 0 {
+		h.msg += ", without the certificates of keys:  " + strings.Join(texts(e.Dropped), " ")
+		h.fields["dropped"] = texts(e.Dropped)
+	}
+	return []happened{h}
 }
 
 func texts(keys []cert.KeyID) []string {

@@ -11,10 +11,11 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"baleen/internal/login"
 	"baleen/internal/service"
 )
 
-// Deps is what the handlers need. All fields must be set.
+// Deps is what the handlers need. All fields must be set, but for Logins.
 type Deps struct {
 	Service    *service.Service
 	Log        *slog.Logger
@@ -23,6 +24,7 @@ type Deps struct {
 	BodyLimit  int64  // octets of a request's body
 	Version    string // of the program
 	Started    time.Time
+	Logins     *login.Recorder // nil: logins are not noted
 }
 
 // API holds the handlers by resource.
