@@ -118,6 +118,7 @@ func describeParties(cmd pgstore.StoredCommand) (described, error) {
 func describeUpdateChild(c ca.UpdateChild) described {
 	id, key := len(c.IDCert) > 0, c.IDKey.String()
 	switch {
+	case c.Suspend != nil: // with others, or it is a command of its own
 	case id && c.Resources == nil && c.Class == nil:
 		return described{
 			kind: "child_update_id", label: "cmd-ca-child-update-id", msg: "Update child '" + c.Child + "' RFC 8183 key '" + key + "'",
@@ -144,6 +145,10 @@ func describeUpdateChild(c ca.UpdateChild) described {
 	if c.Resources != nil {
 		d.args["resources"], d.fields["resources"] = c.Resources.String(), c.Resources
 		d.msg += ", resources " + c.Resources.Summary()
+	}
+	if c.Suspend != nil {
+		d.fields["suspend"] = *c.Suspend
+		d.msg += map[bool]string{true: ", suspend", false: ", unsuspend"}[*c.Suspend]
 	}
 	if c.Class != nil {
 		d.args["parent_rcn"], d.args["child_rcn"] = c.Class.Ours, c.Class.Theirs
