@@ -36,12 +36,7 @@ func describeKeys(cmd pgstore.StoredCommand) (described, error) {
 	case "finish_revocation":
 		return read(cmd, func(c ca.FinishRevocation) described { return describeFinish(c, cmd) })
 	case "drop_key":
-		return read(cmd, func(c ca.DropKey) described {
-			return described{
-				kind: "drop_resource_class", label: "cmd-ca-rc-drop", msg: "Removing resource class '" + c.Class + "' because of reason: " + c.Reason,
-				args: map[string]string{"class_name": c.Class, "reason": c.Reason}, fields: map[string]any{"resource_class_name": c.Class, "reason": c.Reason},
-			}
-		})
+		return read(cmd, func(c ca.DropKey) described { return describeDrop(c, cmd) })
 	case "leave_repository":
 		return read(cmd, func(c ca.LeaveRepository) described {
 			return described{
@@ -74,6 +69,22 @@ func describeFinish(c ca.FinishRevocation, cmd pgstore.StoredCommand) described 
 		kind: "key_roll_finish", label: "cmd-ca-keyroll-finish", msg: "Retire old revoked key in RC '" + c.Class + "'",
 		args: map[string]string{"class_name": c.Class}, fields: map[string]any{"resource_class_name": c.Class},
 	}
+}
+
+// describeDrop goes by what happened: the second key of a class was given up,
+// or the class.
+func describeDrop(c ca.DropKey, cmd pgstore.StoredCommand) described {
+	d := described{
+		kind: "drop_resource_class", label: "cmd-ca-rc-drop", msg: "Removing resource class '" + c.Class + "' because of reason: " + c.Reason,
+		args: map[string]string{"class_name": c.Class, "reason": c.Reason}, fields: map[string]any{"resource_class_name": c.Class, "reason": c.Reason},
+	}
+	for _, e := range cmd.Events {
+		if _, ok := e.(ca.KeyRollAbandoned); ok {
+			d.kind, d.label = "key_roll_abandon", "cmd-ca-keyroll-abandon"
+			d.msg = "Give up new key '" + c.Key.String() + "' in RC '" + c.Class + "' because of reason: " + c.Reason
+		}
+	}
+	return d
 }
 
 func describeParties(cmd pgstore.StoredCommand) (described, error) {
