@@ -29,7 +29,7 @@ test: postgres pooler lint verify ## every check and test: format, vet, staticch
 	@scripts/test
 
 .PHONY: interop
-interop: build postgres validators ## rpki-client and fort (and Routinator, if installed) judge what is published
+interop: build postgres validators ## rpki-client and fort (and Routinator, if installed) judge what is published; with KRILL_BIN, Krill as a peer too
 	@scripts/interop
 
 .PHONY: faults

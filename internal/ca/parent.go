@@ -89,6 +89,13 @@ func (e Entitlement) Lists(key cert.KeyID) bool {
 	return found
 }
 
+// Omits says whether the parent lists what it certified, and this key is not
+// among it.
+func (e Entitlement) Omits(key cert.KeyID) bool {
+	_, found, known := e.lists(key)
+	return known && !found
+}
+
 // UpdateEntitlements compares what a parent offers with the classes we have.
 // NewKeys holds a fresh key for each class the caller expects to be new.
 type UpdateEntitlements struct {

@@ -86,11 +86,29 @@ func (x *parentSync) lists(r ca.CertRequest) bool {
 	return false
 }
 
+// omits says whether the parent, in the list at the beginning, had no
+// certificate for the key any more.
+func (x *parentSync) omits(r ca.FinishRevocation) bool {
+	for _, e := range x.offered {
+		if e.Class == r.ParentClass {
+			return e.Omits(r.Key)
+		}
+	}
+	return false
+}
+
+// revoke has a key revoked. A parent may refuse that for a key that it does not
+// know any more with bare HTTP, which proves nothing; its list, which is signed,
+// does (RFC 6492 sections 3.3.2 and 3.6).
 func (x *parentSync) revoke(ctx context.Context, r ca.FinishRevocation) error {
-	if err := x.link.revoke(ctx, r.ParentClass, r.Key); err != nil {
+	err := x.link.revoke(ctx, r.ParentClass, r.Key)
+	if err != nil && (errors.Is(err, errScheduled) || !x.omits(r)) {
 		return err
 	}
-	_, err := x.s.execute(ctx, x.a.CA, r, pgstore.Write{Actor: taskActor("ca_sync_parent")})
+	if err != nil {
+		x.s.Log.Info("a parent refused to revoke a key that it lists no more", "ca", x.a.CA, "parent", x.a.Parent, "key", r.Key.String(), "error", err)
+	}
+	_, err = x.s.execute(ctx, x.a.CA, r, pgstore.Write{Actor: taskActor("ca_sync_parent")})
 	return err
 }
 

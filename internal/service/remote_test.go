@@ -22,8 +22,13 @@ func (w *world) serve() {
 	answer := func(f func(ctx context.Context, name string, q service.Query) ([]byte, error)) http.HandlerFunc {
 		return func(res http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
+			muted := w.muted(body)
 			if err == nil {
 				body, err = f(r.Context(), r.PathValue("name"), service.Query{Body: body, Address: r.RemoteAddr, UserAgent: r.UserAgent()})
+			}
+			if muted {
+				http.Error(res, `{"label":"key-no-cert"}`, http.StatusBadRequest)
+				return
 			}
 			if err != nil {
 				http.Error(res, fault.Code(err)+": "+err.Error(), http.StatusBadRequest)

@@ -21,6 +21,7 @@ import (
 	"baleen/internal/remote"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
+	"baleen/internal/rpki/updown"
 	"baleen/internal/service"
 	"baleen/internal/signer"
 	"baleen/internal/ta"
@@ -36,7 +37,8 @@ type world struct {
 	*service.Service
 	t      *testing.T
 	worker *tasks.Worker
-	offset atomic.Int64 // of the clock
+	offset atomic.Int64              // of the clock
+	mute   func(updown.Payload) bool // whether a child gets no signed answer to this, though it was carried out
 }
 
 // testbed is where the world's trust anchor and repository are.

@@ -21,13 +21,13 @@ make_tls() {
 }
 
 # trust FILE / untrust: puts a CA among the system's, for validators that know
-# no other way, and takes it out again.
+# no other way, and takes it out again. Each script has one of its own.
 trust() {
-  cp "$1" /usr/local/share/ca-certificates/baleen-interop.crt
+  cp "$1" "/usr/local/share/ca-certificates/baleen-interop-$$.crt"
   update-ca-certificates >/dev/null 2>&1
 }
 untrust() {
-  rm -f /usr/local/share/ca-certificates/baleen-interop.crt
+  rm -f "/usr/local/share/ca-certificates/baleen-interop-$$.crt"
   update-ca-certificates --fresh >/dev/null 2>&1
 }
 
@@ -76,7 +76,17 @@ idle() {
 judge() {
   local dir=$1 expected=$2
   shift 2
-  curl -fsSk "${BALEEN_CLI_SERVER}ta/ta.tal" >"$dir/test.tal"
-  PATH=$PATH:/usr/sbin test/interop/rp-check --tal "$dir/test.tal" --rsync "repo=$dir/repo/rsync/current" --rsync "ta=$dir/repo/ta" \
-    --root-cert "$dir/ssl/ca.pem" --expect "$expected" "$@"
+  judge_tal "${BALEEN_CLI_SERVER}ta/ta.tal" --root-cert "$dir/ssl/ca.pem" --rsync "repo=$dir/repo/rsync/current" --rsync "ta=$dir/repo/ta" --expect "$expected" "$@"
+}
+
+# judge_tal URI OPTION…: the same for the trust anchor whose TAL is there. One
+# at a time on a machine, for there is one port 873.
+judge_tal() {
+  local uri=$1 tal status=0
+  shift
+  tal=$(mktemp /tmp/baleen-interop-tal.XXXXXX)
+  chmod 644 "$tal" && curl -fsSk "$uri" >"$tal"
+  PATH=$PATH:/usr/sbin flock /tmp/baleen-interop.lock test/interop/rp-check --tal "$tal" "$@" || status=$?
+  rm -f "$tal"
+  return $status
 }

@@ -1,0 +1,50 @@
+package service_test
+
+import (
+	"testing"
+	"time"
+
+	"baleen/internal/rpki/cms"
+	"baleen/internal/rpki/updown"
+)
+
+// muted says whether a message is one to which there is to be no signed answer.
+func (w *world) muted(body []byte) bool {
+	if w.mute == nil {
+		return false
+	}
+	m, err := cms.DecodeMessage(body)
+	if err != nil {
+		return false
+	}
+	message, err := updown.Decode(m.Content, updown.Limits{})
+	return err == nil && w.mute(message.Payload)
+}
+
+// Some parents refuse to revoke a key that they do not know any more with bare
+// HTTP instead of a signed code 1302. Where the answer to the first request got
+// lost, that would keep a key roll from ever ending; but their signed lists tell.
+func TestRevocationThatAParentDoesNotConfirm(t *testing.T) {
+	there, here := newWorld(t), newWorld(t)
+	there.serve()
+	here.serve()
+	there.start()
+	here.joinRemote("ca1", there, "testbed", set("AS65000", "10.0.0.0/16", ""))
+	check(t, here.InitiateKeyRoll(t.Context(), operator, "ca1"))
+	here.exchange(there)
+	there.mute = func(p updown.Payload) bool { _, revoke := p.(updown.Revoke); return revoke }
+	check(t, here.ActivateKeyRoll(t.Context(), operator, "ca1"))
+	here.settle()
+	there.settle()
+	here.wantKeys("ca1", "0", "roll old") // nothing signed says yet that the key is revoked
+	here.pass(time.Hour)
+	there.pass(time.Hour)
+	here.settle()
+	here.wantKeys("ca1", "0", "active")
+	if left := here.faults(); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	if _, err := there.validate(); err != nil {
+		t.Error(err)
+	}
+}
