@@ -182,6 +182,9 @@ func difference(wanted map[string]ca.Hash, have []pubserver.Object) (changes []p
 // The files are always made, so that what a crash left undone is done.
 func (s *Service) updateRRDP(ctx context.Context, _ pubserver.UpdateRRDP) (tasks.Outcome, error) {
 	frozen, err := s.Pubs.Update(ctx)
+	if fault.Code(err) == "pub-repo-not-initialized" { // this server only publishes elsewhere
+		return tasks.Outcome{}, nil
+	}
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
