@@ -53,7 +53,7 @@ func (s *Service) Provision(ctx context.Context, handle string, q Query) (answer
 		e.Peer = message.Sender
 		return nil, s.turnedAway(e, unproved(fault.Denied, "ca-child-unknown", fmt.Errorf("CA '%s' does not have a child named '%s' with the key that signed", handle, message.Sender)))
 	}
-	id, err := s.verifyMessage(m, p.idCert)
+	id, err := s.verifyMessage(m, p.idCert, staleAfter)
 	if err != nil {
 		return nil, s.turnedAway(e, err)
 	}
@@ -233,7 +233,7 @@ func (s *Service) notPerformed(handle, child string, m updown.Message, err error
 	log("a child's request was not performed", "ca", handle, "child", child, "status", int(status), "code", fault.Code(err), "fault", err)
 	out := updown.ErrorResponse{Status: status, Description: status.Description()}
 	if fault.Of(err) != fault.Internal || status == updown.StatusVersion || status == updown.StatusType {
-		out.Description = err.Error()
+		out.Description = shown(err)
 	}
 	return out
 }

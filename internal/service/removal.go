@@ -208,10 +208,16 @@ func (s *Service) leaveRepos(ctx context.Context, a LeaveRepos) (tasks.Outcome, 
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
+	leave, wait := s.visit(left)
+	if leave == nil {
+		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
+	}
+	defer leave()
 	job := tasks.JobFrom(ctx)
 	var failed error
 	for _, r := range left {
 		cmd := ca.LeaveRepository{ServiceURI: r.ServiceURI, SIABase: r.SIABase}
+		var err error
 		if r.ServiceURI != current {
 			err = s.publishDifference(ctx, s.repoLink(a.CA, id, r), nil)
 		}

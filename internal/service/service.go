@@ -81,6 +81,7 @@ type Service struct {
 
 	locks  keyedMutex
 	voices voices
+	crowd  crowd
 }
 
 // Poster carries a signed message to a peer and gives its answer; *remote.Client
