@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"baleen/internal/ca"
+	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
@@ -303,4 +304,33 @@ func TestProvisionHidesTheInside(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	n.log.wantLine(t, map[string]string{"level": "ERROR", "ca": "testbed", "child": "kid", "fault": "der_object"})
+}
+
+// D5: a class is known to the child by the child's name for it, also when it has
+// a key revoked; the certificate is gone afterwards.
+func TestProvisionMappedClass(t *testing.T) {
+	n := newNursery(t)
+	_, err := n.CAs.Execute(t.Context(), "testbed", ca.UpdateChild{Child: "kid", Class: &ca.ClassMapping{Ours: "0", Theirs: "alpha"}}, pgstore.Write{Actor: operator})
+	must(t, err)
+	key := testKey(t, "kid's resource key")
+	id, err := cert.KeyIDOf(key.Public())
+	must(t, err)
+	request := csr(t, key, placeAt("rsync://repo.example.net/kid/0/"))
+	n.refuses(t, words(t, updown.Issue{Class: "0", CSR: request}), updown.StatusNoClass)
+	if got, ok := n.ask(words(t, updown.Issue{Class: "alpha", CSR: request})).(updown.IssueResponse); !ok || got.Class.Name != "alpha" {
+		t.Fatalf("got %+v", got)
+	}
+	n.settle()
+	if got := n.published("testbed")[".cer"]; len(got) != 1 {
+		t.Fatalf("published: %v", got)
+	}
+	n.refuses(t, words(t, updown.Revoke{Class: "0", Key: id}), updown.StatusRevokeNoClass)
+	if got := n.ask(words(t, updown.Revoke{Class: "alpha", Key: id})); got != (updown.RevokeResponse{Class: "alpha", Key: id}) {
+		t.Fatalf("got %+v", got)
+	}
+	n.settle()
+	if got := n.published("testbed")[".cer"]; len(got) != 0 {
+		t.Errorf("still published: %v", got)
+	}
+	n.refuses(t, words(t, updown.Revoke{Class: "alpha", Key: id}), updown.StatusRevokeNoKey)
 }
