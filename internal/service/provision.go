@@ -232,7 +232,10 @@ func (s *Service) notPerformed(handle, child string, m updown.Message, err error
 	}
 	log("a child's request was not performed", "ca", handle, "child", child, "status", int(status), "code", fault.Code(err), "fault", err)
 	out := updown.ErrorResponse{Status: status, Description: status.Description()}
-	if fault.Of(err) != fault.Internal || status == updown.StatusVersion || status == updown.StatusType {
+	switch {
+	case status == updown.StatusVersion || status == updown.StatusType: // it says what is wrong with the message
+		out.Description = err.Error()
+	case fault.Of(err) != fault.Internal:
 		out.Description = shown(err)
 	}
 	return out
