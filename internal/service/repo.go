@@ -92,6 +92,11 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 	if !patient && slices.ContainsFunc(repos, func(r ca.Repository) bool { _, here := s.local(r.ServiceURI, "rfc8181/"); return !here }) {
 		return tasks.Outcome{Then: now(SendRepo{CA: handle})}, nil
 	}
+	leave, wait := s.visit(repos)
+	if leave == nil {
+		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
+	}
+	defer leave()
 	defer s.locks.lock("repo " + handle)()
 	stream, err := s.CAs.StreamID(ctx, handle)
 	if err != nil {
