@@ -120,8 +120,12 @@ func (s *Service) UpdateChildResources(ctx context.Context, actor es.Actor, pare
 	return err
 }
 
-// UpdateChild changes several things about a child in one step.
+// UpdateChild changes several things about a child in one step. Suspension
+// alone has commands of its own.
 func (s *Service) UpdateChild(ctx context.Context, actor es.Actor, parent string, cmd ca.UpdateChild) error {
+	if cmd.Suspend != nil && len(cmd.IDCert) == 0 && cmd.Resources == nil && cmd.Class == nil {
+		return s.SetChildSuspended(ctx, actor, parent, cmd.Child, *cmd.Suspend)
+	}
 	if len(cmd.IDCert) > 0 {
 		id, err := cert.DecodeIdentity(cmd.IDCert, s.Now())
 		if err != nil {

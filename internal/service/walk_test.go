@@ -40,6 +40,7 @@ func TestRandomWalkKeepsThePromises(t *testing.T) {
 				w.settle()
 				walk.check()
 			}
+			walk.again()
 			walk.verifyLog()
 			if testing.Verbose() {
 				walk.tell()
@@ -366,6 +367,25 @@ func (k *walk) checkAudit() {
 			k.t.Errorf("%s: %d objects, the states have %d", query, len(got), len(want))
 		}
 	}
+}
+
+// again runs the tasks once more that have nothing to do, and sees that they do
+// nothing.
+func (k *walk) again() {
+	k.t.Helper()
+	count := func() (n int) {
+		k.must(k.DB.QueryRow(k.t.Context(), "SELECT (SELECT count(*) FROM es_command) + (SELECT sum(number) FROM ca_manifest)").Scan(&n))
+		return n
+	}
+	before := count()
+	k.must(k.BulkSyncParents(k.t.Context()))
+	k.must(k.BulkPublish(k.t.Context(), false))
+	k.must(k.BulkSyncRepositories(k.t.Context()))
+	k.settle()
+	if after := count(); after != before {
+		k.t.Errorf("tasks without work did something: %d commands and numbers, then %d", before, after)
+	}
+	k.check()
 }
 
 // tell says what happened.

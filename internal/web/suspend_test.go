@@ -44,6 +44,10 @@ func TestSuspendOverTheAPI(t *testing.T) {
 	w.post(child, `{"resources":{"asn":"AS64496","ipv4":"10.0.0.0/9","ipv6":""},"suspend":false}`).empty()
 	w.settle()
 	state("active")
+	w.post(child, `{"suspend":true}`).empty()
+	w.post(child, `{"suspend":false}`).empty()
+	w.settle()
+	state("active")
 	w.get("/api/v1/cas/nope/stats/children/connections").fails(http.StatusNotFound, "ca-unknown")
 	w.ask(anybody, "GET", testbed+"/stats/children/connections", "").fails(http.StatusForbidden, "api-insufficient-rights")
 
@@ -57,11 +61,13 @@ func TestSuspendOverTheAPI(t *testing.T) {
 		case "cmd-ca-child-suspend-inactive":
 			wantIn(t, details, `"msg":"Suspend child 'ca1'"`, `"type":"child_suspend_inactive"`, `"suspended":["`, `"type":"child_suspended"`)
 		case "cmd-ca-child-unsuspend":
-			wantIn(t, details, `"msg":"Unsuspend child 'ca1'"`, `"type":"child_unsuspend"`, `"type":"child_unsuspended"`, `"dropped":["`)
+			wantIn(t, details, `"msg":"Unsuspend child 'ca1'"`, `"type":"child_unsuspend"`, `"type":"child_unsuspended"`)
+		case "cmd-ca-child-update": // several changes in one call are one command
+			wantIn(t, details, `, unsuspend"`, `"suspend":false`, `"type":"child_updated_resources"`, `"type":"child_unsuspended"`)
 		}
 	}
-	for _, label := range []string{"cmd-ca-child-suspend-inactive", "cmd-ca-child-unsuspend"} {
-		if n := len(slices.DeleteFunc(slices.Clone(labels), func(l string) bool { return l != label })); n != 1 {
+	for label, want := range map[string]int{"cmd-ca-child-suspend-inactive": 2, "cmd-ca-child-unsuspend": 1, "cmd-ca-child-update": 1} {
+		if n := len(slices.DeleteFunc(slices.Clone(labels), func(l string) bool { return l != label })); n != want {
 			t.Errorf("%d commands %s in the history: %q", n, label, labels)
 		}
 	}

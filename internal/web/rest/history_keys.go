@@ -36,12 +36,7 @@ func describeKeys(cmd pgstore.StoredCommand) (described, error) {
 	case "finish_revocation":
 		return read(cmd, func(c ca.FinishRevocation) described { return describeFinish(c, cmd) })
 	case "drop_key":
-		return read(cmd, func(c ca.DropKey) described {
-			return described{
-				kind: "drop_resource_class", label: "cmd-ca-rc-drop", msg: "Removing resource class '" + c.Class + "' because of reason: " + c.Reason,
-				args: map[string]string{"class_name": c.Class, "reason": c.Reason}, fields: map[string]any{"resource_class_name": c.Class, "reason": c.Reason},
-			}
-		})
+		return read(cmd, func(c ca.DropKey) described { return describeDrop(c, cmd) })
 	case "leave_repository":
 		return read(cmd, func(c ca.LeaveRepository) described {
 			return described{
@@ -74,6 +69,22 @@ func describeFinish(c ca.FinishRevocation, cmd pgstore.StoredCommand) described 
 		kind: "key_roll_finish", label: "cmd-ca-keyroll-finish", msg: "Retire old revoked key in RC '" + c.Class + "'",
 		args: map[string]string{"class_name": c.Class}, fields: map[string]any{"resource_class_name": c.Class},
 	}
+}
+
+// describeDrop goes by what happened: the second key of a class was given up,
+// or the class.
+func describeDrop(c ca.DropKey, cmd pgstore.StoredCommand) described {
+	d := described{
+		kind: "drop_resource_class", label: "cmd-ca-rc-drop", msg: "Removing resource class '" + c.Class + "' because of reason: " + c.Reason,
+		args: map[string]string{"class_name": c.Class, "reason": c.Reason}, fields: map[string]any{"resource_class_name": c.Class, "reason": c.Reason},
+	}
+	for _, e := range cmd.Events {
+		if _, ok := e.(ca.KeyRollAbandoned); ok {
+			d.kind, d.label = "key_roll_abandon", "cmd-ca-keyroll-abandon"
+			d.msg = "Give up new key '" + c.Key.String() + "' in RC '" + c.Class + "' because of reason: " + c.Reason
+		}
+	}
+	return d
 }
 
 func describeParties(cmd pgstore.StoredCommand) (described, error) {
@@ -118,6 +129,7 @@ func describeParties(cmd pgstore.StoredCommand) (described, error) {
 func describeUpdateChild(c ca.UpdateChild) described {
 	id, key := len(c.IDCert) > 0, c.IDKey.String()
 	switch {
+	case c.Suspend != nil: // with others, or it is a command of its own
 	case id && c.Resources == nil && c.Class == nil:
 		return described{
 			kind: "child_update_id", label: "cmd-ca-child-update-id", msg: "Update child '" + c.Child + "' RFC 8183 key '" + key + "'",
@@ -144,6 +156,10 @@ func describeUpdateChild(c ca.UpdateChild) described {
 	if c.Resources != nil {
 		d.args["resources"], d.fields["resources"] = c.Resources.String(), c.Resources
 		d.msg += ", resources " + c.Resources.Summary()
+	}
+	if c.Suspend != nil {
+		d.fields["suspend"] = *c.Suspend
+		d.msg += map[bool]string{true: ", suspend", false: ", unsuspend"}[*c.Suspend]
 	}
 	if c.Class != nil {
 		d.args["parent_rcn"], d.args["child_rcn"] = c.Class.Ours, c.Class.Theirs

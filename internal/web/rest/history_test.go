@@ -116,6 +116,7 @@ func (h *maker) roll(rec ca.CertRecord, contact ca.Parent, id []byte) {
 	h.add(ca.UpdateEntitlements{Parent: "p"}, ca.UnexpectedKeyFound{Class: "1", Parent: "p", KeyID: key(5)})
 	h.add(ca.FinishRevocation{Class: "1", ParentClass: "default", Key: key(5)}, ca.UnexpectedKeyRevoked{Class: "1", KeyID: key(5)})
 	h.add(ca.DropKey{Class: "1", Key: fresh, Reason: "refused"}, ca.KeyRollAbandoned{Class: "1", KeyID: fresh, Reason: "refused"})
+	h.add(ca.DropKey{Class: "1", Key: old, Reason: "refused"}, ca.ResourceClassRemoved{Class: "1", Parent: "p", Keys: []cert.KeyID{old}})
 	h.add(ca.LeaveRepository{ServiceURI: "https://localhost:3000/rfc8181/ca1/"}, ca.RepositoryLeft{ServiceURI: "https://localhost:3000/rfc8181/ca1/"})
 	mapping := &ca.ClassMapping{Ours: "1", Theirs: "lacnic"}
 	h.add(ca.UpdateChild{Child: "kid", IDCert: id, IDKey: key(8)}, ca.ChildIDCertUpdated{Child: "kid", IDCert: id})
