@@ -50,6 +50,7 @@ func (l remoteLink) list(ctx context.Context) ([]ca.Entitlement, error) {
 		known[class.Name] = true
 		e := ca.Entitlement{
 			Class: class.Name, Resources: class.Resources, NotAfter: class.NotAfter, CertURL: rsyncOf(class.CertURL), CertHash: ca.HashOf(class.Issuer),
+			Issued: []ca.ListedCert{}, // known, also where there are none
 		}
 		ders = append(ders, class.Issuer)
 		for _, c := range class.Certs {
