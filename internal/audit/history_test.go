@@ -45,6 +45,7 @@ func (w *world) story() {
 	w.dayOfShrinking()
 	w.dayOfDeletion()
 	w.dayOfTrouble()
+	w.exchanges()
 }
 
 var (

@@ -75,7 +75,7 @@ func (s *Service) Provision(ctx context.Context, handle string, q Query) (answer
 	if refusal == nil {
 		refusal = err
 	}
-	s.Exchanges.Note(ctx, noted(e, exchange.Refused, refusal))
+	s.Exchanges.Note(ctx, withStatus(noted(e, exchange.Refused, refusal), payload))
 	return e.Out, err
 }
 
