@@ -132,7 +132,7 @@ func (l remoteLink) ask(ctx context.Context, request updown.Payload) (updown.Pay
 	if errors.Is(err, errScheduled) {
 		l.s.Exchanges.Note(ctx, noted(e, outcome, nil))
 	} else {
-		l.s.Exchanges.Note(ctx, noted(e, outcome, err))
+		l.s.Exchanges.Note(ctx, withStatus(noted(e, outcome, err), answer))
 	}
 	return answer, err
 }
