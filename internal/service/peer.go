@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"baleen/internal/ca"
@@ -13,6 +14,7 @@ import (
 	"baleen/internal/remote"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/cms"
+	"baleen/internal/rpki/updown"
 	"baleen/internal/tasks"
 )
 
@@ -97,6 +99,14 @@ func noted(e exchange.Entry, outcome exchange.Outcome, err error) exchange.Entry
 		if e.Code == "" {
 			e.Code = "general-error"
 		}
+	}
+	return e
+}
+
+// withStatus notes the code of RFC 6492 section 3.6 that an answer has.
+func withStatus(e exchange.Entry, answer updown.Payload) exchange.Entry {
+	if r, ok := answer.(updown.ErrorResponse); ok && e.Outcome != exchange.OK {
+		e.Code = strconv.Itoa(int(r.Status))
 	}
 	return e
 }

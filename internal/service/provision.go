@@ -82,7 +82,7 @@ func (s *Service) Provision(ctx context.Context, handle string, q Query) (answer
 	if note := s.heard(ctx, handle, castore.ChildExchange{Child: p.child, UserAgent: q.UserAgent, Key: &id.KeyID, Err: refusal}); err == nil {
 		err = note
 	}
-	s.Exchanges.Note(ctx, noted(e, exchange.Refused, refusal))
+	s.Exchanges.Note(ctx, withStatus(noted(e, exchange.Refused, refusal), payload))
 	return e.Out, err
 }
 

@@ -251,7 +251,7 @@ func (n nursery) refuses(t *testing.T, xml []byte, status updown.Status) {
 	}
 	var outcome, code string
 	must(t, n.DB.QueryRow(t.Context(), "SELECT outcome, code FROM audit.peer_exchange ORDER BY at DESC, id DESC LIMIT 1").Scan(&outcome, &code))
-	if outcome != "refused" || code == "" {
+	if outcome != "refused" || code != fmt.Sprint(int(status)) {
 		t.Errorf("noted as %s, code %q", outcome, code)
 	}
 }

@@ -50,6 +50,7 @@ func (l remoteLink) list(ctx context.Context) ([]ca.Entitlement, error) {
 		known[class.Name] = true
 		e := ca.Entitlement{
 			Class: class.Name, Resources: class.Resources, NotAfter: class.NotAfter, CertURL: rsyncOf(class.CertURL), CertHash: ca.HashOf(class.Issuer),
+			Issued: []ca.ListedCert{}, // known, also where there are none
 		}
 		ders = append(ders, class.Issuer)
 		for _, c := range class.Certs {
@@ -131,7 +132,7 @@ func (l remoteLink) ask(ctx context.Context, request updown.Payload) (updown.Pay
 	if errors.Is(err, errScheduled) {
 		l.s.Exchanges.Note(ctx, noted(e, outcome, nil))
 	} else {
-		l.s.Exchanges.Note(ctx, noted(e, outcome, err))
+		l.s.Exchanges.Note(ctx, withStatus(noted(e, outcome, err), answer))
 	}
 	return answer, err
 }
