@@ -9,6 +9,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/remote"
 	"baleen/internal/rpki/cert"
 )
 
@@ -99,10 +100,10 @@ func (x *parentSync) omits(r ca.FinishRevocation) bool {
 
 // revoke has a key revoked. A parent may refuse that for a key that it does not
 // know any more with bare HTTP, which proves nothing; its list, which is signed,
-// does (RFC 6492 sections 3.3.2 and 3.6).
+// does (RFC 6492 sections 3.3.2 and 3.6). A refusal that is signed counts.
 func (x *parentSync) revoke(ctx context.Context, r ca.FinishRevocation) error {
 	err := x.link.revoke(ctx, r.ParentClass, r.Key)
-	if err != nil && (errors.Is(err, errScheduled) || !x.omits(r)) {
+	if err != nil && (fault.Code(err) != remote.CodeHTTP || !x.omits(r)) {
 		return err
 	}
 	if err != nil {
