@@ -56,7 +56,8 @@ type ParentStatuses map[string]ParentStatus
 // ParentStatus is how a CA stands with a parent.
 type ParentStatus struct {
 	LastExchange *Exchange     `json:"last_exchange"`
-	LastSuccess  *int64        `json:"last_success"` // Unix seconds
+	LastSuccess  *int64        `json:"last_success"`            // Unix seconds
+	NextExchange *int64        `json:"next_exchange,omitempty"` // Unix seconds; nil: none is planned
 	AllResources resources.Set `json:"all_resources"`
 	Classes      []Entitlement `json:"classes"`
 }
@@ -106,7 +107,8 @@ type ChildExchange struct {
 // RepoStatus is the answer to GET /api/v1/cas/{ca}/repo/status.
 type RepoStatus struct {
 	LastExchange *Exchange       `json:"last_exchange"`
-	LastSuccess  *int64          `json:"last_success"` // Unix seconds
+	LastSuccess  *int64          `json:"last_success"`            // Unix seconds
+	NextExchange *int64          `json:"next_exchange,omitempty"` // Unix seconds; nil: none until something changes
 	Published    []PublishedFile `json:"published"`
 }
 

@@ -40,7 +40,7 @@ func (n *node) Snapshot(ctx context.Context) (obs.Snapshot, error) {
 		return out, err
 	}
 	for _, k := range kinds {
-		out.Tasks = append(out.Tasks, obs.Task{Kind: k.Kind, Due: k.Due, Running: k.Running, Failing: k.Failing, Parked: k.Parked, Oldest: k.Oldest})
+		out.Tasks = append(out.Tasks, obs.Task{Kind: k.Kind, Due: k.Due, Waiting: k.Waiting, Running: k.Running, Failing: k.Failing, Parked: k.Parked, Oldest: k.Oldest})
 	}
 	for _, b := range n.service.Broken() {
 		out.Broken = append(out.Broken, obs.Stream{Kind: b.Kind, Handle: b.Handle})
@@ -57,9 +57,21 @@ func (n *node) caFigures(ctx context.Context) ([]obs.CA, error) {
 	if err != nil {
 		return nil, err
 	}
+	contacts, err := n.service.Rows.Contacts(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]obs.CA, 0, len(handles))
 	for _, h := range handles {
 		c := obs.CA{Handle: h}
+		for _, x := range contacts[h] {
+			contact := obs.Contact{Tried: true, OK: x.OK, LastSuccess: x.LastSuccess}
+			if x.Peer == "" {
+				c.Repository = contact
+			} else {
+				c.Parents = append(c.Parents, obs.Parent{Handle: x.Peer, Contact: contact})
+			}
+		}
 		err := n.service.ViewCA(ctx, h, func(st *ca.State, _ int64) error {
 			c.ROAs = len(st.ROAs)
 			c.Children = childFigures(st, statuses[h])

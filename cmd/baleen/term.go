@@ -37,6 +37,12 @@ func (t *term) Epoch() int64 {
 	return -1
 }
 
+// leased says whether this node has a lease and may still think so.
+func (t *term) leased() bool {
+	l := t.lease.Load()
+	return l != nil && l.Held()
+}
+
 // Held says whether this node may replace the files that clients see: as the
 // active one while its lease lasts, or as a standby, which follows the database.
 func (t *term) Held() bool {

@@ -76,6 +76,15 @@ ON CONFLICT (stream_id) DO UPDATE SET uri = excluded.uri, at = excluded.at, faul
 -- The last exchange with the repository.
 SELECT uri, at, fault, last_success FROM ca_repo_status WHERE stream_id = $1;
 
+-- name: ListContacts :many
+-- How the last exchange of every CA with each of its parents went, and with its repository, which has no name here.
+SELECT s.handle, p.parent, (p.fault IS NULL)::boolean AS ok, p.last_success
+FROM ca_parent_status p JOIN es_stream s ON s.id = p.stream_id WHERE s.kind = 'ca' AND s.deleted_at IS NULL
+UNION ALL
+SELECT s.handle, '', (r.fault IS NULL)::boolean, r.last_success
+FROM ca_repo_status r JOIN es_stream s ON s.id = r.stream_id WHERE s.kind = 'ca' AND s.deleted_at IS NULL
+ORDER BY 1, 2;
+
 -- name: JumpManifests :exec
 -- Makes the next manifest and CRL of each key of a CA have a number above the given one and a thisUpdate after the
 -- given time, and due at once.

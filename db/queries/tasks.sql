@@ -74,6 +74,12 @@ UPDATE task SET run_at = coalesce(LEAST(held.run_at, task.again_at), 'infinity')
        last_fault = CASE WHEN held.failures > 0 THEN coalesce(held.fault, task.last_fault) END
 FROM held WHERE task.kind = held.kind AND task.key = held.key;
 
+-- name: NextRuns :many
+-- When tasks run next; one that runs now is due now. Those that are parked have no next time.
+SELECT key, min(CASE WHEN leased_by IS NULL THEN run_at ELSE @now::timestamptz END)::timestamptz AS at
+FROM task WHERE kind = ANY(@kinds::text[]) AND key = ANY(@keys::text[]) AND run_at < 'infinity'
+GROUP BY key;
+
 -- name: TaskStats :many
 -- The queue by kind, for metrics.
 SELECT kind,

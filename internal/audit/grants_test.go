@@ -168,6 +168,7 @@ func everythingTheServerDoes(t *testing.T, url string) {
 		defer stop()
 		w := (&world{t: t, db: pool, fence: l}).join(pool, l)
 		w.story()
+		w.hear(ctx)
 		_, err := w.cas.Snapshot(ctx, "isp1")
 		w.check(err)
 

@@ -48,6 +48,7 @@ func (w *world) story() {
 	w.dayOfDeletion()
 	w.dayOfTrouble()
 	w.dayOfProviders()
+	w.exchanges()
 }
 
 var (

@@ -39,20 +39,21 @@ type ParentStatus struct {
 	Classes []ca.Entitlement
 }
 
-// faultOf turns an error into what may be shown.
+// faultOf turns an error into what may be shown: of what went wrong inside only
+// that the log has more.
 func faultOf(err error) *Fault {
 	if err == nil {
 		return nil
 	}
 	var f *fault.Error
-	if errors.As(err, &f) {
+	if errors.As(err, &f) && f.Kind != fault.Internal {
 		args := f.Args
 		if args == nil {
 			args = map[string]string{}
 		}
 		return &Fault{Label: f.Code, Msg: err.Error(), Args: args}
 	}
-	return &Fault{Label: "general-error", Msg: err.Error(), Args: map[string]string{}}
+	return &Fault{Label: "sys-internal", Msg: "Internal error: see the server's log", Args: map[string]string{}}
 }
 
 // exchangeRow prepares the columns that both kinds of status share.

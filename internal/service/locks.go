@@ -1,6 +1,9 @@
 package service
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // keyedMutex lets one holder at a time work on one key, so that two tasks of a
 // CA do not plan the same objects twice. It only saves work: what is recorded
@@ -11,30 +14,55 @@ type keyedMutex struct {
 }
 
 type entry struct {
-	sync.Mutex
+	taken chan struct{}
 	users int
 }
 
 // lock waits until the key is free and gives the function that frees it.
 func (k *keyedMutex) lock(key string) (unlock func()) {
+	e := k.enter(key)
+	e.taken <- struct{}{}
+	return func() {
+		<-e.taken
+		k.leave(key, e)
+	}
+}
+
+// lockWithin is lock for keys that may be held for long: it waits no longer than
+// ctx allows.
+func (k *keyedMutex) lockWithin(ctx context.Context, key string) (unlock func(), err error) {
+	e := k.enter(key)
+	select {
+	case e.taken <- struct{}{}:
+	case <-ctx.Done():
+		k.leave(key, e)
+		return nil, context.Cause(ctx)
+	}
+	return func() {
+		<-e.taken
+		k.leave(key, e)
+	}, nil
+}
+
+func (k *keyedMutex) enter(key string) *entry {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.held == nil {
 		k.held = map[string]*entry{}
 	}
 	e := k.held[key]
 	if e == nil {
-		e = &entry{}
+		e = &entry{taken: make(chan struct{}, 1)}
 		k.held[key] = e
 	}
 	e.users++
-	k.mu.Unlock()
-	e.Lock()
-	return func() {
-		e.Unlock()
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if e.users--; e.users == 0 {
-			delete(k.held, key)
-		}
+	return e
+}
+
+func (k *keyedMutex) leave(key string, e *entry) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if e.users--; e.users == 0 {
+		delete(k.held, key)
 	}
 }

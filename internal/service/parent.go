@@ -160,8 +160,13 @@ func (s *Service) verifyGranted(got granted, r ca.CertRequest, pub crypto.Public
 		return ca.CertRecord{}, err
 	}
 	c, err := cert.Decode(got.cert)
-	if err != nil {
+	switch {
+	case err != nil:
 		return ca.CertRecord{}, err
+	case c.Resources.Inherits():
+		return ca.CertRecord{}, errors.New("the certificate inherits resources instead of naming them")
+	case !cert.IsRsyncURI(got.uri): // it goes into all that is signed with the key (RFC 6487 section 4.8.7)
+		return ca.CertRecord{}, fmt.Errorf("the parent publishes the certificate at %q, which is no rsync URI", got.uri)
 	}
 	want, err := cert.KeyIDOf(pub)
 	if err != nil {

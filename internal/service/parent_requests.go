@@ -126,6 +126,9 @@ func (x *parentSync) note(class string, err error) {
 		kind = fault.Conflict
 	}
 	text := shown(err)
+	if fault.Of(err) == fault.Internal {
+		x.s.Log.Error("a CA could not sync with a parent", "ca", x.a.CA, "parent", x.a.Parent, "class", class, "fault", err)
+	}
 	x.failed = append(x.failed, &fault.Error{
 		Kind: kind, Code: "ca-parent-sync", Err: err,
 		Args: map[string]string{"ca": x.a.CA, "parent": x.a.Parent, "class_name": class},
@@ -133,13 +136,14 @@ func (x *parentSync) note(class string, err error) {
 	})
 }
 
-// shown gives what may be said of an error.
+// shown gives what may be said of an error: of our own bugs and of what went
+// wrong inside only that the log has more.
 func shown(err error) string {
 	var f *fault.Error
-	if errors.As(err, &f) {
+	if errors.As(err, &f) && f.Kind != fault.Internal {
 		return f.Error()
 	}
-	return err.Error()
+	return "Internal error: see the server's log"
 }
 
 func (x *parentSync) result() error {

@@ -4,22 +4,31 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"baleen/internal/ca"
 	"baleen/internal/exchange"
 	"baleen/internal/fault"
+	"baleen/internal/remote"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/cms"
+	"baleen/internal/rpki/updown"
 	"baleen/internal/tasks"
 )
 
 // skew is how far the clock of a peer may be from ours.
 const skew = 5 * time.Minute
 
-// staleAfter is how old the signature of a message may be, whatever its
+// staleAfter is how old the signature of a question may be, whatever its
 // certificate says.
 const staleAfter = time.Hour
+
+// answerAge is how old the signature of an answer to us may be when it comes,
+// apart from the time that the exchange took: an answer is made when it is asked
+// for, and an older one is another's.
+const answerAge = skew
 
 // Query is a message that a peer sent, as the web layer took it in.
 type Query struct {
@@ -45,8 +54,8 @@ func readMessage(raw []byte) (*cms.Message, error) {
 }
 
 // verifyMessage tells whether a message comes from the holder of an identity
-// certificate, and now.
-func (s *Service) verifyMessage(m *cms.Message, idCert []byte) (*cert.Identity, error) {
+// certificate, and now: it was signed no longer ago than maxAge.
+func (s *Service) verifyMessage(m *cms.Message, idCert []byte, maxAge time.Duration) (*cert.Identity, error) {
 	now := s.Now()
 	id, err := cert.DecodeIdentity(idCert, now)
 	if err != nil {
@@ -55,8 +64,8 @@ func (s *Service) verifyMessage(m *cms.Message, idCert []byte) (*cert.Identity, 
 	if err := m.Verify(id, now, skew); err != nil {
 		return nil, unproved(fault.Denied, messageCode(err), err)
 	}
-	if age := now.Sub(m.SigningTime); age > staleAfter {
-		return nil, fault.New(fault.Denied, "message-stale", "the message was signed at "+m.SigningTime.Format(time.RFC3339)+", more than an hour ago")
+	if age := now.Sub(m.SigningTime); age > maxAge {
+		return nil, fault.New(fault.Denied, "message-stale", fmt.Sprintf("the message was signed at %s, which is %s ago", m.SigningTime.Format(time.RFC3339), age.Truncate(time.Second)))
 	}
 	return id, nil
 }
@@ -94,6 +103,20 @@ func noted(e exchange.Entry, outcome exchange.Outcome, err error) exchange.Entry
 	return e
 }
 
+// withStatus notes the code of RFC 6492 section 3.6 that an answer has.
+func withStatus(e exchange.Entry, answer updown.Payload) exchange.Entry {
+	if r, ok := answer.(updown.ErrorResponse); ok && e.Outcome != exchange.OK {
+		e.Code = strconv.Itoa(int(r.Status))
+	}
+	return e
+}
+
+// busyPeer says that there was no time left to ask a peer: another exchange of
+// the same CA with it took too long.
+func busyPeer(uri string, err error) error {
+	return &fault.Error{Kind: fault.Unavailable, Code: remote.CodeHTTP, Msg: "HTTP client error: " + uri + ": another exchange with it is under way", Args: map[string]string{"uri": uri}, Err: err}
+}
+
 // askParent is syncParent where the parent is outside this server. It does not
 // keep the CA from doing other work meanwhile.
 func (s *Service) askParent(ctx context.Context, a AskParent) (tasks.Outcome, error) {
@@ -109,5 +132,10 @@ func (s *Service) askParent(ctx context.Context, a AskParent) (tasks.Outcome, er
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
+	leave, wait := s.crowd.enter(serverOf(contact.ServiceURI), s.Now())
+	if leave == nil {
+		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
+	}
+	defer leave()
 	return s.syncNow(ctx, SyncParent(a), contact)
 }

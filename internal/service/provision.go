@@ -54,7 +54,7 @@ func (s *Service) Provision(ctx context.Context, handle string, q Query) (answer
 		e.Peer = message.Sender
 		return nil, s.turnedAway(e, unproved(fault.Denied, "ca-child-unknown", fmt.Errorf("CA '%s' does not have a child named '%s' with the key that signed", handle, message.Sender)))
 	}
-	id, err := s.verifyMessage(m, p.idCert)
+	id, err := s.verifyMessage(m, p.idCert, staleAfter)
 	if err != nil {
 		return nil, s.turnedAway(e, err)
 	}
@@ -82,7 +82,7 @@ func (s *Service) Provision(ctx context.Context, handle string, q Query) (answer
 	if note := s.heard(ctx, handle, castore.ChildExchange{Child: p.child, UserAgent: q.UserAgent, Key: &id.KeyID, Err: refusal}); err == nil {
 		err = note
 	}
-	s.Exchanges.Note(ctx, noted(e, exchange.Refused, refusal))
+	s.Exchanges.Note(ctx, withStatus(noted(e, exchange.Refused, refusal), payload))
 	return e.Out, err
 }
 
@@ -160,7 +160,7 @@ func (s *Service) provider(ctx context.Context, handle string, m *cms.Message, s
 // perform does what a proved child asks for.
 func (s *Service) perform(ctx context.Context, handle string, p provider, key cert.KeyID, m updown.Message) (updown.Payload, error) {
 	if m.Sender != p.child || m.Recipient != handle {
-		return nil, fault.New(fault.Invalid, "rfc6492-protocol", fmt.Sprintf("the message is from '%s' to '%s', but it was sent by '%s' to '%s'", m.Sender, m.Recipient, p.child, handle))
+		return nil, fault.New(fault.Invalid, "rfc6492-parties", fmt.Sprintf("the message is from '%s' to '%s', but it was sent by '%s' to '%s'", m.Sender, m.Recipient, p.child, handle))
 	}
 	actor := es.Actor{Name: "child:" + p.child, KeyID: key.String()}
 	var side childSide = localLink{s: s, parent: handle, child: p.child, actor: actor}
@@ -255,13 +255,16 @@ func (s *Service) checkReachable(csr []byte) error {
 func (s *Service) notPerformed(handle, child string, m updown.Message, err error) updown.ErrorResponse {
 	status := statusOf(m.Payload, err)
 	log := s.Log.Info
-	if status == updown.StatusInternal {
+	if status == updown.StatusInternal && fault.Of(err) == fault.Internal {
 		log = s.Log.Error
 	}
 	log("a child's request was not performed", "ca", handle, "child", child, "status", int(status), "code", fault.Code(err), "fault", err)
 	out := updown.ErrorResponse{Status: status, Description: status.Description()}
-	if fault.Of(err) != fault.Internal || status == updown.StatusVersion || status == updown.StatusType {
+	switch {
+	case status == updown.StatusVersion || status == updown.StatusType: // it says what is wrong with the message
 		out.Description = err.Error()
+	case fault.Of(err) != fault.Internal:
+		out.Description = shown(err)
 	}
 	return out
 }
@@ -282,9 +285,9 @@ func statusOf(asked updown.Payload, err error) updown.Status {
 			return updown.StatusRevokeNoClass
 		}
 		return updown.StatusNoClass
-	case "rc-missing-resources", "rfc6492-limit":
+	case "rc-missing-resources":
 		return updown.StatusNoResources
-	case "rfc6492-invalid-csr":
+	case "rfc6492-invalid-csr", "rfc6492-protocol": // or it asks for what is beyond its entitlement
 		return updown.StatusBadRequest
 	case "key-re-use":
 		return updown.StatusKeyUsed

@@ -13,6 +13,10 @@ import (
 	"baleen/internal/rpki/strictxml"
 )
 
+// maxFailed is how large an object may be, in octets, that is sent back because
+// it was refused. Who sent a larger one knows it by its tag.
+const maxFailed = 1 << 20
+
 // publishRequest is the type of a query that changes something, in rows and logs.
 const publishRequest = "publish"
 
@@ -37,7 +41,7 @@ func (s *Service) Publication(ctx context.Context, publisher string, q Query) (a
 	if err != nil {
 		return nil, s.turnedAway(e, err)
 	}
-	id, err := s.verifyMessage(m, p.IDCert)
+	id, err := s.verifyMessage(m, p.IDCert, staleAfter)
 	if err != nil {
 		return nil, s.turnedAway(e, err)
 	}
@@ -114,8 +118,9 @@ func (s *Service) publishRefused(publisher string, changes []publication.Change,
 	for i, c := range changes {
 		if uri := f.Args["uri"]; uri != "" && (c.URI == uri || pubserver.Canonical(c.URI) == uri) {
 			report.Tag = c.Tag
-			failed := changes[i]
-			report.Failed = &failed
+			if failed := changes[i]; len(failed.Content) <= maxFailed {
+				report.Failed = &failed
+			}
 			break
 		}
 	}

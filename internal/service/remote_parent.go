@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -41,9 +42,15 @@ func (l remoteLink) list(ctx context.Context) ([]ca.Entitlement, error) {
 	}
 	var out []ca.Entitlement
 	var ders [][]byte
+	known := map[string]bool{}
 	for _, class := range response.Classes {
+		if known[class.Name] { // a name tells one class of a parent from another (RFC 6492 section 3.3.2)
+			return nil, protocolError(fmt.Errorf("the parent lists class %q twice", class.Name))
+		}
+		known[class.Name] = true
 		e := ca.Entitlement{
 			Class: class.Name, Resources: class.Resources, NotAfter: class.NotAfter, CertURL: rsyncOf(class.CertURL), CertHash: ca.HashOf(class.Issuer),
+			Issued: []ca.ListedCert{}, // known, also where there are none
 		}
 		ders = append(ders, class.Issuer)
 		for _, c := range class.Certs {
@@ -97,7 +104,11 @@ func (l remoteLink) revoke(ctx context.Context, class string, key cert.KeyID) er
 // ask exchanges one message. The exchanges of a CA with one parent go one after
 // the other, so that the times of their signatures only grow.
 func (l remoteLink) ask(ctx context.Context, request updown.Payload) (updown.Payload, error) {
-	defer l.s.locks.lock("ask " + l.ca + " " + l.parent.ServiceURI + " " + l.parent.ChildHandle)()
+	unlock, err := l.s.locks.lockWithin(ctx, "ask "+l.ca+" "+l.parent.ServiceURI+" "+l.parent.ChildHandle)
+	if err != nil {
+		return nil, busyPeer(l.parent.ServiceURI, err)
+	}
+	defer unlock()
 	content, err := updown.Message{Sender: l.parent.ChildHandle, Recipient: l.parent.ParentHandle, Payload: request}.Encode()
 	if err != nil {
 		return nil, protocolError(err)
@@ -112,7 +123,7 @@ func (l remoteLink) ask(ctx context.Context, request updown.Payload) (updown.Pay
 	e.In, err = l.s.Peers.Post(ctx, remote.Message{URI: l.parent.ServiceURI, Type: remote.TypeUpDown, Body: e.Out, Limit: answerLimit})
 	var answer updown.Payload
 	if err == nil {
-		answer, e.PeerKey, err = l.open(e.In)
+		answer, e.PeerKey, err = l.open(e.In, e.Began)
 	}
 	outcome := exchange.Failed
 	if refused, ok := answer.(updown.ErrorResponse); ok {
@@ -121,18 +132,18 @@ func (l remoteLink) ask(ctx context.Context, request updown.Payload) (updown.Pay
 	if errors.Is(err, errScheduled) {
 		l.s.Exchanges.Note(ctx, noted(e, outcome, nil))
 	} else {
-		l.s.Exchanges.Note(ctx, noted(e, outcome, err))
+		l.s.Exchanges.Note(ctx, withStatus(noted(e, outcome, err), answer))
 	}
 	return answer, err
 }
 
-// open verifies an answer: that the parent signed it, just now, for us.
-func (l remoteLink) open(raw []byte) (updown.Payload, cert.KeyID, error) {
+// open verifies an answer: that the parent signed it, after it was asked, for us.
+func (l remoteLink) open(raw []byte, asked time.Time) (updown.Payload, cert.KeyID, error) {
 	m, err := readMessage(raw)
 	if err != nil {
 		return nil, cert.KeyID{}, protocolError(err)
 	}
-	id, err := l.s.verifyMessage(m, l.parent.IDCert)
+	id, err := l.s.verifyMessage(m, l.parent.IDCert, l.s.Now().Sub(asked)+answerAge)
 	if err != nil {
 		return nil, cert.KeyID{}, protocolError(err)
 	}
@@ -150,7 +161,8 @@ func (l remoteLink) open(raw []byte) (updown.Payload, cert.KeyID, error) {
 // refusalOf turns a parent's error_response into what the same refusal of a
 // parent in this server would be.
 func refusalOf(asked updown.Payload, r updown.ErrorResponse) error {
-	if r.Status == updown.StatusBusy || r.Status == updown.StatusScheduled {
+	_, list := asked.(updown.List)
+	if !list && (r.Status == updown.StatusBusy || r.Status == updown.StatusScheduled) {
 		return errScheduled
 	}
 	text := "RFC 6492 Not Performed: " + r.Status.String()

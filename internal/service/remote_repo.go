@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"baleen/internal/ca"
 	"baleen/internal/exchange"
@@ -66,6 +67,9 @@ func (l remoteRepo) list(ctx context.Context) ([]pubserver.Object, error) {
 	reply, err := l.ask(ctx, publication.Query{List: true})
 	if err != nil {
 		return nil, err
+	}
+	if reply.Success {
+		return nil, protocol8181(errors.New("the repository was asked for a list and answered with success"))
 	}
 	out := make([]pubserver.Object, len(reply.List))
 	for i, o := range reply.List {
@@ -138,7 +142,11 @@ func split(changes []pubserver.Change, limit int) [][]pubserver.Change {
 // ask exchanges one message. Those of a CA with its repository go one after the
 // other.
 func (l remoteRepo) ask(ctx context.Context, q publication.Query) (publication.Reply, error) {
-	defer l.s.locks.lock("ask " + l.ca + " " + l.repo.ServiceURI)()
+	unlock, err := l.s.locks.lockWithin(ctx, "ask "+l.ca+" "+l.repo.ServiceURI)
+	if err != nil {
+		return publication.Reply{}, busyPeer(l.repo.ServiceURI, err)
+	}
+	defer unlock()
 	content, err := q.Encode()
 	if err != nil {
 		return publication.Reply{}, protocol8181(err)
@@ -156,7 +164,7 @@ func (l remoteRepo) ask(ctx context.Context, q publication.Query) (publication.R
 	e.In, err = l.s.Peers.Post(ctx, remote.Message{URI: l.repo.ServiceURI, Type: remote.TypePublication, Body: e.Out, Limit: listLimit})
 	var reply publication.Reply
 	if err == nil {
-		reply, e.PeerKey, err = l.open(e.In)
+		reply, e.PeerKey, err = l.open(e.In, e.Began)
 	}
 	outcome := exchange.Failed
 	if err == nil && len(reply.Errors) > 0 {
@@ -166,13 +174,13 @@ func (l remoteRepo) ask(ctx context.Context, q publication.Query) (publication.R
 	return reply, err
 }
 
-// open verifies an answer: that the repository signed it, just now.
-func (l remoteRepo) open(raw []byte) (publication.Reply, cert.KeyID, error) {
+// open verifies an answer: that the repository signed it, after it was asked.
+func (l remoteRepo) open(raw []byte, asked time.Time) (publication.Reply, cert.KeyID, error) {
 	m, err := readMessage(raw)
 	if err != nil {
 		return publication.Reply{}, cert.KeyID{}, protocol8181(err)
 	}
-	id, err := l.s.verifyMessage(m, l.repo.ServerIDCert)
+	id, err := l.s.verifyMessage(m, l.repo.ServerIDCert, l.s.Now().Sub(asked)+answerAge)
 	if err != nil {
 		return publication.Reply{}, cert.KeyID{}, protocol8181(err)
 	}

@@ -208,6 +208,11 @@ func (s *Service) leaveRepos(ctx context.Context, a LeaveRepos) (tasks.Outcome, 
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
+	leave, wait := s.visit(left)
+	if leave == nil {
+		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
+	}
+	defer leave()
 	job := tasks.JobFrom(ctx)
 	var failed error
 	for _, r := range left {

@@ -92,6 +92,11 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 	if !patient && slices.ContainsFunc(repos, func(r ca.Repository) bool { _, here := s.local(r.ServiceURI, "rfc8181/"); return !here }) {
 		return tasks.Outcome{Then: now(SendRepo{CA: handle})}, nil
 	}
+	leave, wait := s.visit(repos)
+	if leave == nil {
+		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
+	}
+	defer leave()
 	defer s.locks.lock("repo " + handle)()
 	stream, err := s.CAs.StreamID(ctx, handle)
 	if err != nil {
@@ -182,6 +187,9 @@ func difference(wanted map[string]ca.Hash, have []pubserver.Object) (changes []p
 // The files are always made, so that what a crash left undone is done.
 func (s *Service) updateRRDP(ctx context.Context, _ pubserver.UpdateRRDP) (tasks.Outcome, error) {
 	frozen, err := s.Pubs.Update(ctx)
+	if fault.Code(err) == "pub-repo-not-initialized" { // this server only publishes elsewhere
+		return tasks.Outcome{}, nil
+	}
 	if err != nil {
 		return tasks.Outcome{}, err
 	}

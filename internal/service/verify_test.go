@@ -88,6 +88,7 @@ func TestVerifyNamesWhatWasEdited(t *testing.T) {
 		"wanted, dropped":   {"DELETE FROM ca_object WHERE uri = " + roaURI, []string{".roa is not among what is wanted", ".roa is published and not wanted", "manifest of class 0"}},
 		"wanted, invented":  {"INSERT INTO ca_object SELECT stream_id, uri || 'x', hash FROM ca_object WHERE uri = " + roaURI, []string{".roax is wanted in the repository, and the state names no such object", ".roax is wanted and not published", "manifest of class 0"}},
 		"wanted, other":     {"UPDATE ca_object SET hash = (SELECT hash FROM ca_object WHERE uri LIKE '%.crl' LIMIT 1) WHERE uri = " + roaURI, []string{".roa is wanted with hash", ".roa is published with hash", "manifest of class 0"}},
+		"wanted, elsewhere": {"UPDATE ca_object SET repository = 'https://elsewhere/' WHERE uri = " + roaURI, []string{".roa is wanted at https://elsewhere/", ".roa is published and not wanted"}},
 		"manifest row":      {"UPDATE ca_manifest SET number = number + 1 WHERE stream_id = " + ca1, []string{"manifest of class 0", "CRL of class 0", "its number is"}},
 		"no manifest":       {"DELETE FROM ca_manifest WHERE stream_id = " + ca1, []string{"has no manifest", ".crl is wanted in the repository", ".mft is wanted in the repository"}},
 		"published, hidden": {"UPDATE pub_object SET withdrawn = true WHERE uri = " + roaURI, []string{".roa is wanted and not published", "publisher ca1 has"}},

@@ -26,7 +26,7 @@ var changing = []struct {
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), `UUID`},
 	{regexp.MustCompile(`20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{9})?Z`), `TIME`},
 	{regexp.MustCompile(`"serial": ?[0-9]+`), `"serial": 0`},
-	{regexp.MustCompile(`"(timestamp|last_success)": ?[0-9]{10,13}`), `"$1": 0`},
+	{regexp.MustCompile(`"(timestamp|last_success|next_exchange)": ?[0-9]{10,13}`), `"$1": 0`},
 	{regexp.MustCompile(`"size": ?[0-9]+`), `"size": 0`},
 }
 

@@ -187,7 +187,7 @@ func (d firstDay) holdResources() {
 		"ca_repository":"rsync://localhost/repo/ca1/0/","rpki_manifest":"~rsync://localhost/repo/ca1/0/[0-9A-F]{40}\\.mft","rpki_notify":`+notify+`,
 		"key":`+b64+`,"base64":`+b64+`,"hash":`+hexHash+`,"marker":null},"request":null}}}}},"children":[],"suspended_children":[]}`)
 	d.shows("/api/v1/cas/ca1/parents", `{"testbed":{"last_exchange":{"timestamp":`+unixSeconds+`,"uri":"`+d.PublicURI()+`rfc6492/testbed","result":"Success"},
-		"last_success":`+unixSeconds+`,"all_resources":`+held+`,"classes":[{"class_name":"0","resource_set":`+held+`,"not_after":`+instantForm+`,
+		"last_success":`+unixSeconds+`,"next_exchange":`+unixSeconds+`,"all_resources":`+held+`,"classes":[{"class_name":"0","resource_set":`+held+`,"not_after":`+instantForm+`,
 		"issued_certs":[{"uri":"~rsync://localhost/repo/testbed/0/[0-9A-F]{40}\\.cer","req_limit":{},"cert":`+b64+`}],
 		"signing_cert":{"url":"~rsync://localhost/repo/[0-9A-F]{40}\\.cer","cert":`+b64+`}}]}}`)
 	d.shows("/api/v1/cas/ca1/issues", `{"repo_issue":null,"parent_issues":[]}`)

@@ -107,16 +107,3 @@ krill_quiet() {
   die "Krill published without end"
 }
 tree_state() { find -L "$1" -type f -exec sha256sum {} + 2>/dev/null | sort | sha256sum; }
-
-# call METHOD PATH [BODY]: a call to our server; false if this build does not
-# have it.
-call() {
-  local answer status
-  answer=$(curl -sSk -X "$1" -H "Authorization: Bearer $BALEEN_CLI_TOKEN" -H "Content-Type: application/json" ${3:+-d "$3"} -w '\n%{http_code}' "${BALEEN_CLI_SERVER}api/v1/$2")
-  status=${answer##*$'\n'}
-  case $status in
-  200) return 0 ;;
-  404 | 405 | 501) return 1 ;;
-  esac
-  die "$1 $2: $answer"
-}

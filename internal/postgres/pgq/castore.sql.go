@@ -211,6 +211,48 @@ func (q *Queries) JumpManifests(ctx context.Context, db DBTX, arg JumpManifestsP
 	return err
 }
 
+const ListContacts = `-- name: ListContacts :many
+SELECT s.handle, p.parent, (p.fault IS NULL)::boolean AS ok, p.last_success
+FROM ca_parent_status p JOIN es_stream s ON s.id = p.stream_id WHERE s.kind = 'ca' AND s.deleted_at IS NULL
+UNION ALL
+SELECT s.handle, '', (r.fault IS NULL)::boolean, r.last_success
+FROM ca_repo_status r JOIN es_stream s ON s.id = r.stream_id WHERE s.kind = 'ca' AND s.deleted_at IS NULL
+ORDER BY 1, 2
+`
+
+type ListContactsRow struct {
+	Handle      string
+	Parent      string
+	Ok          bool
+	LastSuccess *time.Time
+}
+
+// How the last exchange of every CA with each of its parents went, and with its repository, which has no name here.
+func (q *Queries) ListContacts(ctx context.Context, db DBTX) ([]ListContactsRow, error) {
+	rows, err := db.Query(ctx, ListContacts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListContactsRow
+	for rows.Next() {
+		var i ListContactsRow
+		if err := rows.Scan(
+			&i.Handle,
+			&i.Parent,
+			&i.Ok,
+			&i.LastSuccess,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListDamagedDERs = `-- name: ListDamagedDERs :many
 SELECT hash FROM der_object WHERE sha256(der) <> hash ORDER BY hash
 `

@@ -291,6 +291,44 @@ func (q *Queries) NewestTask(ctx context.Context, db DBTX) (time.Time, error) {
 	return created_at, err
 }
 
+const NextRuns = `-- name: NextRuns :many
+SELECT key, min(CASE WHEN leased_by IS NULL THEN run_at ELSE $1::timestamptz END)::timestamptz AS at
+FROM task WHERE kind = ANY($2::text[]) AND key = ANY($3::text[]) AND run_at < 'infinity'
+GROUP BY key
+`
+
+type NextRunsParams struct {
+	Now   time.Time
+	Kinds []string
+	Keys  []string
+}
+
+type NextRunsRow struct {
+	Key string
+	At  time.Time
+}
+
+// When tasks run next; one that runs now is due now. Those that are parked have no next time.
+func (q *Queries) NextRuns(ctx context.Context, db DBTX, arg NextRunsParams) ([]NextRunsRow, error) {
+	rows, err := db.Query(ctx, NextRuns, arg.Now, arg.Kinds, arg.Keys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NextRunsRow
+	for rows.Next() {
+		var i NextRunsRow
+		if err := rows.Scan(&i.Key, &i.At); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ReleaseLeases = `-- name: ReleaseLeases :execrows
 UPDATE task SET run_at = $1::timestamptz, leased_by = NULL, leased_epoch = NULL, again_at = NULL
 WHERE leased_epoch < $2::bigint

@@ -239,7 +239,7 @@ func TestOpenSSLMessagesInBER(t *testing.T) {
 	}
 }
 
-// Signed attributes of any size are digested with the length octets of DER.
+// D11: signed attributes of any size are digested with the length octets of DER.
 func TestMessagesWithLongAttributes(t *testing.T) {
 	for _, size := range []int{0, 20, 60, 127, 128, 200, 255, 256, 1000, 65_000, 65_535, 65_536, 1 << 17, 1<<24 + 1} {
 		raw := rewrite(t, message(t), "ee", func(o *cms.Object) {

@@ -9,22 +9,30 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"golang.org/x/sync/semaphore"
 
 	"baleen/internal/fault"
 	"baleen/internal/remote"
 	"baleen/internal/service"
 )
 
-// bodyTimeout is how long a peer may take to send a message.
-const bodyTimeout = time.Minute
+const (
+	// bodyTimeout is how long a peer may take to send a message, and how long it waits for room.
+	bodyTimeout = time.Minute
 
-// firstPiece is how much of a message is taken in before more room is made, in
-// octets. What a peer announces is not believed.
-const firstPiece = 64 << 10
+	// answerTimeout is how long it may take to read the answer.
+	answerTimeout = 5 * time.Minute
+
+	// firstPiece is how much of a message is taken in before room is made, in octets. It is about what a connection costs,
+	// and enough for most messages of RFC 6492. What a peer announces is not believed.
+	firstPiece = 16 << 10
+
+	// atOnce is how many of the largest messages there is room for.
+	atOnce = 4
+)
 
 // Service answers messages; *service.Service is one.
 type Service interface {
@@ -36,13 +44,14 @@ type Service interface {
 type Handlers struct {
 	service             Service
 	updown, publication int64
-	room                *semaphore.Weighted
+	room                *room
+	patience            time.Duration // for room
 }
 
 // New makes the handlers. The limits are octets of one message; all messages
 // that are taken in at one time together have four times the larger of them.
 func New(s Service, updown, publication int64) *Handlers {
-	return &Handlers{service: s, updown: updown, publication: publication, room: semaphore.NewWeighted(4 * max(updown, publication))}
+	return &Handlers{service: s, updown: updown, publication: publication, room: newRoom(atOnce, max(updown, publication)), patience: bodyTimeout}
 }
 
 // UpDown answers a child (RFC 6492).
@@ -66,17 +75,43 @@ func (h *Handlers) Publication(c echo.Context) error {
 }
 
 func (h *Handlers) answer(c echo.Context, limit int64, contentType string, f func(ctx context.Context, q service.Query) ([]byte, error)) error {
+	answer, err := h.exchange(c, limit, f)
+	if err != nil {
+		return err
+	}
+	conn := http.NewResponseController(c.Response())
+	if err := supported(conn.SetWriteDeadline(time.Now().Add(answerTimeout))); err != nil {
+		return err
+	}
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(answer)))
+	if err := c.Blob(http.StatusOK, contentType, answer); err != nil {
+		return err
+	}
+	if err := supported(conn.Flush()); err != nil {
+		return err
+	}
+	return supported(conn.SetWriteDeadline(time.Time{}))
+}
+
+// exchange takes in a message and has it answered; its room is free again
+// before the answer is on its way.
+func (h *Handlers) exchange(c echo.Context, limit int64, f func(ctx context.Context, q service.Query) ([]byte, error)) ([]byte, error) {
 	ctx := c.Request().Context()
-	body, release, err := h.read(ctx, c, limit)
-	defer release()
+	place := &share{of: h.room}
+	defer place.release()
+	body, err := h.read(ctx, c, limit, place)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	answer, err := f(ctx, service.Query{Body: body, Address: c.RealIP(), UserAgent: c.Request().UserAgent()})
-	if err != nil {
-		return err
+	return f(ctx, service.Query{Body: body, Address: c.RealIP(), UserAgent: c.Request().UserAgent()})
+}
+
+// supported passes over that a connection has no deadlines.
+func supported(err error) error {
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
 	}
-	return c.Blob(http.StatusOK, contentType, answer)
+	return err
 }
 
 // unsigned refuses a message to which no signed answer is owed: nobody proved to
@@ -93,42 +128,56 @@ func unsigned(prefix string, err error) error {
 }
 
 // read takes in a message of at most limit octets. It makes room as the message
-// grows, and waits where others have taken all there is. release gives it back.
-func (h *Handlers) read(ctx context.Context, c echo.Context, limit int64) (body []byte, release func(), err error) {
-	var taken int64
-	release = func() { h.room.Release(taken) }
+// grows, and waits where others have taken all there is.
+func (h *Handlers) read(ctx context.Context, c echo.Context, limit int64, place *share) ([]byte, error) {
 	r := c.Request()
 	if r.ContentLength > limit {
-		return nil, release, fault.New(fault.Invalid, "api-post-body-exceeds-limit", "POST body exceeds configured limit")
+		return nil, fault.New(fault.Invalid, "api-post-body-exceeds-limit", "POST body exceeds configured limit")
 	}
 	conn := http.NewResponseController(c.Response())
-	if err := conn.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return nil, release, err
+	if err := supported(conn.SetReadDeadline(time.Now().Add(bodyTimeout))); err != nil {
+		return nil, err
 	}
+	body := make([]byte, 0, min(firstPiece, limit+1))
 	for {
 		if len(body) == cap(body) {
-			want := max(firstPiece, 2*int64(cap(body)))
-			if r.ContentLength >= 0 {
-				want = min(want, r.ContentLength+1) // one more, to see the end
+			larger, err := h.enlarge(ctx, conn, place, pieceAfter(int64(cap(body)), r.ContentLength, limit)-int64(cap(body)))
+			if err != nil {
+				return nil, err
 			}
-			want = min(want, limit+1)
-			if err := h.room.Acquire(ctx, want-taken); err != nil {
-				return nil, release, &fault.Error{Kind: fault.Unavailable, Code: "sys-unavailable", Msg: "The server is busy with other messages", Err: err}
-			}
-			taken = want
-			body = append(make([]byte, 0, want), body...)
+			body = append(make([]byte, 0, int64(cap(body))+larger), body...)
 		}
 		n, err := r.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		if int64(len(body)) > limit || err != nil && !errors.Is(err, io.EOF) {
-			return nil, release, &fault.Error{Kind: fault.Invalid, Code: "api-post-body-cannot-read", Msg: "POST body cannot be read", Err: err}
+			return nil, &fault.Error{Kind: fault.Invalid, Code: "api-post-body-cannot-read", Msg: "POST body cannot be read", Err: err}
 		}
 		if err != nil {
 			break
 		}
 	}
-	if err := conn.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return nil, release, err
+	return body, supported(conn.SetReadDeadline(time.Time{}))
+}
+
+// pieceAfter gives the size of the buffer after one of size have is full: twice
+// that, but no more than what was announced or is allowed. One octet more shows
+// the end.
+func pieceAfter(have, announced, limit int64) int64 {
+	want := min(2*have, limit+1)
+	if announced >= have {
+		want = min(want, announced+1)
 	}
-	return body, release, nil
+	return want
+}
+
+// enlarge makes room for so many octets more. The time for which a message had
+// to wait is not counted as the peer's.
+func (h *Handlers) enlarge(ctx context.Context, conn *http.ResponseController, place *share, by int64) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.patience)
+	defer cancel()
+	waited, err := place.grow(ctx, by)
+	if err == nil && waited {
+		err = supported(conn.SetReadDeadline(time.Now().Add(bodyTimeout)))
+	}
+	return by, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -33,19 +34,35 @@ func (h Parents) List(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	next, err := h.Service.NextParents(ctx, handle, names)
+	if err != nil {
+		return err
+	}
 	out := api.ParentStatuses{}
 	for _, name := range names {
-		out[name] = api.ParentStatus{Classes: []api.Entitlement{}}
+		out[name] = api.ParentStatus{NextExchange: planned(next[name]), Classes: []api.Entitlement{}}
 	}
 	for _, s := range statuses {
 		if _, ok := out[s.Parent]; !ok {
 			continue
 		}
-		if out[s.Parent], err = h.status(ctx, s); err != nil {
+		shown, err := h.status(ctx, s)
+		if err != nil {
 			return err
 		}
+		shown.NextExchange = planned(next[s.Parent])
+		out[s.Parent] = shown
 	}
 	return sendJSON(c, out)
+}
+
+// planned renders when an exchange is planned; the zero time: none is.
+func planned(at time.Time) *int64 {
+	if at.IsZero() {
+		return nil
+	}
+	seconds := at.Unix()
+	return &seconds
 }
 
 // status renders the last exchange with a parent and what it offered.
@@ -70,12 +87,30 @@ func (h Parents) status(ctx context.Context, s castore.ParentStatus) (api.Parent
 			SigningCert: api.SigningCert{URL: class.CertURL, Cert: ders[class.CertHash]},
 		}
 		for _, issued := range class.Issued {
-			e.IssuedCerts = append(e.IssuedCerts, api.IssuedCert{URI: issued.URI, Cert: ders[issued.Hash]})
+			e.IssuedCerts = append(e.IssuedCerts, api.IssuedCert{URI: issued.URI, ReqLimit: requested(issued.Limit), Cert: ders[issued.Hash]})
 		}
 		out.Classes = append(out.Classes, e)
 	}
 	out.AllResources = union(all)
 	return out, nil
+}
+
+// requested renders what a certificate was limited to when it was asked for.
+func requested(l resources.Limit) api.ResourceLimit {
+	var out api.ResourceLimit
+	if l.AS != nil {
+		text := l.AS.String()
+		out.ASN = &text
+	}
+	if l.V4 != nil {
+		text := l.V4.String()
+		out.IPv4 = &text
+	}
+	if l.V6 != nil {
+		text := l.V6.String()
+		out.IPv6 = &text
+	}
+	return out
 }
 
 // exchange renders the last exchange with a peer.

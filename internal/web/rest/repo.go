@@ -75,7 +75,11 @@ func (h Repo) Status(c echo.Context) error {
 	if err != nil && (!contacted || fault.Of(err) != fault.NotFound) {
 		return err
 	}
-	out := api.RepoStatus{Published: publishedFiles(files)}
+	next, err := h.Service.NextRepo(c.Request().Context(), c.Param(argCA))
+	if err != nil {
+		return err
+	}
+	out := api.RepoStatus{NextExchange: planned(next), Published: publishedFiles(files)}
 	if contacted {
 		out.LastExchange, out.LastSuccess = exchange(x), lastSuccess(x)
 	}
