@@ -12,6 +12,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/es"
+	"baleen/internal/fault"
 	"baleen/internal/login"
 	"baleen/internal/pubserver"
 	"baleen/internal/rpki/cert"
@@ -210,7 +211,7 @@ func (w *world) dayOfTrouble() {
 	w.at("06 12:10")
 	w.call("isp1", "baleen/1.0.0", nil)
 	w.at("06 12:20")
-	w.call("isp2", "krill/0.17.0", errors.New("the message was signed too long ago"))
+	w.call("isp2", "krill/0.17.0", fault.New(fault.Denied, "message-stale", "the message was signed too long ago"))
 	w.at("06 12:30")
 	w.exchange("isp1", errors.New("connection refused"))
 	w.at("06 15:00")

@@ -111,14 +111,6 @@ func withCause(kind fault.Kind, code, text, cause string) *fault.Error {
 	return &fault.Error{Kind: kind, Code: code, Msg: text + cause, Args: map[string]string{"cause": cause}}
 }
 
-func notImplemented(what string) error {
-	msg := "Not yet implemented"
-	if what != "" {
-		msg += ": " + what
-	}
-	return fault.New(fault.Invalid, "sys-not-implemented", msg)
-}
-
 // unavailable says that this node cannot do it now, and which can.
 func unavailable(active string) *fault.Error {
 	f := fault.New(fault.Unavailable, "sys-unavailable", "Service Unavailable")
