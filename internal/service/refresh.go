@@ -9,6 +9,7 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/castore"
+	"baleen/internal/fault"
 	"baleen/internal/tasks"
 )
 
@@ -19,6 +20,9 @@ func (s *Service) refreshCA(ctx context.Context, a RefreshCA) (tasks.Outcome, er
 		parents = slices.Sorted(maps.Keys(st.Parents))
 		return nil
 	})
+	if fault.Code(err) == "ca-unknown" { // a child elsewhere asks by itself
+		return tasks.Outcome{}, nil
+	}
 	if err != nil {
 		return tasks.Outcome{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"baleen/internal/rpki/strictxml"
@@ -283,6 +284,7 @@ func (d *decoder) reportError(e *strictxml.Element) (ReportError, error) {
 	}
 }
 
+// errorText reads what is for humans. Some write it on a line of its own.
 func (d *decoder) errorText(e *strictxml.Element) (string, error) {
 	if err := e.Done(); err != nil {
 		return "", err
@@ -294,7 +296,7 @@ func (d *decoder) errorText(e *strictxml.Element) (string, error) {
 	if utf8.RuneCountInString(text) > maxErrorText {
 		return "", fmt.Errorf("error_text is longer than %d characters", maxErrorText)
 	}
-	return text, nil
+	return strings.TrimSpace(text), nil
 }
 
 // failed reads a copy of what failed. A list, or nothing, is no change.

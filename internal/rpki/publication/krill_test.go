@@ -62,13 +62,13 @@ func TestRepliesWithKrill(t *testing.T) {
 			{URI: "rsync://localhost/krill-repo/golden/a.cer", Hash: one}, {URI: "rsync://localhost/krill-repo/golden/b.roa", Hash: two},
 		}},
 		"refusals/permission_failure": {Errors: []publication.ReportError{
-			{Code: publication.CodePermissionFailure, Text: "\n      Client does not have permission to update this URI.\n    "},
+			{Code: publication.CodePermissionFailure, Text: "Client does not have permission to update this URI."},
 		}},
 		"refusals/object_already_present": {Errors: []publication.ReportError{
-			{Code: publication.CodeObjectAlreadyPresent, Text: "\n      An object is already present at this URI, yet a \"hash\" attribute was not specified.\n    "},
+			{Code: publication.CodeObjectAlreadyPresent, Text: "An object is already present at this URI, yet a \"hash\" attribute was not specified."},
 		}},
 		"refusals/no_object_present": {Errors: []publication.ReportError{
-			{Code: publication.CodeNoObjectPresent, Text: "\n      There is no object present at this URI, yet a \"hash\" attribute was specified.\n    "},
+			{Code: publication.CodeNoObjectPresent, Text: "There is no object present at this URI, yet a \"hash\" attribute was specified."},
 		}},
 	} {
 		r, err := publication.DecodeReply(recordedWithKrill(t, name), publication.Limits{})

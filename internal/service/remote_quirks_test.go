@@ -1,6 +1,8 @@
 package service_test
 
 import (
+	"bytes"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -46,5 +48,22 @@ func TestRevocationThatAParentDoesNotConfirm(t *testing.T) {
 	}
 	if _, err := there.validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A child outside this server asks by itself: nobody here can do it, and that
+// is no failure.
+func TestChildrenElsewhereAreNotRefreshed(t *testing.T) {
+	there, here := newWorld(t), newWorld(t)
+	there.serve()
+	here.serve()
+	there.start()
+	var log bytes.Buffer
+	there.worker.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	here.joinRemote("ca1", there, "testbed", set("AS65000", "10.0.0.0/16", ""))
+	check(t, there.UpdateChildResources(t.Context(), operator, "testbed", "ca1", set("AS65000", "10.1.0.0/16", "")))
+	there.settle()
+	if log.Len() > 0 {
+		t.Errorf("logged: %s", &log)
 	}
 }
