@@ -88,6 +88,7 @@ type Service struct {
 
 	locks       keyedMutex
 	voices      voices
+	counts      counted
 	activeSince atomic.Pointer[time.Time] // when this term as the active node began
 }
 
