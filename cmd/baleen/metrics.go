@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"baleen/internal/bgp/analysis"
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/es/pgstore"
@@ -72,9 +73,11 @@ func (n *node) caFigures(ctx context.Context) ([]obs.CA, error) {
 				c.Parents = append(c.Parents, obs.Parent{Handle: x.Peer, Contact: contact})
 			}
 		}
-		err := n.service.ViewCA(ctx, h, func(st *ca.State, _ int64) error {
+		var compared func() analysis.Stats
+		err := n.service.ViewCA(ctx, h, func(st *ca.State, version int64) error {
 			c.ROAs = len(st.ROAs)
 			c.Children = childFigures(st, statuses[h])
+			compared = n.service.CountROAs(st, version)
 			return nil
 		})
 		if err != nil && (fault.Of(err) == fault.NotFound || fault.Code(err) == pgstore.CodeStreamBroken) { // it was deleted meanwhile, or is counted as broken
@@ -83,9 +86,17 @@ func (n *node) caFigures(ctx context.Context) ([]obs.CA, error) {
 		if err != nil {
 			return nil, err
 		}
+		c.BGP = bgpFigures(compared())
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+func bgpFigures(n analysis.Stats) *obs.BGP {
+	return &obs.BGP{
+		Valid: n.Valid, InvalidASN: n.InvalidASN, InvalidLength: n.InvalidLength, NotFound: n.NotFound,
+		TooPermissive: n.TooPermissive, Redundant: n.Redundant, Stale: n.Stale,
+	}
 }
 
 // childFigures gives the children of a CA, with their last exchange.

@@ -133,5 +133,6 @@ func (s *session) bulk() *cobra.Command {
 		each("refresh", "Ask all parents for certificates", "sync/parent"),
 		each("publish", "Re-issue the manifests and CRLs that are due", "publish"),
 		each("sync", "Compare all repositories with what is to be published", "sync/repo"),
+		each("suspend", "Suspend the children that have been silent for too long", "suspend"),
 	)
 }

@@ -12,7 +12,13 @@ import (
 
 func (s *session) children() *cobra.Command {
 	return group("children", "Manage the children of a CA",
-		s.childAdd(), s.childUpdate(), s.childInfo(), s.childResponse(), s.childRemove())
+		s.childAdd(), s.childUpdate(), s.childInfo(), s.childResponse(), s.childRemove(),
+		s.caDocument("connections", "Show when each child last talked to the CA, with which software", func(ctx context.Context, ca handle) error {
+			return ask(ctx, s, get(ca.path("/stats/children/connections")), connectionsReport)
+		}),
+		s.childSuspend("suspend", "Withdraw the certificates of a child until it speaks again", true),
+		s.childSuspend("unsuspend", "Give a suspended child its certificates again", false),
+	)
 }
 
 // childFlags are those of every command about one child.
@@ -105,6 +111,31 @@ func (s *session) childRemove() *cobra.Command {
 		return s.tell(ctx, remove(f.path("")))
 	})
 	return s.bindChild(cmd, &f)
+}
+
+// childSuspend makes the command that suspends a child, or its opposite.
+func (s *session) childSuspend(use, short string, suspend bool) *cobra.Command {
+	var f childFlags
+	cmd := s.command(use, short, func(ctx context.Context) error {
+		return s.tell(ctx, post(f.path(""), api.UpdateChildRequest{Suspend: &suspend}))
+	})
+	return s.bindChild(cmd, &f)
+}
+
+// connectionsReport writes lines of comma-separated values (RFC 4180), for a
+// child names its software as it likes.
+func connectionsReport(r *report, answer api.ChildrenConnectionStats) {
+	r.csv("handle", "user_agent", "last_exchange", "result", "state")
+	for _, child := range answer.Children {
+		agent, last, result := notApplicable, "never", notApplicable
+		if x := child.LastExchange; x != nil {
+			if x.UserAgent != nil {
+				agent = *x.UserAgent
+			}
+			last, result = unixTime(x.Timestamp), exchangeResult(x.Result)
+		}
+		r.csv(child.Handle, agent, last, result, child.State)
+	}
 }
 
 func childReport(r *report, answer api.ChildInfo) {

@@ -69,6 +69,11 @@ type resourceFlags struct{ asn, ipv4, ipv6 string }
 
 func (f *resourceFlags) bind(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.asn, "asn", "a", "", "AS numbers, such as `AS64496,AS64500-AS64510`")
+	f.bindIP(cmd)
+}
+
+// bindIP defines the flags of addresses alone.
+func (f *resourceFlags) bindIP(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.ipv4, "ipv4", "4", "", "IPv4 `blocks`, such as 192.0.2.0/24,198.51.100.0-198.51.100.9")
 	cmd.Flags().StringVarP(&f.ipv6, "ipv6", "6", "", "IPv6 `blocks`, such as 2001:db8::/32")
 }

@@ -36,6 +36,11 @@ func (s *session) tell(ctx context.Context, q call) error {
 	if _, err := s.client.do(ctx, q); err != nil {
 		return err
 	}
+	return s.done()
+}
+
+// done says, in text, that an answer was empty.
+func (s *session) done() error {
 	if s.opt.format != formatText {
 		return nil
 	}

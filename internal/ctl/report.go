@@ -3,6 +3,7 @@ package ctl
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/csv"
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
@@ -13,7 +14,11 @@ import (
 	"baleen/internal/rpki/resources"
 )
 
-const none = "<none>"
+// What stands for a value that is not there.
+const (
+	none          = "<none>"
+	notApplicable = "n/a"
+)
 
 // report collects the text form of an answer.
 type report struct{ b bytes.Buffer }
@@ -26,6 +31,16 @@ func (r *report) line(text string) {
 
 // linef is line with a format.
 func (r *report) linef(format string, args ...any) { r.line(fmt.Sprintf(format, args...)) }
+
+// csv writes one line of comma-separated values, in quotes where they need it.
+func (r *report) csv(values ...string) {
+	for i, v := range values {
+		values[i] = printable(oneLine(v))
+	}
+	w := csv.NewWriter(&r.b)
+	_ = w.Write(values) // a buffer takes every write
+	w.Flush()
+}
 
 // certificate writes a certificate in PEM form.
 func (r *report) certificate(der []byte) {

@@ -70,13 +70,16 @@ func parentStatusReport(r *report, status api.ParentStatus) {
 
 // exchangeReport writes where, how and when a peer was met last.
 func exchangeReport(r *report, exchange *api.Exchange) {
-	status := "success"
-	if exchange.Result.Failure != nil {
-		status = "failure: " + exchange.Result.Failure.Msg
-	}
 	r.linef("URI: %s", exchange.URI)
-	r.linef("Status: %s", status)
+	r.linef("Status: %s", exchangeResult(exchange.Result))
 	r.linef("Last contacted: %s", unixTime(exchange.Timestamp))
+}
+
+func exchangeResult(result api.ExchangeResult) string {
+	if result.Failure != nil {
+		return "failure: " + result.Failure.Msg
+	}
+	return "success"
 }
 
 func repoReport(r *report, answer api.CARepoDetails) {

@@ -15,7 +15,7 @@ func (s *session) roas() *cobra.Command {
 		s.caDocument("list", "List the configured ROAs", func(ctx context.Context, ca handle) error {
 			return ask(ctx, s, get(ca.path("/routes")), roasReport)
 		}),
-		s.roaUpdate(),
+		s.roaUpdate(), s.bgp(),
 	)
 }
 
@@ -23,6 +23,7 @@ func (s *session) roas() *cobra.Command {
 type roaFlags struct {
 	delta       string
 	add, remove []string
+	dryRun, try bool
 }
 
 func (s *session) roaUpdate() *cobra.Command {
@@ -33,16 +34,28 @@ func (s *session) roaUpdate() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return s.tell(ctx, post(ca.path("/routes"), updates))
+		switch {
+		case f.dryRun:
+			return ask(ctx, s, post(ca.path("/routes/analysis/dryrun"), updates), analysisReport)
+		case f.try:
+			return s.try(ctx, post(ca.path("/routes/try"), updates))
+		default:
+			return s.tell(ctx, post(ca.path("/routes"), updates))
+		}
 	})
 	cmd.Long = "Add and remove ROAs in one step: all of them or none.\n\n" +
 		"A ROA is written PREFIX[-MAXLENGTH] => ASN [# COMMENT]. Lines of a delta file are \"A: ROA\" to add and \"R: ROA\" to\n" +
-		"remove; blank lines and lines that start with # are passed over."
+		"remove; blank lines and lines that start with # are passed over.\n\n" +
+		"With --dryrun nothing changes; with --try the update is made unless routes that are seen announced would be\n" +
+		"invalid, and the command fails if it was not."
 	cmd.Example = `  baleenctl roas update --ca ca1 --add "192.0.2.0/24 => 64496" --remove "2001:db8::/32-48 => 64496"`
 	s.caFlag(cmd, &ca)
 	cmd.Flags().StringVar(&f.delta, "delta", "", "`file` with lines to add and to remove")
 	cmd.Flags().StringArrayVar(&f.add, "add", nil, "`ROA` to add (repeatable)")
 	cmd.Flags().StringArrayVar(&f.remove, "remove", nil, "`ROA` to remove (repeatable)")
+	cmd.Flags().BoolVar(&f.dryRun, "dryrun", false, "only show what the update would lead to")
+	cmd.Flags().BoolVar(&f.try, "try", false, "update only if no announcement would be invalid")
+	cmd.MarkFlagsMutuallyExclusive("dryrun", "try")
 	cmd.MarkFlagsMutuallyExclusive("delta", "add")
 	cmd.MarkFlagsMutuallyExclusive("delta", "remove")
 	return cmd

@@ -65,6 +65,13 @@ func TestGolden(t *testing.T) {
 		"broken": {inspect.Options{Issuer: "ca.cer", Files: []string{"notheld.roa", "foreign.asa", "ca.cer", "ta.tal", "nosuch.roa"}}, false},
 		"peers":  {inspect.Options{Files: []string{"peer.cer", "child_request.xml", "repository_response.xml", "error.xml", "half.xml"}}, false},
 		"wire":   {inspect.Options{Files: []string{"publish.cms", "publish.b64", "old.cms", "text.cms"}}, false},
+		"provisioning": {inspect.Options{Files: []string{
+			"list.cms", "list_response.cms", "issue.cms", "issue_response.cms", "revoke.cms", "refusal.cms",
+		}}, true},
+		"publication": {inspect.Options{Files: []string{"changes.cms", "wanted.cms", "listed.cms", "success.cms", "errors.cms"}}, true},
+		"misread": {inspect.Options{Files: []string{
+			"unhashed.cms", "foreign_words.cms", "unknown_type.cms", "unknown_status.cms", "bad_request.cms", "bad_issuer.cms", "half_reply.cms",
+		}}, false},
 		"sent":   {inspect.Options{IDCert: "child_request.xml", Files: []string{"publish.cms", "publish.b64"}}, true},
 		"unsent": {inspect.Options{IDCert: "child_request.xml", Files: []string{"old.cms", "foreign.cms", "broken.cms"}}, false},
 		"late":   {inspect.Options{Issuer: "ca.cer", At: now.AddDate(0, 0, 2), Files: []string{"ca.crl", "ca.mft", "AS64496.roa"}}, false},

@@ -22,6 +22,9 @@ type Message struct {
 	EE          *Certificate `json:"ee_certificate"`
 	CRLs        []CRL        `json:"crls"` // never null
 	XML         string       `json:"xml"`  // as it was signed
+
+	Provisioning *Provisioning `json:"provisioning,omitempty"` // if it is one of RFC 6492 that could be decoded
+	Publication  *Publication  `json:"publication,omitempty"`  // if it is one of RFC 8181 that could be decoded
 }
 
 // message looks at a protocol message.
@@ -52,7 +55,9 @@ func (in inspector) message(r *Report, data []byte) {
 	}
 	if _, err := prettyXML(m.Content); err != nil {
 		r.broken(profile.Violation{RFC: "RFC 6492", Section: "3.1.1.3.2", Rule: "content must be XML: " + err.Error()})
+		return
 	}
+	r.content(m.Content)
 }
 
 func crlOf(l *crl.CRL) CRL {
@@ -82,12 +87,18 @@ func (m *Message) lines() []line {
 			lines = append(lines, line{"CRL " + l.name, l.value})
 		}
 	}
+	lines = append(lines, m.Provisioning.lines()...)
+	lines = append(lines, m.Publication.lines()...)
 	pretty, err := prettyXML([]byte(m.XML))
 	if err != nil {
 		return append(lines, line{"content", short(m.XML)})
 	}
-	for _, text := range pretty {
+	shown, omitted := first(pretty)
+	for _, text := range shown {
 		lines = append(lines, line{"content", text})
+	}
+	if omitted > 0 {
+		lines = append(lines, line{"content", "… " + plural(omitted, "more line")})
 	}
 	return lines
 }

@@ -23,7 +23,7 @@ import (
 func addMessages(t testing.TB, files map[string][]byte) {
 	t.Helper()
 	content := []byte(`<msg xmlns="http://www.hactrn.net/uris/rpki/publication-spec/" version="4" type="query"><!-- new --><publish uri="` + repo + `ca/ca.crl">` +
-		base64.StdEncoding.EncodeToString(files["ca.crl"]) + `</publish><withdraw uri="` + repo + `ca/a.roa" hash="01" /></msg>`)
+		base64.StdEncoding.EncodeToString(files["ca.crl"]) + `</publish><withdraw uri="` + repo + `ca/a.roa" hash="` + strings.Repeat("01", 32) + `" /></msg>`)
 	letter := func(name string, content []byte, at time.Time) []byte {
 		raw := must(cert.SelfSignIdentity(key(t, name), now.AddDate(-1, 0, 0), now.AddDate(15, 0, 0)))(t)
 		id := must(cert.DecodeIdentity(raw, now))(t)
@@ -43,6 +43,9 @@ func addMessages(t testing.TB, files map[string][]byte) {
 		base64.StdEncoding.EncodeToString(files["publish.cms"])[100:] + "\n")
 	files["old.cms"] = letter("other", content, now.Add(-time.Hour))
 	files["text.cms"] = letter("other", []byte("<msg><a></msg>"), now)
+	for name, content := range saidByPeers(t, files) {
+		files[name+".cms"] = letter("other", content, now)
+	}
 	files["broken.cms"] = bytes.Replace(files["publish.cms"], []byte{2, 1, 3, 0x80, 20}, []byte{2, 1, 1, 0x80, 20}, 1)
 
 	files["child_request.xml"] = oob.ChildRequest{ChildHandle: "peer", IDCert: files["peer.cer"], Tag: "a <tag>"}.EncodeXML()

@@ -175,11 +175,12 @@ type Delta struct {
 	Changes   []Change `json:"changes"` // never null
 }
 
-// Change is one element of a snapshot or delta.
+// Change is one element of a snapshot, a delta or a query of RFC 8181.
 type Change struct {
 	Change  string `json:"change"` // "publish", "replace" or "withdraw"
 	URI     string `json:"uri"`
 	Size    int    `json:"size"`               // of the object, in octets; 0 if withdrawn
 	Hash    string `json:"hash,omitempty"`     // SHA-256 of the object; absent if withdrawn
 	OldHash string `json:"old_hash,omitempty"` // of the object replaced or withdrawn
+	Tag     string `json:"tag,omitempty"`      // of a query of RFC 8181
 }

@@ -32,7 +32,7 @@ type route struct {
 // writes says whether the route may change something, which only the active
 // node does.
 func (r route) writes() bool {
-	return r.method != http.MethodGet && !strings.HasPrefix(r.path, "/auth/")
+	return r.method != http.MethodGet && !strings.HasPrefix(r.path, "/auth/") && !strings.Contains(r.path, "/routes/analysis/")
 }
 
 // handle puts the checks of a route before its handler: names on the path, the

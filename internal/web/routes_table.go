@@ -19,6 +19,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 
 		ca        = "/api/v1/cas/:ca"
 		child     = ca + "/children/:child"
+		analysis  = ca + "/routes/analysis"
 		commands  = ca + "/history/commands"
 		publisher = "/api/v1/pubd/publishers/:publisher"
 	)
@@ -80,6 +81,11 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{get, ca + "/repo/status", rest.CARead, none, a.Repo.Status},
 		{get, ca + "/routes", rest.RoutesRead, none, a.ROAs.List},
 		{post, ca + "/routes", rest.RoutesUpdate, content, a.ROAs.Update},
+		{post, ca + "/routes/try", rest.RoutesUpdate, content, a.Analysis.Try},
+		{get, analysis + "/full", rest.RoutesAnalysis, none, a.Analysis.Full},
+		{post, analysis + "/dryrun", rest.RoutesAnalysis, content, a.Analysis.DryRun},
+		{get, analysis + "/suggest", rest.RoutesAnalysis, none, a.Analysis.Suggest},
+		{post, analysis + "/suggest", rest.RoutesAnalysis, content, a.Analysis.SuggestFor},
 		{get, ca + "/aspas", rest.ASPAsRead, none, a.ASPAs.List},
 		{post, ca + "/aspas", rest.ASPAsUpdate, content, a.ASPAs.Update},
 		{post, ca + "/aspas/as/:asn", rest.ASPAsUpdate, content, a.ASPAs.UpdateOne},

@@ -2,14 +2,10 @@ package faults
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -20,11 +16,8 @@ import (
 // same snapshot in its cache, as if it had fetched it.
 func judge(ctx context.Context, t *testing.T, n *node, want map[string]bool) {
 	t.Helper()
-	program, err := exec.LookPath("rpki-client")
-	if err != nil {
-		program = "/usr/sbin/rpki-client"
-	}
-	if _, err := os.Stat(program); err != nil {
+	program := harness.RPKIClient()
+	if program == "" {
 		t.Log("rpki-client is not installed: only the relying party of these tests judges what is published")
 		return
 	}
@@ -33,20 +26,8 @@ func judge(ctx context.Context, t *testing.T, n *node, want map[string]bool) {
 	if err != nil || strings.Contains(string(out), "localhost") {
 		t.Errorf("rpki-client: %v\n%s", err, out)
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, "out", "json"))
+	got, err := harness.ReadVRPs(filepath.Join(dir, "out", "json"))
 	must(t, err)
-	var report struct {
-		ROAs []struct {
-			ASN       uint32 `json:"asn"`
-			Prefix    string `json:"prefix"`
-			MaxLength int    `json:"maxLength"`
-		} `json:"roas"`
-	}
-	must(t, json.Unmarshal(raw, &report))
-	got := map[string]bool{}
-	for _, r := range report.ROAs {
-		got[fmt.Sprintf("%s-%d => %d", r.Prefix, r.MaxLength, r.ASN)] = true
-	}
 	if !maps.Equal(got, want) {
 		t.Errorf("rpki-client finds %d routes, %d are configured", len(got), len(want))
 	}
@@ -73,23 +54,6 @@ func cache(ctx context.Context, t *testing.T, n *node) string {
 		write(name, a.Body)
 	}
 	must(t, os.Mkdir(filepath.Join(dir, "out"), 0o755))
-	own(t, dir)
+	must(t, harness.OwnedByRPKIClient(dir))
 	return dir
-}
-
-// own gives the folder to the user that rpki-client becomes when root runs it.
-func own(t *testing.T, dir string) {
-	t.Helper()
-	u, err := user.Lookup("_rpki-client")
-	if os.Geteuid() != 0 || err != nil {
-		return
-	}
-	uid, err := strconv.Atoi(u.Uid)
-	must(t, err)
-	must(t, filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Chown(path, uid, -1)
-	}))
 }

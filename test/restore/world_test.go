@@ -55,6 +55,8 @@ type world struct {
 	ctx    context.Context
 	server *harness.Server
 	pg     *embedded.Server
+
+	validators []*harness.Validator // with the caches that they keep all the time
 }
 
 func newWorld(t *testing.T, settings map[string]string) *world {
@@ -65,6 +67,7 @@ func newWorld(t *testing.T, settings map[string]string) *world {
 	w.pg = w.postgres(folder(t), settings)
 	w.server = &harness.Server{Bin: bin, Dir: folder(t), Database: w.pg.URL()}
 	t.Cleanup(func() { _ = w.server.Kill() })
+	w.judges()
 	w.check(w.server.Start(ctx))
 	_, err := w.server.Ctl(ctx, "testbed", "join", "--ca", "ca1", "--ipv4", "10.0.0.0/8")
 	w.check(err)
@@ -168,7 +171,8 @@ type seen struct {
 	vrps    map[string]bool
 }
 
-// look fetches and validates everything as a relying party would.
+// look fetches and validates everything as a relying party would, and has the
+// validators do so with the caches they have.
 func (w *world) look() seen {
 	w.t.Helper()
 	p, err := w.server.Published(w.ctx)
@@ -189,6 +193,7 @@ func (w *world) look() seen {
 	if len(s.numbers) < 3 {
 		w.t.Fatalf("only %d manifests are published", len(s.numbers))
 	}
+	w.judged(s)
 	return s
 }
 

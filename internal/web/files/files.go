@@ -46,8 +46,20 @@ func (s Server) RRDP(c echo.Context) error {
 	h.Set(echo.HeaderContentType, "application/xml")
 	h.Set(echo.HeaderCacheControl, keep)
 	h.Set("ETag", `"`+strconv.FormatInt(info.ModTime().UnixNano(), 36)+"-"+strconv.FormatInt(info.Size(), 36)+`"`)
-	http.ServeContent(c.Response(), c.Request(), "", info.ModTime().Truncate(time.Second), f)
+	http.ServeContent(c.Response(), c.Request(), "", dated(info.ModTime(), time.Now()), f)
 	return nil
+}
+
+// dated gives the Last-Modified of a file, or zero for none. Dates of HTTP count
+// seconds (RFC 9110 section 5.6.7): another serial may be written in the second
+// of this one, and who compares dates would be told for ever that nothing has
+// changed. So a file has a date once its second has passed for certain; until
+// then only its ETag tells it from others.
+func dated(written, now time.Time) time.Time {
+	if now.Sub(written) < 2*time.Second {
+		return time.Time{}
+	}
+	return written.Truncate(time.Second)
 }
 
 // open opens a regular file below the folder; links that lead out of it are

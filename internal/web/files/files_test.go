@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -48,6 +49,7 @@ func TestFilesThatAreThere(t *testing.T) {
 		session + "/12/0123abcdef/delta.xml": "max-age=86400",
 	} {
 		write(t, filepath.Join(folder, path), "<"+path+"/>")
+		age(t, filepath.Join(folder, path), time.Hour)
 		rec := get(t, folder, path)
 		if rec.Code != http.StatusOK || rec.Body.String() != "<"+path+"/>" || rec.Header().Get("Content-Type") != "application/xml" || rec.Header().Get("Cache-Control") != keep {
 			t.Errorf("%s: got %d %s %v", path, rec.Code, rec.Body, rec.Header())
@@ -56,6 +58,39 @@ func TestFilesThatAreThere(t *testing.T) {
 			if again := get(t, folder, path, header, answer); again.Code != http.StatusNotModified || again.Body.Len() != 0 {
 				t.Errorf("%s with %s %q: got %d", path, header, answer, again.Code)
 			}
+		}
+	}
+}
+
+// age makes a file look as if it had been written some time ago.
+func age(t *testing.T, path string, d time.Duration) {
+	t.Helper()
+	at := time.Now().Add(-d)
+	if err := os.Chtimes(path, at, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Dates of HTTP count seconds, and two serials may share one: a client that saw
+// the first must not be told for ever that nothing has changed.
+func TestTheSecondSerialOfASecondIsSeen(t *testing.T) {
+	folder := t.TempDir()
+	name := filepath.Join(folder, "notification.xml")
+	for _, since := range []time.Duration{0, -time.Hour} { // also by a clock that goes wrong
+		write(t, name, "<serial1/>")
+		age(t, name, since)
+		first := get(t, folder, "notification.xml")
+		if at := first.Header().Get("Last-Modified"); first.Code != http.StatusOK || at != "" {
+			t.Errorf("just written: got %d, last modified %q", first.Code, at)
+		}
+		if again := get(t, folder, "notification.xml", "If-None-Match", first.Header().Get("ETag")); again.Code != http.StatusNotModified {
+			t.Errorf("the same again: got %d", again.Code)
+		}
+		write(t, name, "<serial2/>")
+		age(t, name, since)
+		second := get(t, folder, "notification.xml", "If-Modified-Since", time.Now().UTC().Format(http.TimeFormat))
+		if second.Code != http.StatusOK || second.Body.String() != "<serial2/>" {
+			t.Errorf("the second serial: got %d %s", second.Code, second.Body)
 		}
 	}
 }

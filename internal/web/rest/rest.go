@@ -38,6 +38,7 @@ type API struct {
 	Parents    Parents
 	Repo       Repo
 	ROAs       ROAs
+	Analysis   Analysis
 	ASPAs      ASPAs
 	BGPsec     BGPsec
 	History    History
@@ -52,7 +53,7 @@ type API struct {
 func New(d Deps) *API {
 	return &API{
 		Deps: &d, Auth: newAuth(&d), CAs: CAs{&d}, Children: Children{&d}, Keys: Keys{&d}, Parents: Parents{&d}, Repo: Repo{&d}, ROAs: ROAs{&d},
-		ASPAs: ASPAs{&d}, BGPsec: BGPsec{&d},
+		Analysis: Analysis{&d}, ASPAs: ASPAs{&d}, BGPsec: BGPsec{&d},
 		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)}, TA: TrustAnchor{&d}, Tasks: Tasks{&d},
 	}
 }

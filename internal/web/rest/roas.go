@@ -44,10 +44,7 @@ func (h ROAs) List(c echo.Context) error {
 	}
 	out := make([]api.ConfiguredROA, len(routes))
 	for i, r := range routes {
-		for j, hash := range r.hashes {
-			r.roa.ROAObjects[j].Base64 = ders[hash]
-		}
-		out[i] = r.roa
+		out[i] = r.withObjects(ders)
 	}
 	setVersion(c, version)
 	return sendJSON(c, out)
@@ -55,8 +52,17 @@ func (h ROAs) List(c echo.Context) error {
 
 // configured is an authorised route whose objects are still to be fetched.
 type configured struct {
+	is     ca.ROA
 	roa    api.ConfiguredROA
 	hashes []ca.Hash // of roa.ROAObjects
+}
+
+// withObjects fills in the octets.
+func (r configured) withObjects(ders map[ca.Hash][]byte) api.ConfiguredROA {
+	for i, hash := range r.hashes {
+		r.roa.ROAObjects[i].Base64 = ders[hash]
+	}
+	return r.roa
 }
 
 func configuredROAs(st *ca.State) []configured {
@@ -81,6 +87,7 @@ func configuredROAs(st *ca.State) []configured {
 	sorted := st.SortedROAs()
 	out := make([]configured, len(sorted))
 	for i, r := range sorted {
+		out[i].is = r.ROA
 		out[i].roa = api.ConfiguredROA{ROAConfiguration: roaConfiguration(r), ROAObjects: []api.ROAInfo{}}
 		for _, o := range objects[r.ROA] {
 			out[i].roa.ROAObjects, out[i].hashes = append(out[i].roa.ROAObjects, o.info), append(out[i].hashes, o.hash)

@@ -6,14 +6,11 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"baleen/api"
+	"baleen/internal/bgp/analysis"
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 )
-
-// testbedCA is the CA under which everybody can play; it is not compared with
-// what is announced.
-const testbedCA = "testbed"
 
 // Stats answers with figures for everybody. Those that cost more with every CA
 // and publisher are made for a few callers at a time; others wait.
@@ -76,7 +73,8 @@ func (h Stats) repo(ctx context.Context) (api.RepoStats, error) {
 	return out, nil
 }
 
-// CAs counts routes and children of every CA.
+// CAs counts routes and children of every CA, and compares the routes with what
+// is announced.
 func (h Stats) CAs(c echo.Context) error {
 	out, err := h.cas(c.Request().Context())
 	if err != nil {
@@ -97,10 +95,7 @@ func (h Stats) cas(ctx context.Context) (map[string]api.CAStats, error) {
 	}
 	out := make(map[string]api.CAStats, len(handles))
 	for _, handle := range handles {
-		err := h.Service.ViewCA(ctx, handle, func(st *ca.State, _ int64) error {
-			out[handle] = caStats(handle, st)
-			return nil
-		})
+		one, err := h.ca(ctx, handle)
 		switch fault.Code(err) {
 		case "ca-unknown", pgstore.CodeStreamBroken: // that one was deleted meanwhile, or cannot be read
 			continue
@@ -108,21 +103,31 @@ func (h Stats) cas(ctx context.Context) (map[string]api.CAStats, error) {
 		if err != nil {
 			return nil, err
 		}
+		out[handle] = one
 	}
 	return out, nil
 }
 
-func caStats(handle string, st *ca.State) api.CAStats {
-	out := api.CAStats{ROACount: len(st.ROAs), ChildCount: len(st.Children)}
-	if handle == testbedCA {
-		return out
+func (h Stats) ca(ctx context.Context, handle string) (api.CAStats, error) {
+	var out api.CAStats
+	var compared func() analysis.Stats
+	err := h.Service.ViewCA(ctx, handle, func(st *ca.State, version int64) error {
+		out.ROACount, out.ChildCount = len(st.ROAs), len(st.Children)
+		compared = h.Service.CountROAs(st, version)
+		return nil
+	})
+	if err != nil {
+		return out, err
 	}
-	held := st.Held()
-	out.BGPStats.ROAsTotal = len(st.ROAs)
-	for r := range st.ROAs {
-		if !held.ContainsPrefix(r.Prefix) {
-			out.BGPStats.ROAsNotHeld++
-		}
+	out.BGPStats = bgpStats(compared())
+	return out, nil
+}
+
+func bgpStats(n analysis.Stats) api.BGPStats {
+	return api.BGPStats{
+		AnnouncementsValid: n.Valid, AnnouncementsInvalidASN: n.InvalidASN, AnnouncementsInvalidLength: n.InvalidLength,
+		AnnouncementsDisallowed: n.Disallowed, AnnouncementsNotFound: n.NotFound,
+		ROAsTooPermissive: n.TooPermissive, ROAsRedundant: n.Redundant, ROAsStale: n.Stale, ROAsDisallowing: n.Disallowing,
+		ROAsNotHeld: n.NotHeld, ROAsTotal: n.ROAs,
 	}
-	return out
 }
