@@ -2,6 +2,8 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
+	"slices"
 	"strings"
 )
 
@@ -55,11 +57,15 @@ func (e BGPAnalysisEntry) MarshalJSON() ([]byte, error) {
 	return Marshal(announcementEntry{e.Announcement, e.BGPFindings})
 }
 
-// UnmarshalJSON reads either form: the state says which it is.
+// UnmarshalJSON reads either form: the state says which it is. No prefix may be
+// missing.
 func (e *BGPAnalysisEntry) UnmarshalJSON(data []byte) error {
 	var in roaEntry
 	if err := json.Unmarshal(data, &in); err != nil {
 		return err
+	}
+	if !in.Prefix.IsValid() || !in.complete() {
+		return errors.New("an entry of the analysis lacks a prefix")
 	}
 	*e = BGPAnalysisEntry{BGPFindings: in.BGPFindings}
 	if strings.HasPrefix(in.State, "roa_") {
@@ -68,6 +74,15 @@ func (e *BGPAnalysisEntry) UnmarshalJSON(data []byte) error {
 		e.Announcement = Announcement{ASN: in.ASN, Prefix: in.Prefix}
 	}
 	return nil
+}
+
+// complete says whether every route in it has a prefix.
+func (f BGPFindings) complete() bool {
+	noROA := func(r ROAPayload) bool { return !r.Prefix.IsValid() }
+	noRoute := func(a Announcement) bool { return !a.Prefix.IsValid() }
+	return (f.AllowedBy == nil || f.AllowedBy.Prefix.IsValid()) &&
+		!slices.ContainsFunc(f.DisallowedBy, noROA) && !slices.ContainsFunc(f.MadeRedundantBy, noROA) &&
+		!slices.ContainsFunc(f.Authorizes, noRoute) && !slices.ContainsFunc(f.Disallows, noRoute)
 }
 
 // BGPAnalysisSuggestion is the answer to /api/v1/cas/{ca}/routes/analysis/suggest:

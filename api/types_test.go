@@ -66,7 +66,7 @@ func FuzzValues(f *testing.F) {
 		`"2026-11-22T11:07:17.917382633Z"`, `"10.0.0.0/16"`, `"Success"`, `{"Failure":{"label":"x","msg":"y","args":{"a":"b"}}}`, `{"Ok":[]}`, `{"Init":[]}`, `{"Error":"text"}`,
 		`{"result":"success","events":[{"msg":"m","details":{"type":"t"}}]}`, `{"result":"error","msg":"m"}`, `{"result":"init","init":{"msg":"m","details":{}}}`,
 		`{"p":{"last_exchange":{"timestamp":1,"uri":"u","result":"Success"},"last_success":1,"all_resources":{"asn":"","ipv4":"","ipv6":""},"classes":[]}}`,
-		`[{"asn":1,"prefix":"10.0.0.0/24","max_length":24,"comment":null,"roa_objects":[],"state":"roa_seen","authorizes":[{"asn":1,"prefix":"10.0.0.0/24"}]},`+
+		`[{"asn":1,"prefix":"10.0.0.0/24","max_length":24,"comment":null,"roa_objects":[],"state":"roa_seen","authorizes":[{"asn":1,"prefix":"10.0.0.0/24"}]},` +
 			`{"asn":2,"prefix":"10.0.0.0/24","state":"announcement_invalid_asn","disallowed_by":[{"asn":1,"prefix":"10.0.0.0/24","max_length":24}]}]`,
 	} {
 		f.Add(text)

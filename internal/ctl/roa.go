@@ -47,7 +47,7 @@ func (s *session) roaUpdate() *cobra.Command {
 		"A ROA is written PREFIX[-MAXLENGTH] => ASN [# COMMENT]. Lines of a delta file are \"A: ROA\" to add and \"R: ROA\" to\n" +
 		"remove; blank lines and lines that start with # are passed over.\n\n" +
 		"With --dryrun nothing changes; with --try the update is made unless routes that are seen announced would be\n" +
-		"invalid, and the command fails if it was not."
+		"invalid, and the command fails if it was not. A server that knows of no announcements makes every update."
 	cmd.Example = `  baleenctl roas update --ca ca1 --add "192.0.2.0/24 => 64496" --remove "2001:db8::/32-48 => 64496"`
 	s.caFlag(cmd, &ca)
 	cmd.Flags().StringVar(&f.delta, "delta", "", "`file` with lines to add and to remove")

@@ -72,37 +72,37 @@ func TestAnalysisOverHTTP(t *testing.T) {
 			t.Errorf("%s has %d objects", e.ROA, len(e.ROA.ROAObjects))
 		}
 	}
+	w.checkDryRun()
+	w.checkTry()
 }
 
-// TestDryRunOverHTTP shows what would be, and that nothing is.
-func TestDryRunOverHTTP(t *testing.T) {
-	w := mistaken(t)
-	w.announce()
+// checkDryRun shows what would be, and that nothing is.
+func (w *world) checkDryRun() {
+	w.t.Helper()
 	before := w.get("/api/v1/cas/ca1/routes").header.Get("ETag")
-	golden(t, "analysis_dryrun", w.post(analysisOfCA1+"/dryrun",
+	golden(w.t, "analysis_dryrun", w.post(analysisOfCA1+"/dryrun",
 		`{"added":[{"asn":64497,"prefix":"10.0.0.0/21","comment":"new"}],"removed":[{"asn":64496,"prefix":"10.0.0.0/22","max_length":23}]}`).ok().body)
 	if got := w.post(analysisOfCA1+"/dryrun", `{"added":[],"removed":[]}`).ok().body; got != `[]` {
-		t.Errorf("nothing leads to %s", got)
+		w.t.Errorf("nothing leads to %s", got)
 	}
 	for _, path := range []string{"/analysis/dryrun", "/try"} {
 		w.post("/api/v1/cas/ca1/routes"+path, `{"added":[{"asn":1,"prefix":"11.0.0.0/8"}],"removed":[{"asn":1,"prefix":"10.0.0.0/24"}]}`).
 			fails(http.StatusBadRequest, "ca-roa-delta-error")
 	}
 	if after := w.get("/api/v1/cas/ca1/routes").header.Get("ETag"); after != before {
-		t.Errorf("the CA went from version %s to %s", before, after)
+		w.t.Errorf("the CA went from version %s to %s", before, after)
 	}
 }
 
-// TestTryOverHTTP makes updates only where nothing would be invalid.
-func TestTryOverHTTP(t *testing.T) {
-	w := mistaken(t)
-	w.announce()
+// checkTry makes updates only where nothing would be invalid.
+func (w *world) checkTry() {
+	w.t.Helper()
 	const routes, try = "/api/v1/cas/ca1/routes", "/api/v1/cas/ca1/routes/try"
 	before := w.get(routes)
 	bad := w.post(try, `{"added":[{"asn":64497,"prefix":"10.0.0.0/21"}],"removed":[]}`).ok()
-	golden(t, "analysis_advice", bad.body)
+	golden(w.t, "analysis_advice", bad.body)
 	if after := w.get(routes); after.body != before.body || bad.header.Get("ETag") != before.header.Get("ETag") {
-		t.Errorf("it was made all the same: %s", after.body)
+		w.t.Errorf("it was made all the same: %s", after.body)
 	}
 	good := `{"added":[{"asn":64498,"prefix":"2001:db8::/32"}],"removed":[]}`
 	w.ask(with("If-Match", `"999"`), "POST", try, good).fails(http.StatusConflict, "version-mismatch")
@@ -110,7 +110,7 @@ func TestTryOverHTTP(t *testing.T) {
 	made.empty()
 	after := w.get(routes)
 	if !strings.Contains(after.body, `"2001:db8::/32"`) || made.header.Get("ETag") != after.header.Get("ETag") {
-		t.Errorf("it was not made: %s", after.body)
+		w.t.Errorf("it was not made: %s", after.body)
 	}
 	w.labels("cmd-ca-roas-updated")
 	w.service.Announcements = nil // then nothing is known to be invalid

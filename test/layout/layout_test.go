@@ -60,6 +60,7 @@ var mayImport = []struct {
 }{
 	{[]string{"baleen/internal/rpki"}, []string{"baleen/internal/rpki", "golang.org/x/crypto/cryptobyte", "go4.org/netipx"}},
 	{[]string{"baleen/internal/fault"}, nil},
+	{[]string{"baleen/internal/bgp/analysis"}, []string{"baleen/internal/bgp", "baleen/internal/ca", "baleen/internal/rpki"}},
 	{[]string{"baleen/internal/ca", "baleen/internal/ta"}, []string{"baleen/internal/rpki", "baleen/internal/es", "baleen/internal/fault"}},
 }
 

@@ -3,7 +3,6 @@ package analysis_test
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -248,7 +247,7 @@ func TestNothingIsKnown(t *testing.T) {
 // TestEmpty has neither ROAs nor resources.
 func TestEmpty(t *testing.T) {
 	c := analysis.Compare(analysis.Input{Seen: seen("10.0.0.0/24 1")})
-	if len(c.Report()) != 0 || c.Stats() != (analysis.Stats{}) || !slices.Equal([]string{advice(c.Report().Suggestion())}, []string{""}) {
+	if len(c.Report()) != 0 || c.Stats() != (analysis.Stats{}) || advice(c.Report().Suggestion()) != "" {
 		t.Errorf("got\n%s", lines(c.Report()))
 	}
 }
@@ -282,13 +281,17 @@ func TestStatesOfROAs(t *testing.T) {
 		"AS 0 is announced":               {[]string{"10.0.0.0/24 0"}, []string{"10.0.0.0/24 => 0"}, "roa_as0"},
 	} {
 		in := analysis.Input{ROAs: roas(c.roas...), Held: held, Seen: seen(c.seen...)}
+		got := ""
 		for _, e := range analysis.Compare(in).Report() {
-			if e.ROA == in.ROAs[0] && !e.State.OfAnnouncement() && e.State.String() != c.want {
-				t.Errorf("%s: got %s, want %s", name, e.State, c.want)
+			if e.ROA == in.ROAs[0] && !e.State.OfAnnouncement() {
+				got = e.State.String()
 			}
 			if e.State == analysis.Valid && e.Announcement.Origin == 0 {
 				t.Errorf("%s: AS 0 originates something valid", name)
 			}
+		}
+		if got != c.want {
+			t.Errorf("%s: got %s, want %s", name, got, c.want)
 		}
 	}
 }
