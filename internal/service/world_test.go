@@ -27,6 +27,7 @@ import (
 	"baleen/internal/ta"
 	"baleen/internal/tasks"
 	"baleen/internal/testdb"
+	"baleen/internal/testkeys"
 )
 
 var operator = es.Actor{Name: "user:test"}
@@ -65,7 +66,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := &signer.Pool{}
+	pool := &signer.Pool{Source: testkeys.Source(t)}
 	keys := &signer.Keys{DB: db, Fence: fence, Master: master, Pool: pool, Now: w.now}
 	follow := []pgstore.Listener{service.Follow}
 	w.worker = &tasks.Worker{DB: db, Fence: fence, Log: log, Node: "test", Concurrency: 4, Lease: time.Minute, Now: w.now}

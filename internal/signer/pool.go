@@ -17,6 +17,9 @@ const keyBits = 2048
 type Pool struct {
 	Size int // how many keys Run keeps ready
 
+	// Source gives a new key of the right size; nil: crypto/rsa makes it. Nobody may get the same key twice.
+	Source func() (*rsa.PrivateKey, error)
+
 	mu     sync.Mutex
 	ready  []*rsa.PrivateKey
 	busy   int // callers that are making a key
@@ -43,7 +46,7 @@ func (p *Pool) Take(ctx context.Context) (*rsa.PrivateKey, error) {
 		return key, nil
 	}
 	defer p.done()
-	return generate()
+	return p.make()
 }
 
 // take gives a ready key, or nil: then the caller makes one and calls done.
@@ -87,12 +90,19 @@ func (p *Pool) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		key, err := generate()
+		key, err := p.make()
 		if err != nil {
 			return err
 		}
 		p.put(key)
 	}
+}
+
+func (p *Pool) make() (*rsa.PrivateKey, error) {
+	if p.Source != nil {
+		return p.Source()
+	}
+	return generate()
 }
 
 // wanted says whether Run should make a key now, else what to wait for.

@@ -24,6 +24,7 @@ import (
 	"baleen/internal/ta"
 	"baleen/internal/tasks"
 	"baleen/internal/testdb"
+	"baleen/internal/testkeys"
 	"baleen/internal/web"
 )
 
@@ -68,7 +69,7 @@ func newWorld(t *testing.T) *world {
 	if err := signer.CheckMaster(t.Context(), db, fence, master); err != nil {
 		t.Fatal(err)
 	}
-	pool := &signer.Pool{}
+	pool := &signer.Pool{Source: testkeys.Source(t)}
 	follow := []pgstore.Listener{service.Follow}
 	const week, uri = 7 * 24 * time.Hour, "https://localhost:3000/"
 	w := &world{t: t, role: &role{active: true}, repo: filepath.Join(dir, "repo")}

@@ -96,6 +96,7 @@ var onlyIn = map[string][]string{
 	"baleen/internal/service":                     {"baleen/cmd", "baleen/internal/web"},
 	"baleen/internal/web":                         {"baleen/cmd", "baleen/internal/web"},
 	"baleen/internal/testdb":                      {"baleen/test"},
+	"baleen/internal/testkeys":                    {"baleen/test"},
 	"github.com/testcontainers/testcontainers-go": {"baleen/internal/testdb"},
 	"baleen/internal/postgres/pgq": {
 		"baleen/internal/postgres", "baleen/internal/es/pgstore", "baleen/internal/tasks", "baleen/internal/leader", "baleen/internal/pubserver",
