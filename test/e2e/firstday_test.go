@@ -254,6 +254,12 @@ func (d firstDay) repository() {
 	files := `[` + file + `,` + file + `,` + file + `]`
 	status := d.shows("/api/v1/cas/ca1/repo/status", `{"last_exchange":{"timestamp":`+unixSeconds+`,"uri":"`+d.PublicURI()+`rfc8181/ca1/","result":"Success"},
 		"last_success":`+unixSeconds+`,"published":`+files+`}`)
+	metrics := d.ask(http.MethodGet, "/metrics", nil)
+	for _, want := range []string{`krill_ca_ps_success{ca="ca1"} 1`, `krill_ca_parent_success{ca="ca1",parent="`, `krill_ca_parent_last_success_time{ca="ca1",parent="`} {
+		if !strings.Contains(string(metrics.Body), want) {
+			d.t.Errorf("the metrics lack %s", want)
+		}
+	}
 	d.shows("/api/v1/pubd/publishers/ca1", `{"handle":"ca1","id_cert":`+idCertForm+`,"base_uri":"rsync://localhost/repo/ca1/","current_files":`+files+`}`)
 	var s struct {
 		Published []struct {
