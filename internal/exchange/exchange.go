@@ -86,6 +86,7 @@ type Entry struct {
 	Outcome   Outcome
 	Code, Msg string // why not
 	In, Out   []byte // the message that came, and the one that went
+	Size      int    // of the one that came, where In is not given
 }
 
 // Note stores an exchange. That it cannot is logged and changes nothing about
@@ -104,14 +105,14 @@ func (l *Log) insert(ctx context.Context, e Entry) error {
 	if err != nil {
 		return err
 	}
-	request, reply := e.In, e.Out
+	request, reply := max(e.Size, len(e.In)), len(e.Out)
 	if e.Role == Client {
-		request, reply = e.Out, e.In
+		request, reply = reply, request
 	}
 	row := pgq.InsertExchangeParams{
 		ID: id, At: e.Began, Ms: int32(max(0, l.Now().Sub(e.Began).Milliseconds())), Protocol: string(e.Protocol), Role: string(e.Role),
 		Party: clean(e.Party, maxText), Peer: clean(e.Peer, maxText), Address: clean(e.Address, maxText), UserAgent: clean(e.UserAgent, maxAgent),
-		Request: e.Request, Outcome: string(e.Outcome), RequestSize: int64(len(request)), ReplySize: int64(len(reply)), Epoch: l.Fence.Epoch(),
+		Request: e.Request, Outcome: string(e.Outcome), RequestSize: int64(request), ReplySize: int64(reply), Epoch: l.Fence.Epoch(),
 	}
 	if e.PeerKey != (cert.KeyID{}) {
 		key := e.PeerKey.String()
@@ -126,6 +127,10 @@ func (l *Log) insert(ctx context.Context, e Entry) error {
 		b.Queue("SET LOCAL synchronous_commit TO off")
 	}, func(tx pgx.Tx) error { return pgq.New().InsertExchange(ctx, tx, row) })
 }
+
+// Keeps says whether messages of a protocol are kept as files. Who gives none
+// need not hold a large one until its exchange is over.
+func (l *Log) Keeps(p Protocol) bool { return l.Dirs[p] != "" }
 
 // clean makes a peer's words fit for a text column.
 func clean(text string, most int) string {

@@ -32,10 +32,21 @@ SELECT $1, $2, n.uri, n.hash, n.size FROM unnest($3::text[], $4::bytea[], $5::in
 const sqlCount = `
 UPDATE pub_publisher SET objects = objects + $3, bytes = bytes + $4 WHERE repository = $1 AND handle = $2`
 
-// store writes what a message does, in one round trip. Rows that go or are
-// withdrawn make room for those that come.
+// contentsAtOnce is how many octets of objects one statement carries: what is
+// sent is copied on its way, and a large message must not be there several times.
+const contentsAtOnce = 1 << 20
+
+// store writes what a message does, in one round trip, but for the contents of a
+// large one. Rows that go or are withdrawn make room for those that come.
 func (s *staging) store(ctx context.Context, tx pgx.Tx, repository, publisher string) error {
+	hashes, ders, err := s.sendContents(ctx, tx)
+	if err != nil {
+		return fmt.Errorf("store a message of %q: %w", publisher, err)
+	}
 	b := &pgx.Batch{}
+	if len(ders) > 0 {
+		b.Queue(sqlStoreContents, hashes, ders)
+	}
 	if len(s.dropped) > 0 {
 		b.Queue(sqlDropStaged, repository, publisher, s.dropped)
 	}
@@ -55,17 +66,32 @@ func (s *staging) store(ctx context.Context, tx pgx.Tx, repository, publisher st
 	return nil
 }
 
-// queueInserts adds objects in the order of their hashes, so that two messages
-// with the same objects cannot wait for each other.
-func (s *staging) queueInserts(b *pgx.Batch, repository, publisher string) {
+// sendContents stores the contents of new objects, and gives those back that
+// may go with other statements. They go in the order of their hashes, so that two
+// messages with the same objects cannot wait for each other.
+func (s *staging) sendContents(ctx context.Context, tx pgx.Tx) (hashes, ders [][]byte, err error) {
 	slices.SortFunc(s.insert, func(a, b stored) int { return bytes.Compare(a.hash[:], b.hash[:]) })
-	n := len(s.insert)
-	hashes, ders := make([][]byte, n), make([][]byte, n)
-	names, sizes := make([]string, n), make([]int32, n)
+	size := 0
 	for i := range s.insert {
 		o := &s.insert[i]
-		hashes[i], ders[i], names[i], sizes[i] = o.hash[:], o.der, o.uri, int32(len(o.der))
+		if size += len(o.der); size > contentsAtOnce && len(ders) > 0 {
+			if _, err := tx.Exec(ctx, sqlStoreContents, hashes, ders); err != nil {
+				return nil, nil, err
+			}
+			hashes, ders, size = nil, nil, len(o.der)
+		}
+		hashes, ders = append(hashes, o.hash[:]), append(ders, o.der)
 	}
-	b.Queue(sqlStoreContents, hashes, ders)
+	return hashes, ders, nil
+}
+
+// queueInserts adds the rows of new objects.
+func (s *staging) queueInserts(b *pgx.Batch, repository, publisher string) {
+	n := len(s.insert)
+	hashes, names, sizes := make([][]byte, n), make([]string, n), make([]int32, n)
+	for i := range s.insert {
+		o := &s.insert[i]
+		hashes[i], names[i], sizes[i] = o.hash[:], o.uri, int32(len(o.der))
+	}
 	b.Queue(sqlStage, repository, publisher, names, hashes, sizes)
 }

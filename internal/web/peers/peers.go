@@ -159,15 +159,23 @@ func (h *Handlers) read(ctx context.Context, c echo.Context, limit int64, place 
 	return body, supported(conn.SetReadDeadline(time.Time{}))
 }
 
+// believed is the part of a message that must have come before the rest of what
+// was announced is believed: then the buffer grows for the last time, so that a
+// large message is not copied when most of it is there.
+const believed = 8
+
 // pieceAfter gives the size of the buffer after one of size have is full: twice
 // that, but no more than what was announced or is allowed. One octet more shows
 // the end.
 func pieceAfter(have, announced, limit int64) int64 {
-	want := min(2*have, limit+1)
-	if announced >= have {
-		want = min(want, announced+1)
+	switch {
+	case announced < have:
+		return min(2*have, limit+1)
+	case believed*have >= announced:
+		return min(announced, limit) + 1
+	default:
+		return min(2*have, announced+1, limit+1)
 	}
-	return want
 }
 
 // enlarge makes room for so many octets more. The time for which a message had
