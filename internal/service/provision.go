@@ -117,41 +117,26 @@ func (s *Service) turnedAway(e exchange.Entry, err error) error {
 // provider finds the parent, and the child that a message says it comes from.
 // Where the message cannot be read, the child is the one whose key it names.
 func (s *Service) provider(ctx context.Context, handle string, m *cms.Message, sender string) (p provider, err error) {
-	take := func(children func(yield func(string, []byte) bool)) {
-		for name, idCert := range children {
-			if name == sender || sender == "" && namesKey(m, idCert) {
-				p.child, p.idCert = name, idCert
-				return
-			}
+	meet := func(name string, idCert []byte) {
+		if name == sender || sender == "" && namesKey(m, idCert) {
+			p.child, p.idCert = name, idCert
 		}
 	}
 	if handle == taHandle {
 		err = s.viewProxy(ctx, func(st *ta.ProxyState) error {
 			p.identity = ca.Identity(st.Identity)
-			take(func(yield func(string, []byte) bool) {
-				for name, c := range st.Children {
-					if !yield(name, c.IDCert) {
-						return
-					}
-				}
-			})
+			for name, c := range st.Children {
+				meet(name, c.IDCert)
+			}
 			return nil
 		})
 		return p, err
 	}
 	err = s.view(ctx, handle, func(st *ca.State, _ int64) error {
 		p.identity = st.Identity
-		if c := st.Children[sender]; c != nil {
-			p.child, p.idCert = sender, c.IDCert
-			return nil
+		for name, c := range st.Children {
+			meet(name, c.IDCert)
 		}
-		take(func(yield func(string, []byte) bool) {
-			for name, c := range st.Children {
-				if !yield(name, c.IDCert) {
-					return
-				}
-			}
-		})
 		return nil
 	})
 	return p, err
