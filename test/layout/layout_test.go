@@ -97,6 +97,7 @@ var onlyIn = map[string][]string{
 	"baleen/internal/web":                         {"baleen/cmd", "baleen/internal/web"},
 	"baleen/internal/testdb":                      {"baleen/test"},
 	"baleen/internal/testkeys":                    {"baleen/test"},
+	"baleen/internal/testvectors":                 {"baleen/test"},
 	"github.com/testcontainers/testcontainers-go": {"baleen/internal/testdb"},
 	"baleen/internal/postgres/pgq": {
 		"baleen/internal/postgres", "baleen/internal/es/pgstore", "baleen/internal/tasks", "baleen/internal/leader", "baleen/internal/pubserver",

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/x509"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/der"
 	"baleen/internal/rpki/der/dertest"
+	"baleen/internal/testvectors"
 )
 
 func TestRequest(t *testing.T) {
@@ -272,15 +272,11 @@ func TestIdentityRules(t *testing.T) {
 // that are no key's, authority key identifiers beside it.
 func TestRecordedIdentities(t *testing.T) {
 	for name, want := range map[string]string{
-		"alice.cer": "23B68BC760E673527A3A32C16363229D2597F734",
-		"bob.cer":   "E445382DC63E360A9FB575FC12470E66785BB27E",
-		"carol.cer": "EB032BBC6FC88BD2B0296A4E20516687C8D8DC09",
+		"alice": "23B68BC760E673527A3A32C16363229D2597F734",
+		"bob":   "E445382DC63E360A9FB575FC12470E66785BB27E",
+		"carol": "EB032BBC6FC88BD2B0296A4E20516687C8D8DC09",
 	} {
-		raw, err := os.ReadFile(filepath.Join("..", "cms", "testdata", "identities", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		id, err := cert.DecodeIdentity(raw, time.Date(2011, 8, 1, 0, 0, 0, 0, time.UTC))
+		id, err := cert.DecodeIdentity(testvectors.Identities(t)[name], time.Date(2011, 8, 1, 0, 0, 0, 0, time.UTC))
 		if err != nil || id.KeyID.String() != want {
 			t.Errorf("%s: got %+v, %v", name, id, err)
 		}

@@ -15,6 +15,7 @@ import (
 	"baleen/internal/rpki/crl"
 	"baleen/internal/rpki/der"
 	"baleen/internal/rpki/der/dertest"
+	"baleen/internal/testvectors"
 )
 
 var query = []byte(`<message xmlns="http://www.apnic.net/specs/rescerts/up-down/" version="1" sender="child" recipient="parent" type="list"/>`)
@@ -86,9 +87,11 @@ func refused(t *testing.T, err error, kind cms.MessageKind, code string) {
 	}
 }
 
+// recorded gives the messages that other software sent; none where they are not
+// beside the project.
 func recorded(t testing.TB) map[string][]byte {
 	t.Helper()
-	files := must[[]string](t)(filepath.Glob(filepath.Join("testdata", "messages", "*.der")))
+	files := must[[]string](t)(filepath.Glob(filepath.Join(testvectors.Find("updown"), "*.der")))
 	out := make(map[string][]byte)
 	for _, f := range files {
 		raw := must[[]byte](t)(os.ReadFile(f))

@@ -17,6 +17,7 @@ import (
 	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/crl"
 	"baleen/internal/rpki/der/dertest"
+	"baleen/internal/testvectors"
 )
 
 func unbase64(t testing.TB, text []byte) []byte {
@@ -90,8 +91,8 @@ func TestSignMessageRefuses(t *testing.T) {
 // parties verify at the time they were sent.
 func TestRecordedMessages(t *testing.T) {
 	parties := make(map[cert.KeyID]*cert.Identity)
-	for _, file := range must[[]string](t)(filepath.Glob(filepath.Join("testdata", "identities", "*.cer"))) {
-		id := must[*cert.Identity](t)(cert.DecodeIdentity(must[[]byte](t)(os.ReadFile(file)), time.Date(2011, 8, 1, 0, 0, 0, 0, time.UTC)))
+	for _, raw := range testvectors.Identities(t) {
+		id := must[*cert.Identity](t)(cert.DecodeIdentity(raw, time.Date(2011, 8, 1, 0, 0, 0, 0, time.UTC)))
 		parties[id.KeyID] = id
 	}
 	verified := 0

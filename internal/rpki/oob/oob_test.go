@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"baleen/internal/rpki/oob"
+	"baleen/internal/testvectors"
 )
 
 // Any octets do: the certificate is carried, not examined.
@@ -100,11 +99,7 @@ func TestRecordedDocuments(t *testing.T) {
 
 func vector(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", "recorded", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return testvectors.Read(t, "updown/"+name)
 }
 
 func TestXMLTakesVariants(t *testing.T) {

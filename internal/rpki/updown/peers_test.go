@@ -15,6 +15,7 @@ import (
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/rpki/updown"
+	"baleen/internal/testvectors"
 )
 
 // What other programs write, and the schema allows or does not mind.
@@ -180,7 +181,7 @@ func TestErrorsAreShort(t *testing.T) {
 
 // Messages recorded from rpkid, inside their CMS.
 func TestRecordedMessages(t *testing.T) {
-	dir := beside("updown")
+	dir := testvectors.Find("updown")
 	if dir == "" {
 		t.Skip("no vectors beside the project: updown")
 	}

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"baleen/internal/rpki/resources"
 	"baleen/internal/rpki/strictxml"
 	"baleen/internal/rpki/updown"
+	"baleen/internal/testvectors"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -129,7 +129,7 @@ func TestSchemaAcceptsWhatWeWrite(t *testing.T) {
 		t.Skip("xmllint is not installed")
 	}
 	schemas := []string{filepath.Join("testdata", "updown.rng")}
-	if path := beside("schemas/up-down.rng"); path != "" {
+	if path := testvectors.Find("schemas/up-down.rng"); path != "" {
 		schemas = append(schemas, path)
 	}
 	all := messages(t)
@@ -144,16 +144,6 @@ func TestSchemaAcceptsWhatWeWrite(t *testing.T) {
 			}
 		}
 	}
-}
-
-// beside gives the path of a test vector kept beside the project, or "".
-func beside(name string) string {
-	_, here, _, _ := runtime.Caller(0)
-	path := filepath.Join(filepath.Dir(here), "../../../../shared/vectors", name)
-	if _, err := os.Stat(path); err != nil {
-		return ""
-	}
-	return path
 }
 
 func TestEncodeRefuses(t *testing.T) {
