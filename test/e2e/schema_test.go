@@ -18,26 +18,38 @@ import (
 	"baleen/internal/testdb"
 )
 
-// laterRelease does to a database what the migration of a later release may do:
-// every table has one column more.
-const laterRelease = `DO $$
-DECLARE
-    one regclass;
-BEGIN
-    FOR one IN SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace IN ('public'::regnamespace, 'archive'::regnamespace) LOOP
-        EXECUTE format('ALTER TABLE %s ADD COLUMN of_a_later_release text NOT NULL DEFAULT ''x'', ADD COLUMN and_another integer', one);
-    END LOOP;
-END $$;
-CREATE TABLE later (id integer);
-INSERT INTO goose_db_version (version_id, is_applied) VALUES (9000, true);
-UPDATE schema_info SET version = 9000`
+// migrateLater does to a database what the migrations of a later release may do:
+// every table has two columns more. Each table is changed by itself, as a running
+// server's transactions take their locks in another order.
+func migrateLater(ctx context.Context, t *testing.T, database string) {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	rows, err := conn.Query(ctx, "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace IN ('public'::regnamespace, 'archive'::regnamespace)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		execute(ctx, t, database, "ALTER TABLE "+table+" ADD COLUMN of_a_later_release text NOT NULL DEFAULT 'x', ADD COLUMN and_another integer")
+	}
+	execute(ctx, t, database, `CREATE TABLE later (id integer);
+		INSERT INTO goose_db_version (version_id, is_applied) VALUES (9000, true);
+		UPDATE schema_info SET version = 9000`)
+}
 
 // The standby nodes of the release before run on the schema of the next one, and
 // so does that release where an upgrade is taken back.
 func TestLastReleaseOnTheNextSchema(t *testing.T) {
 	ctx := bounded(t)
 	s := newServer(t, testdb.URL(t))
-	execute(ctx, t, s.Database, laterRelease)
+	migrateLater(ctx, t, s.Database)
 	mustStart(ctx, t, s)
 	if n := strings.Count(s.Log(), "the schema is that of a newer program; this one can run on it"); n != 1 || !strings.Contains(s.Log(), `"database":9000`) {
 		t.Errorf("it says so %d times:\n%s", n, s.Log())
@@ -55,7 +67,8 @@ func TestLastReleaseOnTheNextSchema(t *testing.T) {
 func TestNextSchemaThatIsNotForTheLastRelease(t *testing.T) {
 	ctx := bounded(t)
 	s := started(ctx, t)
-	execute(ctx, t, s.Database, laterRelease+"; UPDATE schema_info SET oldest_usable = 9000")
+	migrateLater(ctx, t, s.Database)
+	execute(ctx, t, s.Database, "UPDATE schema_info SET oldest_usable = 9000")
 	execute(ctx, t, s.Database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'baleen' AND datname = current_database()")
 	o := operator{Server: s, ctx: ctx, t: t}
 	o.until("the node refuses to be active", "/health", func([]byte) bool {
