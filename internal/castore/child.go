@@ -3,7 +3,6 @@ package castore
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -59,7 +58,7 @@ func (s *Store) NoteChild(ctx context.Context, f postgres.Fence, stream uuid.UUI
 // agent makes text of what a peer sent: no longer than it may be, and such that
 // the database takes it.
 func agent(text string) *string {
-	text = strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "?")
+	text = postgres.Text(text)
 	if runes := []rune(text); len(runes) > maxAgent {
 		text = string(runes[:maxAgent])
 	}

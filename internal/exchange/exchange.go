@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -134,7 +133,7 @@ func (l *Log) Keeps(p Protocol) bool { return l.Dirs[p] != "" }
 
 // clean makes a peer's words fit for a text column.
 func clean(text string, most int) string {
-	text = strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "?")
+	text = postgres.Text(text)
 	if len(text) <= most {
 		return text
 	}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"baleen/internal/export"
 	"baleen/internal/pubserver"
+	"baleen/internal/testvectors"
 )
 
 func TestNothingWithoutARepository(t *testing.T) {
@@ -336,9 +336,8 @@ func TestSchemaAcceptsRenderedFiles(t *testing.T) {
 	if err != nil {
 		t.Skip("xmllint is not installed")
 	}
-	_, here, _, _ := runtime.Caller(0)
-	schema := filepath.Join(filepath.Dir(here), "../../../shared/vectors/schemas/rrdp.rng")
-	if _, err := os.Stat(schema); err != nil {
+	schema := testvectors.Find("schemas/rrdp.rng")
+	if schema == "" {
 		t.Skip("no vectors beside the project")
 	}
 	f := open(t, "alice")

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
@@ -193,7 +192,7 @@ func (r *Recorder) row(k refusal, c *count) pgq.CountRefusedLoginParams {
 // clean makes an attempt one that can be compared and stored.
 func (a Attempt) clean() Attempt {
 	a.Remote = a.Remote.Unmap().WithZone("")
-	a.User = strings.ReplaceAll(strings.ToValidUTF8(a.User, "?"), "\x00", "?")
+	a.User = postgres.Text(a.User)
 	if runes := []rune(a.User); len(runes) > maxUser {
 		a.User = string(runes[:maxUser])
 	}

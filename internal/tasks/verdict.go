@@ -3,11 +3,11 @@ package tasks
 import (
 	"encoding/json"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"baleen/internal/es"
 	"baleen/internal/fault"
+	"baleen/internal/postgres"
 )
 
 const (
@@ -68,7 +68,7 @@ func backoff(failures int, limit time.Duration) time.Duration {
 
 // describe is the form of a failure that is kept with the task.
 func describe(kind fault.Kind, err error) json.RawMessage {
-	text := strings.ReplaceAll(strings.ToValidUTF8(err.Error(), "?"), "\x00", "?")
+	text := postgres.Text(err.Error())
 	raw, err := es.Encode(LastFault{Kind: kind.String(), Code: fault.Code(err), Msg: text})
 	if err != nil {
 		return nil

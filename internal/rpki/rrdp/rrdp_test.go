@@ -9,12 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
 
 	"baleen/internal/rpki/rrdp"
 	"baleen/internal/rpki/strictxml"
+	"baleen/internal/testvectors"
 )
 
 const session = "9df4b597-af9e-4dca-bdda-719cce2c4e28"
@@ -122,7 +122,10 @@ func TestSchemaOfRFC8182AcceptsWhatWeWrite(t *testing.T) {
 	if err != nil {
 		t.Skip("xmllint is not installed")
 	}
-	schema := vectors(t, "schemas/rrdp.rng")
+	schema := testvectors.Find("schemas/rrdp.rng")
+	if schema == "" {
+		t.Skip("no vectors beside the project: schemas/rrdp.rng")
+	}
 	dir := t.TempDir()
 	for name, data := range map[string][]byte{
 		"notification.xml": notification().Encode(),
@@ -139,17 +142,6 @@ func TestSchemaOfRFC8182AcceptsWhatWeWrite(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}
-}
-
-// vectors gives the path of a test vector kept beside the project.
-func vectors(t testing.TB, name string) string {
-	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	path := filepath.Join(filepath.Dir(here), "../../../../shared/vectors", name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no vectors beside the project: %s", name)
-	}
-	return path
 }
 
 func TestDeltasMayStandInAnyOrder(t *testing.T) {
