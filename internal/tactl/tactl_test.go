@@ -124,7 +124,7 @@ func TestRequestsRefused(t *testing.T) {
 	w.proxy.OpenRequest = nil
 	w.now = w.now.Add(time.Minute)
 	w.exchange(3)
-	w.refused("before the last one that was processed\nUse the newest request", "process -r @old.json")
+	w.refused("before the last one that was processed\nFetch the open request", "process -r @old.json")
 }
 
 // A signer that was restored from an old copy is told so, and how to go on.

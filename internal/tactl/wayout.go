@@ -10,7 +10,7 @@ import (
 // waysOut says what to do about what package ta refuses.
 var waysOut = map[string]string{
 	"ta-request-replayed":     "The answer is there already: `baleen-ta last --out response.json` gives it again if it was the last one.",
-	"ta-request-out-of-order": "Use the newest request: `baleenctl ta proxy signer show-request` at the proxy.",
+	"ta-request-out-of-order": "Fetch the open request from the proxy.",
 	"ta-request-from-future":  "Compare the clocks of this machine and of the server.",
 	"ta-signer-behind": "1. Restore the newest backup of the whole folder, if there is a newer one.\n" +
 		"2. Otherwise take in every response that this signer gave and this folder lacks, the oldest first:\n" +
