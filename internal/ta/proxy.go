@@ -45,6 +45,21 @@ func (s *ProxyState) Published() []Published {
 	return s.Signer.Objects.Published()
 }
 
+// Owned gives the objects with the child of each certificate for a key that the
+// proxy knows, where the signer did not say whose it is.
+func (s *ProxyState) Owned(o Objects) Objects {
+	o.Issued = maps.Clone(o.Issued)
+	for name, child := range s.Children {
+		for key := range child.Keys {
+			if c, ok := o.Issued[key]; ok && c.Child == "" {
+				c.Child = name
+				o.Issued[key] = c
+			}
+		}
+	}
+	return o
+}
+
 // WaitsForSigner says whether children asked for something that is not part of
 // the open request: a (further) exchange with the signer is needed.
 func (s *ProxyState) WaitsForSigner() bool {

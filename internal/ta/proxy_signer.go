@@ -130,9 +130,13 @@ func (c MakeSignerRequest) Process(s *ProxyState, now time.Time) ([]es.Event, er
 	if c.Nonce == "" {
 		return nil, general("a signer request needs a nonce")
 	}
-	return []es.Event{SignerRequestMade{Request: Request{
+	r := Request{
 		Nonce: c.Nonce, MadeAt: later(now.UTC().Truncate(time.Microsecond), s.LastRequest.Add(time.Microsecond)), Children: s.pendingRequests(),
-	}}}, nil
+	}
+	if s.Signer != nil {
+		r.Seen = s.Signer.Objects.Number
+	}
+	return []es.Event{SignerRequestMade{Request: r}}, nil
 }
 
 // ProcessSignerResponse takes in the signer's answer to the open request. The
