@@ -35,11 +35,19 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{get, "/testbed.tal", rest.Public, none, a.TA.TAL},
 		{get, "/ta/ta.tal", rest.Public, none, a.TA.TAL},
 		{get, "/ta/ta.cer", rest.Public, none, a.TA.Certificate},
-		{get, "/testbed/enabled", rest.Public, none, s.testbedEnabled},
+		{get, "/testbed/enabled", rest.Public, none, a.Testbed.Enabled},
 		{get, "/rrdp/*", rest.Public, none, f.RRDP},
 		{get, "/auth/login", rest.Public, ignored, a.Auth.LoginURL},
 		{post, "/auth/login", rest.Public, ignored, a.Auth.Login},
 		{post, "/auth/logout", rest.Public, ignored, a.Auth.Logout},
+
+		// Everybody, where there is a testbed.
+		{post, "/testbed/children", rest.Public, content, a.Testbed.AddChild},
+		{remove, "/testbed/children/:child", rest.Public, none, a.Testbed.RemoveChild},
+		{get, "/testbed/children/:child/parent_response.xml", rest.Public, none, a.Testbed.ParentResponse},
+		{post, "/testbed/publishers", rest.Public, content, a.Testbed.AddPublisher},
+		{remove, "/testbed/publishers/:publisher", rest.Public, none, a.Testbed.RemovePublisher},
+		{get, "/testbed/publishers/:publisher/response.xml", rest.Public, none, a.Testbed.RepositoryResponse},
 
 		// Peers.
 		{post, "/rfc6492/:ca", rest.Public, content, p.UpDown},
