@@ -82,6 +82,7 @@ func events() []es.Event {
 		ta.ChildResponseGiven{Child: "online", KeyID: keyA},
 		ta.SignerInitialized{Identity: signID, ProxyID: proxyID, TA: frozenTA, TAL: frozenTAL, Objects: objects(1)},
 		ta.RequestProcessed{RequestMadeAt: request.MadeAt, Response: frozenResponse(), ResponseHash: ta.HashOf([]byte("response"))},
+		ta.TAReissued{TA: frozenTA, TAL: frozenTAL, ProxyID: proxyID},
 	}
 }
 
@@ -125,6 +126,8 @@ func TestCommandPayloadsAreFrozen(t *testing.T) {
 		ta.GiveChildResponse{Child: "online", KeyID: keyA},
 		ta.InitSigner{Identity: signID, ProxyID: proxyID, TA: frozenTA, TAL: frozenTAL, Objects: objects(1)},
 		ta.ProcessRequest{Request: request, Response: frozenResponse(), After: 1},
+		ta.ReissueTA{TA: frozenTA, TAL: frozenTAL, ProxyID: proxyID},
+		ta.RecoverResponse{Response: frozenResponse(), SignedAt: start},
 	} {
 		t.Run(c.CommandName(), func(t *testing.T) { golden(t, "command_"+c.CommandName(), c) })
 	}

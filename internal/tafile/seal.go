@@ -59,7 +59,7 @@ type Opener struct {
 func (o Opener) open(sealed api.TASignedMessage, clear, signed any) (time.Time, error) {
 	m, err := cms.DecodeMessage(sealed.Message)
 	if err != nil {
-		return time.Time{}, bad("The signed message %v", err)
+		return time.Time{}, because(err, "The signed message")
 	}
 	now := o.Now
 	if now.IsZero() {
@@ -70,7 +70,7 @@ func (o Opener) open(sealed api.TASignedMessage, clear, signed any) (time.Time, 
 		return time.Time{}, bad("The sender's %v", err)
 	}
 	if err := m.Verify(id, now, clockSkew); err != nil {
-		return time.Time{}, bad("The signed message is not good: %v", err)
+		return time.Time{}, because(err, "The signed message is not good:")
 	}
 	if err := decode(m.Content, signed); err != nil {
 		return time.Time{}, err

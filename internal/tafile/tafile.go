@@ -28,7 +28,8 @@
 //
 // The package is pure: time, keys and serial numbers come as arguments. Faults
 // are of kind Invalid, with the codes "api-json" for what is no such JSON and
-// "general-error" for all else.
+// "general-error" for all else. Behind that of a message that does not verify is
+// the *cms.MessageError.
 package tafile
 
 import (
@@ -89,4 +90,9 @@ func decode(file []byte, v any) error {
 
 func bad(format string, args ...any) error {
 	return fault.New(fault.Invalid, "general-error", fmt.Sprintf(format, args...))
+}
+
+// because gives a refusal whose cause a caller may look at.
+func because(err error, text string) error {
+	return &fault.Error{Kind: fault.Invalid, Code: "general-error", Msg: text + " " + err.Error(), Err: err}
 }
