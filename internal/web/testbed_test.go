@@ -158,8 +158,12 @@ func (w *world) countCommands() (n int) {
 func TestNoTestbedNoPaths(t *testing.T) {
 	w := newRules(t)
 	for _, r := range []struct{ method, path, body string }{
-		{"GET", "/testbed/enabled", ""}, {"POST", "/testbed/children", "{}"}, {"DELETE", "/testbed/children/x", ""},
-		{"GET", "/testbed/children/x/parent_response.xml", ""}, {"POST", "/testbed/publishers", "{}"}, {"DELETE", "/testbed/publishers/x", "{}"},
+		{"GET", "/testbed/enabled", ""},
+		{"POST", "/testbed/children", "{}"},
+		{"DELETE", "/testbed/children/x", ""},
+		{"GET", "/testbed/children/x/parent_response.xml", ""},
+		{"POST", "/testbed/publishers", "{}"},
+		{"DELETE", "/testbed/publishers/x", "{}"},
 		{"GET", "/testbed/publishers/x/response.xml", ""},
 	} {
 		if a := w.ask(anybody, r.method, r.path, r.body); a.status != http.StatusNotFound || a.body != "" {
