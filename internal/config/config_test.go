@@ -47,6 +47,7 @@ func TestDefaults(t *testing.T) {
 		},
 		Timing:   Timing{24, 4, 8, 52, 4, 52, 4, 52, 4, 52, 4},
 		TATiming: TATiming{100, 52, 26, 12, 14}, RRDP: RRDP{0, 5, 1200, 50, 7200},
+		Testbed:     Testbed{MaxPerAddress: 20, MaxRegistrations: 10_000},
 		KeyPoolSize: 32, TaskLease: 5 * time.Minute, origin: c.origin,
 	}
 	if !reflect.DeepEqual(c, want) {
@@ -191,6 +192,11 @@ func TestChecks(t *testing.T) {
 		{"TA_TIMING_ISSUED_CERTIFICATE_REISSUE_WEEKS_BEFORE", []string{"TA_TIMING_ISSUED_CERTIFICATE_VALIDITY_WEEKS", "26"}},
 		{"TA_TIMING_MFT_NEXT_UPDATE_WEEKS", []string{"TA_TIMING_MFT_NEXT_UPDATE_WEEKS", "0"}},
 		{"TA_TIMING_SIGNED_MESSAGE_VALIDITY_DAYS", []string{"TA_TIMING_SIGNED_MESSAGE_VALIDITY_DAYS", "0"}},
+		{"TA_SIGNER_ENABLED", []string{"TA_SIGNER_ENABLED", "true"}},
+		{"TESTBED_MAX_PER_ADDRESS", []string{"TESTBED_MAX_PER_ADDRESS", "-1"}},
+		{"TESTBED_MAX_REGISTRATIONS", []string{"TESTBED_MAX_REGISTRATIONS", "-1"}},
+		{"TESTBED_EXPIRE_DAYS", []string{"TESTBED_EXPIRE_DAYS", "99999"}},
+		{"TESTBED_PROXIES", []string{"TESTBED_PROXIES", "192.0.2.1,proxy.example.net"}},
 		{"TESTBED_TA_URI", []string{"TESTBED_TA_AIA", "rsync://h/x", "TESTBED_TA_URI", "http://h/x", "TESTBED_RRDP_BASE_URI", "https://h/", "TESTBED_RSYNC_JAIL", "rsync://h/"}},
 		{"TESTBED_RSYNC_JAIL", []string{"TESTBED_TA_AIA", "rsync://h/x", "TESTBED_TA_URI", "https://h/x", "TESTBED_RRDP_BASE_URI", "https://h/"}},
 		{"CA_REFRESH_PARENTS_BATCH_SIZE", []string{"CA_REFRESH_PARENTS_BATCH_SIZE", "0"}},

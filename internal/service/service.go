@@ -35,6 +35,8 @@ type Config struct {
 	Manifest   ManifestTiming
 	Refresh    Refresh
 	TA         ta.Timing
+	TASupport  bool // this server can be the online part of a trust anchor
+	Testbed    TestbedConfig
 
 	RefreshBatch int           // how many parents of a CA one request for all CAs asks; 0: the default
 	SuspendAfter time.Duration // how long a child must be silent to be suspended; 0: no child is

@@ -22,8 +22,12 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		analysis  = ca + "/routes/analysis"
 		commands  = ca + "/history/commands"
 		publisher = "/api/v1/pubd/publishers/:publisher"
+		taProxy   = "/api/v1/ta/proxy"
+		taSigner  = taProxy + "/signer"
+		taChild   = taProxy + "/children/:child"
 	)
 	a := s.api
+	supported := a.TAProxy.Supported
 	return []route{
 		// Everybody.
 		{get, "/health", rest.Public, none, o.Health},
@@ -35,11 +39,19 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{get, "/testbed.tal", rest.Public, none, a.TA.TAL},
 		{get, "/ta/ta.tal", rest.Public, none, a.TA.TAL},
 		{get, "/ta/ta.cer", rest.Public, none, a.TA.Certificate},
-		{get, "/testbed/enabled", rest.Public, none, s.testbedEnabled},
+		{get, "/testbed/enabled", rest.Public, none, a.Testbed.Enabled},
 		{get, "/rrdp/*", rest.Public, none, f.RRDP},
 		{get, "/auth/login", rest.Public, ignored, a.Auth.LoginURL},
 		{post, "/auth/login", rest.Public, ignored, a.Auth.Login},
 		{post, "/auth/logout", rest.Public, ignored, a.Auth.Logout},
+
+		// Everybody, where there is a testbed.
+		{post, "/testbed/children", rest.Public, content, a.Testbed.AddChild},
+		{remove, "/testbed/children/:child", rest.Public, none, a.Testbed.RemoveChild},
+		{get, "/testbed/children/:child/parent_response.xml", rest.Public, none, a.Testbed.ParentResponse},
+		{post, "/testbed/publishers", rest.Public, content, a.Testbed.AddPublisher},
+		{remove, "/testbed/publishers/:publisher", rest.Public, none, a.Testbed.RemovePublisher},
+		{get, "/testbed/publishers/:publisher/response.xml", rest.Public, none, a.Testbed.RepositoryResponse},
 
 		// Peers.
 		{post, "/rfc6492/:ca", rest.Public, content, p.UpDown},
@@ -116,5 +128,24 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{post, "/api/v1/pubd/session_reset", rest.PubAdmin, none, a.Publishers.SessionReset},
 		{get, "/api/v1/pubd/stale", rest.PubList, none, a.Publishers.Stale},
 		{get, "/api/v1/pubd/stale/:seconds", rest.PubList, none, a.Publishers.Stale},
+
+		// Operators: the online part of a trust anchor.
+		{post, taProxy + "/init", rest.CAAdmin, none, supported(a.TAProxy.Init)},
+		{get, taProxy + "/id", rest.CAAdmin, none, supported(a.TAProxy.ID)},
+		{get, taProxy + "/repo", rest.CAAdmin, none, supported(a.TAProxy.Repo)},
+		{post, taProxy + "/repo", rest.CAAdmin, content, supported(a.TAProxy.SetRepo)},
+		{get, taProxy + "/repo/request.json", rest.CAAdmin, none, supported(a.TAProxy.PublisherRequestJSON)},
+		{get, taProxy + "/repo/request.xml", rest.CAAdmin, none, supported(a.TAProxy.PublisherRequestXML)},
+		{post, taSigner + "/add", rest.CAAdmin, content, supported(a.TAProxy.AddSigner)},
+		{post, taSigner + "/update", rest.CAAdmin, content, supported(a.TAProxy.UpdateSigner)},
+		{get, taSigner + "/request", rest.CAAdmin, none, supported(a.TAProxy.Request)},
+		{post, taSigner + "/request", rest.CAAdmin, none, supported(a.TAProxy.MakeRequest)},
+		{post, taSigner + "/response", rest.CAAdmin, content, supported(a.TAProxy.Response)},
+		{get, taProxy + "/children", rest.CAAdmin, none, supported(a.TAProxy.Children)},
+		{post, taProxy + "/children", rest.CAAdmin, content, supported(a.TAProxy.AddChild)},
+		{post, taChild, rest.CAAdmin, content, supported(a.TAProxy.UpdateChild)},
+		{remove, taChild, rest.CAAdmin, none, supported(a.TAProxy.RemoveChild)},
+		{get, taChild + "/parent_response.json", rest.CAAdmin, none, supported(a.TAProxy.ParentResponseJSON)},
+		{get, taChild + "/parent_response.xml", rest.CAAdmin, none, supported(a.TAProxy.ParentResponseXML)},
 	}
 }

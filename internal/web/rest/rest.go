@@ -25,6 +25,8 @@ type Deps struct {
 	Version    string // of the program
 	Started    time.Time
 	Logins     *login.Recorder // nil: logins are not noted
+
+	VisitorIP echo.IPExtractor // tells where a visitor of the testbed comes from; nil: the address of the connection
 }
 
 // API holds the handlers by resource.
@@ -46,6 +48,8 @@ type API struct {
 	Publishers Publishers
 	Stats      Stats
 	TA         TrustAnchor
+	TAProxy    TAProxy
+	Testbed    Testbed
 	Tasks      Tasks
 }
 
@@ -54,7 +58,7 @@ func New(d Deps) *API {
 	return &API{
 		Deps: &d, Auth: newAuth(&d), CAs: CAs{&d}, Children: Children{&d}, Keys: Keys{&d}, Parents: Parents{&d}, Repo: Repo{&d}, ROAs: ROAs{&d},
 		Analysis: Analysis{&d}, ASPAs: ASPAs{&d}, BGPsec: BGPsec{&d},
-		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)}, TA: TrustAnchor{&d}, Tasks: Tasks{&d},
+		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)}, TA: TrustAnchor{&d}, TAProxy: TAProxy{&d}, Testbed: Testbed{&d}, Tasks: Tasks{&d},
 	}
 }
 
