@@ -48,7 +48,8 @@ type Config struct {
 	RFC8181LogDir string   `envconfig:"RFC8181_LOG_DIR" desc:"the same for messages between publishers and repositories"`
 	ExchangeKeep  Days     `envconfig:"EXCHANGE_KEEP_DAYS" default:"90" desc:"how long the audit view of exchanges with peers goes back. 0: for ever"`
 
-	AdminToken string `group:"Access" envconfig:"ADMIN_TOKEN" secret:"true" computed:"made at the first start, in admin-token in the data folder" desc:"token that may do everything"`
+	AdminToken string    `group:"Access" envconfig:"ADMIN_TOKEN" secret:"true" computed:"made at the first start, in admin-token in the data folder" desc:"token that may do everything"`
+	UnixUsers  UnixUsers `envconfig:"UNIX_USERS" default:"root:admin" desc:"users of this system who may use the Unix socket without a token, each with a role: admin, readwrite or readonly; such as root:admin,bob:readonly"`
 
 	LogLevel LogLevel `group:"Logging and metrics" envconfig:"LOG_LEVEL" default:"info" desc:"off, error, warn, info, debug or trace"`
 	LogType  LogType  `envconfig:"LOG_TYPE" default:"stderr" desc:"where the log goes: stderr, as text on a terminal and as one JSON object a line elsewhere"`

@@ -24,7 +24,8 @@ const (
 	AdminToken    = "admin-token"
 	ConfigFile    = "config-file"
 	OpenIDConnect = "openid-connect"
-	Bearer        = "bearer" // a request with a token that nobody has
+	Bearer        = "bearer"      // a request with a token that nobody has
+	UnixSocket    = "unix-socket" // a request over the Unix socket
 )
 
 const (

@@ -15,7 +15,7 @@ import (
 	"baleen/internal/service"
 )
 
-// Deps is what the handlers need. All fields must be set, but for Logins.
+// Deps is what the handlers need. All fields must be set, but for Logins and UnixUsers.
 type Deps struct {
 	Service    *service.Service
 	Log        *slog.Logger
@@ -25,6 +25,9 @@ type Deps struct {
 	Version    string // of the program
 	Started    time.Time
 	Logins     *login.Recorder // nil: logins are not noted
+
+	// UnixUsers are the system's users who may use the Unix socket without a token: login name to role.
+	UnixUsers map[string]string
 }
 
 // API holds the handlers by resource.
