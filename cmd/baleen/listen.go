@@ -42,7 +42,7 @@ func (n *node) listen(ctx context.Context) (secure *tls.Config, listeners []net.
 	if n.cfg.UnixSocket == "" {
 		return secure, listeners, nil
 	}
-	l, err := web.ListenUnix(ctx, n.cfg.UnixSocket, n.others())
+	l, err := web.ListenUnix(ctx, n.cfg.UnixSocket, others(n.cfg.UnixUsers))
 	if err != nil {
 		for _, open := range listeners {
 			err = errors.Join(err, open.Close())
@@ -52,11 +52,11 @@ func (n *node) listen(ctx context.Context) (secure *tls.Config, listeners []net.
 	return secure, append(listeners, l), nil
 }
 
-// others says whether other users than root and this process's may use the Unix
-// socket; each is told by the kernel.
-func (n *node) others() bool {
-	for name := range n.cfg.UnixUsers {
-		me, err := user.Current()
+// others says whether users of this system other than root and the server's own
+// are to use the Unix socket. The kernel tells who each is.
+func others(users config.UnixUsers) bool {
+	me, err := user.Current()
+	for name := range users {
 		if name != "root" && (err != nil || name != me.Username) {
 			return true
 		}
