@@ -89,8 +89,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 			for _, r := range server.Registered() {
 				own, ok := permission[r.Method+" "+r.Path]
 				if !ok {
-					t.Errorf("%s %s stands in no list of reference_test.go", r.Method, r.Path)
-					continue
+					continue // TestEveryRouteOfTheReferenceIsThereOrMissing complains
 				}
 				lacks := lacking(r.Path, own, mayDo[u.role])
 				a := roleAsks(t, server, u.as, r.Method, r.Path)
