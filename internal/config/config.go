@@ -38,7 +38,7 @@ type Config struct {
 	ForceRecover   bool   `envconfig:"FORCE_RECOVER" default:"false" desc:"once after each start: set snapshots aside that do not fit, rebuild every state from the log, and have everything planned, issued and published again"`
 
 	Listen     []string  `group:"Network" envconfig:"LISTEN" default:"127.0.0.1:3000" desc:"addresses and ports, separated by commas, of the API, the peers' protocols and the repository"`
-	UnixSocket string    `envconfig:"UNIX_SOCKET" desc:"path of a Unix socket to listen on too. Empty: none"`
+	UnixSocket string    `envconfig:"UNIX_SOCKET" desc:"path of a Unix socket to listen on too, such as /run/baleen/baleen.sock, where baleenctl looks for it. Its folder must be there. Empty: none"`
 	ServiceURI string    `envconfig:"SERVICE_URI" computed:"https://localhost:3000/ (address and port of the first of BALEEN_LISTEN)" desc:"where peers reach this server: https, a host and perhaps a port, and a slash. Children and publishers keep it, so it cannot easily change later"`
 	HTTPSMode  HTTPSMode `envconfig:"HTTPS_MODE" default:"generate" desc:"generate: make a self-signed certificate if there is none; existing: use cert.pem and key.pem; disable: plain HTTP, behind a proxy on the same host"`
 	TLSKeysDir string    `envconfig:"TLS_KEYS_DIR" computed:"ssl in the data folder" desc:"folder of cert.pem and key.pem"`
@@ -51,7 +51,8 @@ type Config struct {
 	RFC8181LogDir string   `envconfig:"RFC8181_LOG_DIR" desc:"the same for messages between publishers and repositories"`
 	ExchangeKeep  Days     `envconfig:"EXCHANGE_KEEP_DAYS" default:"90" desc:"how long the audit view of exchanges with peers goes back. 0: for ever"`
 
-	AdminToken string `group:"Access" envconfig:"ADMIN_TOKEN" secret:"true" computed:"made at the first start, in admin-token in the data folder" desc:"token that may do everything"`
+	AdminToken string    `group:"Access" envconfig:"ADMIN_TOKEN" secret:"true" computed:"made at the first start, in admin-token in the data folder" desc:"token that may do everything"`
+	UnixUsers  UnixUsers `envconfig:"UNIX_USERS" default:"root:admin" desc:"users of this system who may use the Unix socket without a token, each with a role: admin, readwrite or readonly; such as root:admin,bob:readonly. With others than root and the server's own user in it everybody may connect, and the system says who it is"`
 
 	LogLevel LogLevel `group:"Logging and metrics" envconfig:"LOG_LEVEL" default:"info" desc:"off, error, warn, info, debug or trace"`
 	LogType  LogType  `envconfig:"LOG_TYPE" default:"stderr" desc:"where the log goes: stderr, as text on a terminal and as one JSON object a line elsewhere"`

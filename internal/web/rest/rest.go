@@ -15,7 +15,7 @@ import (
 	"baleen/internal/service"
 )
 
-// Deps is what the handlers need. All fields must be set, but for Logins.
+// Deps is what the handlers need. All fields must be set, but for Logins and UnixUsers.
 type Deps struct {
 	Service    *service.Service
 	Log        *slog.Logger
@@ -27,6 +27,8 @@ type Deps struct {
 	Logins     *login.Recorder // nil: logins are not noted
 
 	VisitorIP echo.IPExtractor // tells where a visitor of the testbed comes from; nil: the address of the connection
+	// UnixUsers are the system's users who may use the Unix socket without a token: login name to role.
+	UnixUsers map[string]string
 }
 
 // API holds the handlers by resource.
