@@ -160,4 +160,5 @@ func (s *Service) Register(w, peers *tasks.Worker) {
 	tasks.Register(w, s.suspendSilent)
 	tasks.Register(w, s.suspendCA)
 	tasks.Register(w, s.refreshAnnouncements)
+	tasks.Register(w, s.forceReissue)
 }
