@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/rsa"
 	"fmt"
 	"time"
 
@@ -22,6 +23,9 @@ type Testbed struct {
 	TAURI       string // https URI of it
 	RRDPBaseURI string // https, ends in a slash
 	RsyncJail   string // rsync, ends in a slash
+
+	TAKey    *rsa.PrivateKey // of the trust anchor; nil: a new one
+	TANumber uint64          // of its first manifest; 0: 1
 }
 
 // InitPublicationServer starts the publication server with an identity of its

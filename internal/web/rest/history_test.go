@@ -88,7 +88,6 @@ func past(t *testing.T) ([]pgstore.StoredCommand, map[ca.Hash][]byte) {
 	h.add(ca.RecordROAs{Class: "1", Key: key(1).String(), Issued: []ca.IssuedROA{object1}, Withdrawn: []string{object1.Name, "AS1.roa", "odd.roa"}},
 		ca.ROAsIssued{Class: "1", Issued: []ca.IssuedROA{object1}, Withdrawn: []string{object1.Name, "AS1.roa", "odd.roa"}})
 	h.add(ca.NoteRestore{Epoch: 7, Reason: "another cluster"}, ca.RestoreNoted{Epoch: 7, Reason: "another cluster"})
-	h.addImport(held, id, issued("kid3", 6))
 	h.add(ca.RecordROAs{Class: "1", Key: key(1).String(), Issued: []ca.IssuedROA{object2}}, ca.ROAsIssued{Class: "1", Issued: []ca.IssuedROA{object2}})
 	h.refuse(ca.ConfigureROAs{Added: []ca.ConfiguredROA{plain}}, "ca-roa-delta-error", "ROA delta rejected:\n\n'…' ")
 	h.refuse(ca.SetParent{Parent: "q", Contact: contact}, "ca-parent-xml-duplicate", "CA 'ca1' already has a parent named 'p' for this XML")
@@ -96,6 +95,7 @@ func past(t *testing.T) ([]pgstore.StoredCommand, map[ca.Hash][]byte) {
 	ders := map[ca.Hash][]byte{hash: caCert}
 	h.addASObjects(ders, rec)
 	h.roll(rec, contact, id)
+	h.addImport(held, id, issued("kid3", 6))
 	h.add(later{}, surprise{})
 	return h.commands, ders
 }
