@@ -8,8 +8,10 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/es"
+	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/pubserver"
+	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
 )
@@ -35,9 +37,13 @@ func (s *Service) InitPublicationServer(ctx context.Context, actor es.Actor, rrd
 	if err != nil {
 		return err
 	}
-	return s.Pubs.Init(ctx, actor, pubserver.InitParams{
+	err = s.Pubs.Init(ctx, actor, pubserver.InitParams{
 		RRDPBase: rrdpBase, RsyncBase: rsyncBase, KeyID: id.KeyID, IDCert: id.Cert,
 	})
+	if err != nil && fault.Code(err) != pgstore.CodeOutcomeUnknown {
+		s.dropKeys(ctx, []cert.KeyID{id.KeyID})
+	}
+	return err
 }
 
 // EnsureTestbed makes what is missing of a testbed: publication server, trust
