@@ -43,6 +43,9 @@ type Config struct {
 	ArchiveAfter time.Duration // how old a command must be to go to the archive; 0: none does
 	ExchangeKeep time.Duration // how long exchanges with peers are remembered; 0: for ever
 
+	// EmbeddedTA lets this server hold the key of a trust anchor.
+	EmbeddedTA bool
+
 	// AnyHost takes host names that are not public in what children ask for, as tests need.
 	AnyHost bool
 }

@@ -95,6 +95,7 @@ func past(t *testing.T) ([]pgstore.StoredCommand, map[ca.Hash][]byte) {
 	ders := map[ca.Hash][]byte{hash: caCert}
 	h.addASObjects(ders, rec)
 	h.roll(rec, contact, id)
+	h.addImport(held, id, issued("kid3", 6))
 	h.add(later{}, surprise{})
 	return h.commands, ders
 }
