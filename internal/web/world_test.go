@@ -80,6 +80,7 @@ func newWorld(t *testing.T) *world {
 			Policy: ca.Policy{
 				ROAAggregate: 100, ROADeaggregate: 90, ROAValid: 52 * week, ROARenewBefore: 4 * week, ChildValid: 52 * week, ChildRenewBefore: 4 * week,
 				ASPAValid: 52 * week, ASPARenewBefore: 4 * week, RouterValid: 52 * week, RouterRenewBefore: 4 * week,
+				GhostbustersValid: 52 * week, GhostbustersRenewBefore: 4 * week,
 			},
 			Manifest: service.ManifestTiming{Next: 24 * time.Hour, Jitter: 4 * time.Hour, Before: 8 * time.Hour},
 			Refresh:  service.Refresh{Every: 24 * time.Hour, Jitter: 12 * time.Hour},
