@@ -154,6 +154,10 @@ func (in inspector) read(r *Report, name string, f io.Reader) error {
 		in.roa(r, data)
 	case TypeASPA:
 		in.aspa(r, data)
+	case TypeCard:
+		in.ghostbusters(r, data)
+	case TypeChecklist:
+		in.checklist(r, data)
 	case TypeSignedObject:
 		in.signedObject(r, data)
 	case TypeTAL:

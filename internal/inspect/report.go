@@ -19,10 +19,12 @@ type Report struct {
 
 	Certificate  *Certificate  `json:"certificate,omitempty"`
 	CRL          *CRL          `json:"crl,omitempty"`
-	SignedObject *SignedObject `json:"signed_object,omitempty"` // also of manifests, ROAs and ASPAs
+	SignedObject *SignedObject `json:"signed_object,omitempty"` // also of manifests, ROAs, ASPAs, Ghostbusters records and checklists
 	Manifest     *Manifest     `json:"manifest,omitempty"`
 	ROA          *ROA          `json:"roa,omitempty"`
 	ASPA         *ASPA         `json:"aspa,omitempty"`
+	Card         *Card         `json:"ghostbusters,omitempty"`
+	Checklist    *Checklist    `json:"checklist,omitempty"`
 	TAL          *TAL          `json:"tal,omitempty"`
 	Notification *Notification `json:"rrdp_notification,omitempty"`
 	Snapshot     *Snapshot     `json:"rrdp_snapshot,omitempty"`
@@ -38,6 +40,8 @@ const (
 	TypeManifest     = "manifest"
 	TypeROA          = "roa"
 	TypeASPA         = "aspa"
+	TypeCard         = "ghostbusters"
+	TypeChecklist    = "checklist"     // RFC 9323
 	TypeSignedObject = "signed_object" // of any other content type
 	TypeTAL          = "tal"
 	TypeNotification = "rrdp_notification"
