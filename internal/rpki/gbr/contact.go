@@ -27,7 +27,9 @@ type Address struct {
 	Country  string `json:"country,omitempty"`
 }
 
-// Card gives the vCard of a contact. What is empty is left out.
+// Card gives the vCard of a contact. What is empty is left out. ADR and TEL
+// always say of which type they are, as in the example of RFC 6493: there are
+// validators that take them no other way.
 func (c Contact) Card() Card {
 	card := Card{{Name: "FN", Value: escape(c.FN)}}
 	if c.Org != "" {
@@ -38,15 +40,13 @@ func (c Contact) Card() Card {
 		for i := range parts {
 			parts[i] = escape(parts[i])
 		}
-		card = append(card, Property{Name: "ADR", Value: strings.Join(parts, ";")})
+		card = append(card, Property{Name: "ADR", Parameters: []Parameter{{"TYPE", "work"}}, Value: strings.Join(parts, ";")})
 	}
 	for _, number := range c.Tel {
-		card = append(card, telephone(number))
+		card = append(card, telephone("voice", number))
 	}
 	for _, number := range c.Fax {
-		p := telephone(number)
-		p.Parameters = append([]Parameter{{"TYPE", "fax"}}, p.Parameters...)
-		card = append(card, p)
+		card = append(card, telephone("fax", number))
 	}
 	for _, e := range c.Email {
 		card = append(card, Property{Name: "EMAIL", Value: escape(e)})
@@ -56,11 +56,12 @@ func (c Contact) Card() Card {
 
 // telephone gives a number as text or, if it is one, as a URI (RFC 6350 section
 // 6.4.1).
-func telephone(number string) Property {
+func telephone(kind, number string) Property {
+	p := Property{Name: "TEL", Parameters: []Parameter{{"TYPE", kind}}, Value: escape(number)}
 	if strings.HasPrefix(number, "tel:") {
-		return Property{Name: "TEL", Parameters: []Parameter{{"VALUE", "uri"}}, Value: number}
+		p.Parameters, p.Value = append(p.Parameters, Parameter{"VALUE", "uri"}), number
 	}
-	return Property{Name: "TEL", Value: escape(number)}
+	return p
 }
 
 // Encode gives the eContent. It refuses a contact that breaks the profile, and
