@@ -157,9 +157,11 @@ func (n *node) serviceConfig() service.Config {
 			ChildValid: t.ChildCertificateValid.Duration(), ChildRenewBefore: t.ChildCertificateRenew.Duration(),
 			ASPAValid: t.ASPAValid.Duration(), ASPARenewBefore: t.ASPARenew.Duration(),
 			RouterValid: t.BGPsecValid.Duration(), RouterRenewBefore: t.BGPsecRenew.Duration(),
+			GhostbustersValid: t.GBRValid.Duration(), GhostbustersRenewBefore: t.GBRRenew.Duration(),
 		},
-		Manifest:     service.ManifestTiming{Next: t.PublishNext.Duration(), Jitter: t.PublishNextJitter.Duration(), Before: t.PublishBeforeNext.Duration()},
-		RefreshBatch: int(n.cfg.CARefreshBatch), SuspendAfter: n.cfg.SuspendAfter(),
+		ChecklistMaxValid: t.RSCValid.Duration(),
+		Manifest:          service.ManifestTiming{Next: t.PublishNext.Duration(), Jitter: t.PublishNextJitter.Duration(), Before: t.PublishBeforeNext.Duration()},
+		RefreshBatch:      int(n.cfg.CARefreshBatch), SuspendAfter: n.cfg.SuspendAfter(),
 		Refresh:   service.Refresh{Every: n.cfg.CARefresh.Duration(), Jitter: n.cfg.CARefreshJitter.Duration()},
 		TASupport: n.cfg.TASupport,
 		Testbed: service.TestbedConfig{

@@ -187,11 +187,13 @@ func (l *loader) checkTiming() {
 		{"ROA", t.ROAValid, t.ROARenew},
 		{"ASPA", t.ASPAValid, t.ASPARenew},
 		{"BGPSEC", t.BGPsecValid, t.BGPsecRenew},
+		{"GBR", t.GBRValid, t.GBRRenew},
 	} {
 		valid, renew := "TIMING_"+v.kind+"_VALID_WEEKS", "TIMING_"+v.kind+"_REISSUE_WEEKS_BEFORE"
 		l.must(v.valid >= 2 && v.valid <= maxWeeks, valid, "must be from 2 to %d", maxWeeks)
 		l.must(l.bad[Prefix+valid] || v.renew >= 1 && v.renew < v.valid, renew, "must be at least 1 and less than BALEEN_%s (%d)", valid, v.valid)
 	}
+	l.must(t.RSCValid >= 1 && t.RSCValid <= maxWeeks, "TIMING_RSC_VALID_WEEKS", "must be from 1 to %d", maxWeeks)
 }
 
 func (l *loader) checkTATiming() {

@@ -115,6 +115,9 @@ type Timing struct {
 	ASPARenew             Weeks `envconfig:"ASPA_REISSUE_WEEKS_BEFORE" default:"4" desc:"they are issued again when less than this remains; at least 1 and less than that validity"`
 	BGPsecValid           Weeks `envconfig:"BGPSEC_VALID_WEEKS" default:"52" desc:"validity of router certificates; at least 2"`
 	BGPsecRenew           Weeks `envconfig:"BGPSEC_REISSUE_WEEKS_BEFORE" default:"4" desc:"they are issued again when less than this remains; at least 1 and less than that validity"`
+	GBRValid              Weeks `envconfig:"GBR_VALID_WEEKS" default:"52" desc:"validity of Ghostbusters records; at least 2"`
+	GBRRenew              Weeks `envconfig:"GBR_REISSUE_WEEKS_BEFORE" default:"4" desc:"they are issued again when less than this remains; at least 1 and less than that validity"`
+	RSCValid              Weeks `envconfig:"RSC_VALID_WEEKS" default:"52" desc:"the longest validity that somebody may choose for a signed checklist; at least 1"`
 }
 
 // BGP says where the routes come from that are seen announced.

@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 		BGP: BGP{
 			Enabled: true, V4URI: "https://www.ris.ripe.net/dumps/riswhoisdump.IPv4.gz", V6URI: "https://www.ris.ripe.net/dumps/riswhoisdump.IPv6.gz", Refresh: 60,
 		},
-		Timing:   Timing{24, 4, 8, 52, 4, 52, 4, 52, 4, 52, 4},
+		Timing:   Timing{24, 4, 8, 52, 4, 52, 4, 52, 4, 52, 4, 52, 4, 52},
 		TATiming: TATiming{100, 52, 26, 12, 14}, RRDP: RRDP{0, 5, 1200, 50, 7200},
 		Testbed:     Testbed{MaxPerAddress: 20, MaxRegistrations: 10_000},
 		KeyPoolSize: 32, TaskLease: 5 * time.Minute, origin: c.origin,

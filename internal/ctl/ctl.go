@@ -64,7 +64,7 @@ func (s *session) root() *cobra.Command {
 	s.opt.bind(root.PersistentFlags())
 	root.AddCommand(
 		s.health(), s.info(), s.list(), s.show(), s.add(), s.deleteCA(), s.issues(), s.tasks(), s.forceReissue(),
-		s.history(), s.children(), s.parents(), s.keyroll(), s.repo(), s.identity(), s.roas(), s.aspas(), s.bgpsec(),
+		s.history(), s.children(), s.parents(), s.keyroll(), s.repo(), s.identity(), s.roas(), s.aspas(), s.bgpsec(), s.ghostbusters(), s.rsc(),
 		s.pubserver(), s.bulk(), s.testbed(), s.demo(),
 	)
 	return root

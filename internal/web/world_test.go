@@ -82,10 +82,13 @@ func newWorld(t *testing.T) *world {
 			Policy: ca.Policy{
 				ROAAggregate: 100, ROADeaggregate: 90, ROAValid: 52 * week, ROARenewBefore: 4 * week, ChildValid: 52 * week, ChildRenewBefore: 4 * week,
 				ASPAValid: 52 * week, ASPARenewBefore: 4 * week, RouterValid: 52 * week, RouterRenewBefore: 4 * week,
+				GhostbustersValid: 52 * week, GhostbustersRenewBefore: 4 * week,
 			},
-			Manifest: service.ManifestTiming{Next: 24 * time.Hour, Jitter: 4 * time.Hour, Before: 8 * time.Hour},
-			Refresh:  service.Refresh{Every: 24 * time.Hour, Jitter: 12 * time.Hour},
-			TA:       ta.DefaultTiming(),
+			Manifest:          service.ManifestTiming{Next: 24 * time.Hour, Jitter: 4 * time.Hour, Before: 8 * time.Hour},
+			ChecklistMaxValid: 52 * week,
+
+			Refresh: service.Refresh{Every: 24 * time.Hour, Jitter: 12 * time.Hour},
+			TA:      ta.DefaultTiming(),
 		},
 		CAs:    &pgstore.Store[ca.State]{Type: ca.Type(), DB: db, Fence: fence, Now: time.Now, Listeners: follow},
 		Proxy:  &pgstore.Store[ta.ProxyState]{Type: ta.ProxyType(), DB: db, Fence: fence, Now: time.Now, Listeners: follow},

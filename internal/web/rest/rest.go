@@ -35,16 +35,20 @@ type Deps struct {
 type API struct {
 	*Deps
 
-	Auth       Auth
-	CAs        CAs
-	Children   Children
-	Keys       Keys
-	Parents    Parents
-	Repo       Repo
-	ROAs       ROAs
-	Analysis   Analysis
-	ASPAs      ASPAs
-	BGPsec     BGPsec
+	Auth     Auth
+	CAs      CAs
+	Children Children
+	Keys     Keys
+	Parents  Parents
+	Repo     Repo
+	ROAs     ROAs
+	Analysis Analysis
+	ASPAs    ASPAs
+	BGPsec   BGPsec
+
+	Ghostbusters Ghostbusters
+	Checklists   Checklists
+
 	History    History
 	Bulk       Bulk
 	Publishers Publishers
@@ -59,8 +63,9 @@ type API struct {
 func New(d Deps) *API {
 	return &API{
 		Deps: &d, Auth: newAuth(&d), CAs: CAs{&d}, Children: Children{&d}, Keys: Keys{&d}, Parents: Parents{&d}, Repo: Repo{&d}, ROAs: ROAs{&d},
-		Analysis: Analysis{&d}, ASPAs: ASPAs{&d}, BGPsec: BGPsec{&d},
-		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)}, TA: TrustAnchor{&d}, TAProxy: TAProxy{&d}, Testbed: Testbed{&d}, Tasks: Tasks{&d},
+		Analysis: Analysis{&d}, ASPAs: ASPAs{&d}, BGPsec: BGPsec{&d}, Ghostbusters: Ghostbusters{&d}, Checklists: Checklists{&d},
+		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)},
+		TA: TrustAnchor{&d}, TAProxy: TAProxy{&d}, Testbed: Testbed{&d}, Tasks: Tasks{&d},
 	}
 }
 
