@@ -4,6 +4,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -51,6 +52,8 @@ type Deps struct {
 	Logins  *login.Recorder  // nil: logins are not noted
 	Testbed bool             // there is one, open to everybody
 	LogInfo bool             // log every request at level info, else debug
+
+	WholeLimit int64 // octets of a whole configuration; 0: PostLimit
 }
 
 // Server answers HTTP requests.
@@ -68,7 +71,7 @@ func New(d Deps) *Server {
 		d.Now = time.Now
 	}
 	s := &Server{Deps: d, echo: echo.New(), api: rest.New(rest.Deps{
-		Service: d.Service, Log: d.Log, Now: d.Now, AdminToken: d.AdminToken, BodyLimit: d.PostLimit, Version: obs.Version, Started: d.Started, Logins: d.Logins,
+		Service: d.Service, Log: d.Log, Now: d.Now, AdminToken: d.AdminToken, BodyLimit: d.PostLimit, WholeLimit: cmp.Or(d.WholeLimit, d.PostLimit), Version: obs.Version, Started: d.Started, Logins: d.Logins,
 	})}
 	s.echo.IPExtractor = echo.ExtractIPDirect()
 	s.echo.HTTPErrorHandler = s.api.WriteError
