@@ -157,7 +157,7 @@ func (l *loader) checkNetwork() {
 			strings.HasSuffix(c.ServiceURI, "/") && strings.Count(c.ServiceURI, "/") == 3,
 			"SERVICE_URI", "%q is not of the form https://host/ or https://host:port/", c.ServiceURI)
 	}
-	for name, n := range map[string]int64{"API": c.PostLimit.API, "RFC8181": c.PostLimit.RFC8181, "RFC6492": c.PostLimit.RFC6492} {
+	for name, n := range map[string]int64{"API": c.PostLimit.API, "WHOLE": c.PostLimit.Whole, "RFC8181": c.PostLimit.RFC8181, "RFC6492": c.PostLimit.RFC6492} {
 		l.must(n >= 1 && n <= 1<<32, "POST_LIMIT_"+name, "must be from 1 to %d", int64(1<<32))
 	}
 }

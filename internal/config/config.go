@@ -90,6 +90,7 @@ type Config struct {
 // PostLimit says how large a request may be, in octets.
 type PostLimit struct {
 	API     int64 `envconfig:"API" default:"262144" desc:"largest request to the API, in octets"`
+	Whole   int64 `envconfig:"WHOLE" default:"4194304" desc:"largest whole configuration of a CA that replaces the one it has, in octets: 10000 ROAs with comments of 200 octets fit"`
 	RFC8181 int64 `envconfig:"RFC8181" default:"33554432" desc:"largest message of a publisher, in octets"`
 	RFC6492 int64 `envconfig:"RFC6492" default:"1048576" desc:"largest message of a child CA, in octets"`
 }

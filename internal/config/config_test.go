@@ -39,7 +39,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		DataDir: "/data", RepoDir: "/data/repo", MasterKeyFile: "/data/master.key", TLSKeysDir: "/data/ssl", NodeName: thisHost().name,
 		Listen: []string{"127.0.0.1:3000"}, ServiceURI: "https://localhost:3000/", HTTPSMode: HTTPSGenerate,
-		PostLimit: PostLimit{API: 256 << 10, RFC8181: 32 << 20, RFC6492: 1 << 20}, LogLevel: "info", LogType: LogStderr,
+		PostLimit: PostLimit{API: 256 << 10, Whole: 4 << 20, RFC8181: 32 << 20, RFC6492: 1 << 20}, LogLevel: "info", LogType: LogStderr,
 		PeerTimeout: 240, ExchangeKeep: 90, UnixUsers: UnixUsers{"root": "admin"},
 		CARefresh: 86400, CARefreshJitter: 43200, CARefreshBatch: 25, ROAAggregateThreshold: 100, ROADeaggregate: 90,
 		BGP: BGP{
@@ -173,6 +173,7 @@ func TestChecks(t *testing.T) {
 		{"LOG_TYPE", []string{"LOG_TYPE", "syslog"}},
 		{"LOG_LEVEL", []string{"LOG_LEVEL", "loud"}},
 		{"POST_LIMIT_API", []string{"POST_LIMIT_API", "0"}},
+		{"POST_LIMIT_WHOLE", []string{"POST_LIMIT_WHOLE", "0"}},
 		{"POST_LIMIT_RFC6492", []string{"POST_LIMIT_RFC6492", "-1"}},
 		{"KEY_POOL_SIZE", []string{"KEY_POOL_SIZE", "-1"}},
 		{"TASK_LEASE", []string{"TASK_LEASE", "1s"}},

@@ -15,6 +15,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 	const (
 		get    = http.MethodGet
 		post   = http.MethodPost
+		put    = http.MethodPut
 		remove = http.MethodDelete
 
 		ca        = "/api/v1/cas/:ca"
@@ -75,6 +76,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{post, ca + "/keys/roll_activate", rest.CAUpdate, none, a.Keys.Activate},
 		{post, ca + "/sync/parents", rest.CAUpdate, none, a.CAs.SyncParents},
 		{post, ca + "/sync/repo", rest.CAUpdate, none, a.CAs.SyncRepository},
+		{get, ca + "/children", rest.CARead, none, a.Children.List},
 		{post, ca + "/children", rest.CAUpdate, content, a.Children.Add},
 		{get, child, rest.CARead, none, a.Children.Get},
 		{post, child, rest.CAUpdate, content, a.Children.Update},
@@ -95,6 +97,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{post, ca + "/repo", rest.CAUpdate, content, a.Repo.Set},
 		{get, ca + "/repo/status", rest.CARead, none, a.Repo.Status},
 		{get, ca + "/routes", rest.RoutesRead, none, a.ROAs.List},
+		{put, ca + "/routes", rest.RoutesUpdate, content, a.ROAs.Replace},
 		{post, ca + "/routes", rest.RoutesUpdate, content, a.ROAs.Update},
 		{post, ca + "/routes/try", rest.RoutesUpdate, content, a.Analysis.Try},
 		{get, analysis + "/full", rest.RoutesAnalysis, none, a.Analysis.Full},
@@ -102,6 +105,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{get, analysis + "/suggest", rest.RoutesAnalysis, none, a.Analysis.Suggest},
 		{post, analysis + "/suggest", rest.RoutesAnalysis, content, a.Analysis.SuggestFor},
 		{get, ca + "/aspas", rest.ASPAsRead, none, a.ASPAs.List},
+		{put, ca + "/aspas", rest.ASPAsUpdate, content, a.ASPAs.Replace},
 		{post, ca + "/aspas", rest.ASPAsUpdate, content, a.ASPAs.Update},
 		{post, ca + "/aspas/as/:asn", rest.ASPAsUpdate, content, a.ASPAs.UpdateOne},
 		{remove, ca + "/aspas/as/:asn", rest.ASPAsUpdate, none, a.ASPAs.Remove},

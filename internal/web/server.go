@@ -4,6 +4,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -59,6 +60,8 @@ type Deps struct {
 
 	// UnixUsers are the system's users who may use the Unix socket without a token: login name to one of rest.Roles.
 	UnixUsers map[string]string
+
+	WholeLimit int64 // octets of a whole configuration; 0: PostLimit
 }
 
 // Server answers HTTP requests.
@@ -76,8 +79,8 @@ func New(d Deps) *Server {
 		d.Now = time.Now
 	}
 	s := &Server{Deps: d, echo: echo.New(), api: rest.New(rest.Deps{
-		Service: d.Service, Log: d.Log, Now: d.Now, AdminToken: d.AdminToken, BodyLimit: d.PostLimit, Version: obs.Version, Started: d.Started, Logins: d.Logins,
-		VisitorIP: visitorIP(d.TestbedProxies), UnixUsers: d.UnixUsers,
+		Service: d.Service, Log: d.Log, Now: d.Now, AdminToken: d.AdminToken, BodyLimit: d.PostLimit, WholeLimit: cmp.Or(d.WholeLimit, d.PostLimit),
+		Version: obs.Version, Started: d.Started, Logins: d.Logins, VisitorIP: visitorIP(d.TestbedProxies), UnixUsers: d.UnixUsers,
 	})}
 	s.echo.IPExtractor = echo.ExtractIPDirect()
 	s.echo.HTTPErrorHandler = s.api.WriteError

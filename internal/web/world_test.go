@@ -110,7 +110,7 @@ func newWorld(t *testing.T) *world {
 // newServer makes the HTTP side.
 func (w *world) newServer(testbed bool) *web.Server {
 	return web.New(web.Deps{
-		Service: w.service, AdminToken: token, PostLimit: 4096, UpDownLimit: 1 << 20, PublicationLimit: 1 << 20, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
+		Service: w.service, AdminToken: token, PostLimit: 4096, WholeLimit: 4 << 20, UpDownLimit: 1 << 20, PublicationLimit: 1 << 20, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
 		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Started: time.Now(), Log: w.service.Log}), Started: time.Now(), Testbed: testbed, Logins: w.logins, UnixUsers: w.users,
 	})
 }

@@ -22,6 +22,7 @@ type Deps struct {
 	Now        func() time.Time
 	AdminToken string // who has it may do everything; nobody has the empty one
 	BodyLimit  int64  // octets of a request's body
+	WholeLimit int64  // octets of a body that is a whole configuration
 	Version    string // of the program
 	Started    time.Time
 	Logins     *login.Recorder // nil: logins are not noted
