@@ -46,6 +46,8 @@ func apply(s *State, m es.Meta, e es.Event) {
 		s.applySuspension(e)
 	case ROAsConfigured:
 		s.configureROAs(m.At, e)
+	case ReissueForced:
+		s.markForReissue()
 	case RestoreNoted:
 		s.RestoreEpoch = e.Epoch
 	case ROAsIssued:

@@ -186,6 +186,7 @@ func codec() es.Codec {
 		"router_certs_issued/1":        es.JSON[RouterCertsIssued],
 		"aspas_staged/1":               es.JSON[ASPAsStaged],
 		"router_certs_staged/1":        es.JSON[RouterCertsStaged],
+		"reissue_forced/1":             es.JSON[ReissueForced],
 		"ghostbusters_configured/1":    es.JSON[GhostbustersConfigured],
 		"ghostbusters_issued/1":        es.JSON[GhostbustersIssued],
 		"ghostbusters_staged/1":        es.JSON[GhostbustersStaged],

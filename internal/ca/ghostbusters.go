@@ -41,6 +41,7 @@ type IssuedGhostbusters struct {
 	Serial    string    `json:"serial"` // of its EE certificate, decimal
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
+	Again     bool      `json:"again,omitempty"` // only in a state: it is to be signed again
 }
 
 // GhostbustersConfigured changes the records. Each name is there once.

@@ -52,7 +52,7 @@ func (s *State) PlanGhostbusters(now time.Time, p Policy) []GhostbustersPlan {
 func (s *State) planGhostbusters(c *Class, k *CertifiedKey, have map[string]IssuedGhostbusters, until time.Time) GhostbustersPlan {
 	plan := GhostbustersPlan{Class: c.Name, Key: k.KeyID, Issuer: k.Cert}
 	for _, g := range s.SortedGhostbusters() {
-		if old, ok := have[g.Name]; !ok || !old.Equal(g) || !old.NotAfter.After(until) {
+		if old, ok := have[g.Name]; !ok || old.Again || !old.Equal(g) || !old.NotAfter.After(until) {
 			plan.Issue = append(plan.Issue, g)
 		}
 	}

@@ -41,6 +41,7 @@ func examples(t *testing.T) []es.Event {
 		ROAsConfigured{Added: []ConfiguredROA{r}, Removed: []ROA{roa(t, "2001:db8::/32-48 => 4294967295")}, Commented: []ConfiguredROA{r}},
 		ROAsIssued{Class: "0", Issued: []IssuedROA{issued("x.roa", "19", r.ROA)}, Withdrawn: []string{"y.roa"}},
 		RestoreNoted{Epoch: 7, Reason: "another cluster"},
+		ReissueForced{},
 		ASPAsConfigured{Added: []ASPA{{64496, []uint32{0}}}, Updated: []ASPAUpdate{{ASPA{64497, []uint32{1, 4294967295}}, []uint32{1}, []uint32{2}}}, Removed: []uint32{4294967295}},
 		ASPAsIssued{Class: "0", Issued: []IssuedASPA{issuedASPA("20", 64496, 65001, 65002)}, Withdrawn: []uint32{64497}},
 		ASPAsStaged{Class: "0", KeyID: key(9), Issued: []IssuedASPA{issuedASPA("22", 64496, 65001)}, Withdrawn: []uint32{64497}},

@@ -167,7 +167,7 @@ func (s *State) planStagedCerts(c *Class, now time.Time) CertPlan {
 		issued := c.Certs[key]
 		want := s.mayHave(k.Cert.Resources, issued)
 		have, ok := k.Certs[key]
-		fits := ok && have.Resources.Equal(want) && have.SIA == issued.SIA && have.Child == issued.Child && have.NotAfter.After(now)
+		fits := ok && !have.Again && have.Resources.Equal(want) && have.SIA == issued.SIA && have.Child == issued.Child && have.NotAfter.After(now)
 		if want.IsEmpty() || fits {
 			continue
 		}

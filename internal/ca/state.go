@@ -182,7 +182,8 @@ type KeyUse struct {
 type IssuedCert struct {
 	CertRecord
 	Child string          `json:"child"`
-	Limit resources.Limit `json:"limit,omitzero"` // what the child limited itself to; it stays when the certificate is issued again
+	Limit resources.Limit `json:"limit,omitzero"`  // what the child limited itself to; it stays when the certificate is issued again
+	Again bool            `json:"again,omitempty"` // only in a state: it is to be signed again
 }
 
 // Held gives all resources that the CA's current certificates hold.

@@ -48,6 +48,9 @@ func (l *loader) derive() {
 	if !l.isSet(Prefix + "ROA_DEAGGREGATE_THRESHOLD") {
 		c.ROADeaggregate = uint32(uint64(c.ROAAggregateThreshold) * 9 / 10)
 	}
+	if c.Testbed.Enabled() {
+		c.TASupport, c.TASigner = true, true
+	}
 	l.clamp()
 }
 
@@ -103,6 +106,7 @@ func (l *loader) check() {
 	l.checkTiming()
 	l.checkTATiming()
 	l.checkTestbed()
+	l.must(!l.cfg.TASigner || l.cfg.TASupport, "TA_SIGNER_ENABLED", "needs BALEEN_TA_SUPPORT_ENABLED=true: without it there is no trust anchor to sign for")
 	l.checkBGP()
 	c := &l.cfg
 	l.must(c.CARefreshBatch >= 1, "CA_REFRESH_PARENTS_BATCH_SIZE", "must be at least 1")
@@ -202,9 +206,14 @@ func (l *loader) checkTATiming() {
 	l.must(t.MessageValidity >= 1 && t.MessageValidity <= maxDays, "TA_TIMING_SIGNED_MESSAGE_VALIDITY_DAYS", "must be from 1 to %d", maxDays)
 }
 
-// checkTestbed wants all four values or none.
+// checkTestbed wants all four values or none, and limits that can be counted.
 func (l *loader) checkTestbed() {
 	t := &l.cfg.Testbed
+	l.must(t.MaxPerAddress >= 0, "TESTBED_MAX_PER_ADDRESS", "must not be negative")
+	l.must(t.MaxRegistrations >= 0, "TESTBED_MAX_REGISTRATIONS", "must not be negative")
+	l.must(t.ExpireDays <= 100*maxDays, "TESTBED_EXPIRE_DAYS", "must be at most %d", 100*maxDays)
+	_, err := t.TrustedProxies()
+	l.must(err == nil, "TESTBED_PROXIES", "%v", err)
 	all := []struct {
 		name, scheme string
 		value        *string

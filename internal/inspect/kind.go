@@ -17,6 +17,7 @@ import (
 	"baleen/internal/rpki/roa"
 	"baleen/internal/rpki/rsc"
 	"baleen/internal/rpki/strictxml"
+	"baleen/internal/rpki/tak"
 )
 
 // headSize is how much of a file is looked at to see whether it is XML.
@@ -49,7 +50,7 @@ func xmlRoot(head []byte) (name rootName, ok bool) {
 func typeOf(data []byte, name string) string {
 	hint := map[string]string{
 		".cer": TypeCertificate, ".crl": TypeCRL, ".mft": TypeManifest, ".roa": TypeROA, ".tal": TypeTAL,
-		".asa": TypeASPA, ".gbr": TypeCard,
+		".asa": TypeASPA, ".gbr": TypeCard, ".tak": TypeTAK,
 	}[strings.ToLower(filepath.Ext(name))]
 	if text := isText(data); text || len(data) == 0 || data[0] != byte(asn1.SEQUENCE) {
 		if text && (hint == "" || hint == TypeTAL) && looksLikeTAL(data) {
@@ -62,7 +63,7 @@ func typeOf(data []byte, name string) string {
 	case !ok || len(contents) == 0:
 		return hint
 	case contents[0] == byte(asn1.OBJECT_IDENTIFIER):
-		if hint == TypeManifest || hint == TypeROA || hint == TypeASPA || hint == TypeCard {
+		if hint == TypeManifest || hint == TypeROA || hint == TypeASPA || hint == TypeCard || hint == TypeTAK {
 			return hint
 		}
 		return contentType(data)
@@ -113,6 +114,8 @@ func contentType(data []byte) string {
 		return TypeROA
 	case err == nil && o.ContentType.Equal(aspa.ContentType):
 		return TypeASPA
+	case err == nil && o.ContentType.Equal(tak.ContentType):
+		return TypeTAK
 	case err == nil && o.ContentType.Equal(gbr.ContentType):
 		return TypeCard
 	case err == nil && o.ContentType.Equal(rsc.ContentType):

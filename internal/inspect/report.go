@@ -19,10 +19,11 @@ type Report struct {
 
 	Certificate  *Certificate  `json:"certificate,omitempty"`
 	CRL          *CRL          `json:"crl,omitempty"`
-	SignedObject *SignedObject `json:"signed_object,omitempty"` // also of manifests, ROAs, ASPAs, Ghostbusters records and checklists
+	SignedObject *SignedObject `json:"signed_object,omitempty"` // also of manifests, ROAs, ASPAs and all that follow
 	Manifest     *Manifest     `json:"manifest,omitempty"`
 	ROA          *ROA          `json:"roa,omitempty"`
 	ASPA         *ASPA         `json:"aspa,omitempty"`
+	TAK          *TAK          `json:"tak,omitempty"`
 	Card         *Card         `json:"ghostbusters,omitempty"`
 	Checklist    *Checklist    `json:"checklist,omitempty"`
 	TAL          *TAL          `json:"tal,omitempty"`
@@ -40,6 +41,7 @@ const (
 	TypeManifest     = "manifest"
 	TypeROA          = "roa"
 	TypeASPA         = "aspa"
+	TypeTAK          = "tak"
 	TypeCard         = "ghostbusters"
 	TypeChecklist    = "checklist"     // RFC 9323
 	TypeSignedObject = "signed_object" // of any other content type

@@ -13,6 +13,7 @@ import (
 	"baleen/internal/castore"
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
+	"baleen/internal/testbed"
 )
 
 // keepRows brings the rows beside a CA's log to what its events say, in the
@@ -27,7 +28,13 @@ func keepRows(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 		case ca.ChildAdded:
 			err = castore.ForgetChild(ctx, tx, c.StreamID, e.Child)
 		case ca.ChildRemoved:
-			err = castore.ForgetChild(ctx, tx, c.StreamID, e.Child)
+			if err = castore.ForgetChild(ctx, tx, c.StreamID, e.Child); err == nil && c.Handle == testbedHandle {
+				err = testbed.End(ctx, tx, testbed.Child, e.Child, c.At)
+			}
+		case ca.Deleted:
+			if c.Handle == testbedHandle {
+				err = testbed.EndAll(ctx, tx, testbed.Child, c.At)
+			}
 		case ca.ChildSuspended:
 			err = castore.SetChildSuspended(ctx, tx, c.StreamID, e.Child, true)
 		case ca.ChildUnsuspended:

@@ -96,6 +96,7 @@ func past(t *testing.T) ([]pgstore.StoredCommand, map[ca.Hash][]byte) {
 	h.addASObjects(ders, rec)
 	h.addObjects(rec)
 	h.roll(rec, contact, id)
+	h.addImport(held, id, issued("kid3", 6))
 	h.add(later{}, surprise{})
 	return h.commands, ders
 }
