@@ -14,8 +14,10 @@ import (
 	"baleen/internal/rpki/rsc"
 )
 
-// maxChecklistFiles is how many files a checklist of ours may name.
-const maxChecklistFiles = 1000
+const (
+	maxChecklistFiles = 1000   // that a checklist of ours may name
+	maxValidFiles     = 20_000 // that all valid checklists of a CA may name
+)
 
 // Signed checklists (RFC 9323) are handed out and never published. A key has to
 // do with them until they expire or are revoked: then the serial number of their
@@ -103,6 +105,9 @@ func (s *State) PlanChecklist(now time.Time, r ChecklistRequest, maxValid time.D
 	case r.NotAfter.After(limit):
 		return plan, checklistFault(s, "ca-rsc-validity", fmt.Sprintf("a checklist can be valid until %s, and no longer", limit.UTC().Format(time.RFC3339)))
 	}
+	if n := len(r.Files); n+s.validFiles(now) > maxValidFiles {
+		return plan, checklistFault(s, "ca-rsc-invalid", fmt.Sprintf("all valid checklists of a CA can name %d files: revoke some", maxValidFiles))
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
 		if c := s.Classes[name]; c.Current != nil && c.Current.Cert.Resources.Contains(r.Resources) {
 			return ChecklistPlan{Class: name, Key: c.Current.KeyID, Issuer: c.Current.Cert}, nil
@@ -112,6 +117,14 @@ func (s *State) PlanChecklist(now time.Time, r ChecklistRequest, maxValid time.D
 		return plan, checklistFault(s, "ca-rsc-not-entitled", "the resources are not on one certificate: sign a checklist for each")
 	}
 	return plan, checklistFault(s, "ca-rsc-not-entitled", fmt.Sprintf("the resources %s are not held by you", r.Resources.Difference(s.Held())))
+}
+
+// validFiles counts the files that all valid checklists name.
+func (s *State) validFiles(now time.Time) (n int) {
+	for _, c := range s.ValidChecklists(now) {
+		n += len(c.Files)
+	}
+	return n
 }
 
 func checklistFault(s *State, code, msg string) error {

@@ -120,6 +120,18 @@ func TestChecklistsAreRevoked(t *testing.T) {
 	}
 }
 
+func TestChecklistsAreNotEndless(t *testing.T) {
+	as := set(t, "AS65000", "", "")
+	full := issuedChecklist("7", as)
+	full.Files = slices.Repeat(full.Files, maxValidFiles-1)
+	s := given(t, append(twoClasses(t), ChecklistSigned{Class: "0", KeyID: key(1), Checklist: full})...)
+	if _, err := s.PlanChecklist(noon, request(as, "a"), year); err != nil {
+		t.Error(err)
+	}
+	_, err := s.PlanChecklist(noon, request(as, "a", "b"), year)
+	wantFault(t, err, fault.Invalid, "ca-rsc-invalid")
+}
+
 // When resources shrink, what says more than is held goes.
 func TestChecklistsThatOverclaim(t *testing.T) {
 	events := append(twoClasses(t),

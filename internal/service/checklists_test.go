@@ -111,6 +111,14 @@ func TestChecklistIsHandedOut(t *testing.T) {
 		t.Errorf("got %+v, %v", again, err)
 	}
 
+	// Though nobody publishes it, verify misses it when it is gone.
+	if _, err := w.DB.Exec(t.Context(), "DELETE FROM der_object WHERE hash = $1", made.Hash[:]); err != nil {
+		t.Fatal(err)
+	}
+	if findings, _ := w.verify(); len(findings) != 1 || !strings.Contains(findings[0], "signed checklist "+made.Serial) || !strings.Contains(findings[0], "missing") {
+		t.Errorf("found %q", findings)
+	}
+
 	if err := w.RevokeChecklist(t.Context(), operator, "ca1", made.Serial); err != nil {
 		t.Fatal(err)
 	}

@@ -45,13 +45,15 @@ func Checklist(der []byte) (*SignedChecklist, []Violation) {
 	return s, broken
 }
 
-// checklistResources holds RFC 9323 section 5.
+// checklistResources holds RFC 9323 section 5, which asks for nothing about
+// resources that the checklist does not claim.
 func checklistResources(ee *cert.Certificate, claimed resources.Set) []Violation {
 	var broken rules
 	held := ee.Resources
-	broken.unless(!held.AS.Inherit, "RFC 9323", "5", "the EE certificate's AS resources must not inherit")
-	broken.unless(!held.V4.Inherit && !held.V6.Inherit, "RFC 9323", "5", "the EE certificate's IP resources must not inherit")
-	if held.Inherits() {
+	broken.unless(claimed.AS.IsEmpty() || !held.AS.Inherit, "RFC 9323", "5", "the EE certificate's AS resources must not inherit")
+	broken.unless(claimed.V4.IsEmpty() && claimed.V6.IsEmpty() || !held.V4.Inherit && !held.V6.Inherit,
+		"RFC 9323", "5", "the EE certificate's IP resources must not inherit")
+	if len(broken) > 0 {
 		return broken
 	}
 	if over := claimed.Difference(held.Set); !over.IsEmpty() {

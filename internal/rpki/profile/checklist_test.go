@@ -44,7 +44,10 @@ func TestCheckChecklist(t *testing.T) {
 		"EE of more":         {good, func(ee *cert.Template) { ee.Resources = more }, objectTime, "RFC 9323 4.2"},
 		"EE of less":         {checklistContent(t, more), nil, objectTime, "RFC 9323 5"},
 		"not held by issuer": {checklistContent(t, held("AS1", "", "")), func(ee *cert.Template) { ee.Resources = held("AS1", "", "") }, objectTime, "RFC 6487 7.2"},
-		"inherited":          {good, func(ee *cert.Template) { ee.Resources, ee.Inherit = resources.Set{}, true }, objectTime, "RFC 9323 5, RFC 9323 5"},
+		"inherited":          {good, func(ee *cert.Template) { ee.Resources, ee.Inherit = resources.Set{}, true }, objectTime, "RFC 9323 5"},
+		"addresses inherited": {checklistContent(t, held("AS64496", "192.0.2.0/24", "")), func(ee *cert.Template) {
+			ee.Resources, ee.Inherit = resources.Set{}, true
+		}, objectTime, "RFC 9323 5, RFC 9323 5"},
 		"with an SIA": {good, func(ee *cert.Template) {
 			ee.Unpublished, ee.SIA.SignedObject = false, "rsync://example.org/repo/ta/a.sig"
 		}, objectTime, "RFC 9323 2"},
