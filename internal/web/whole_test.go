@@ -285,3 +285,60 @@ func unmarshal(t *testing.T, text string, v any) {
 		t.Fatalf("%v in %s", err, text)
 	}
 }
+
+// TestOverlappingWholes has clients replace the whole configuration at the same
+// time, without a version: what is there at the end is what one of them wanted,
+// and at no time anything else.
+func TestOverlappingWholes(t *testing.T) {
+	w := newWorld(t)
+	w.testbed()
+	w.join("ca1", resourcesOfCA1)
+	const clients, routes = 4, 20
+	wholes := map[string]bool{"prefix,max_length,asn,comment\n": true}
+	bodies := make([]string, clients)
+	for c := range clients {
+		text := "prefix,max_length,asn,comment\n"
+		for i := range routes {
+			text += fmt.Sprintf("10.%d.0.0/16,16,%d,by %d\n", i, 64496+i*c, c)
+		}
+		wholes[text], bodies[c] = true, text
+	}
+	var g sync.WaitGroup
+	for _, body := range bodies {
+		g.Go(func() {
+			for range 5 {
+				if a := w.put(csv, routesOfCA1, body); a.status != http.StatusOK && a.status != http.StatusConflict {
+					t.Errorf("got %d %s", a.status, a.body)
+				}
+				if got := w.ask(csv, "GET", routesOfCA1, "").ok().body; !wholes[got] {
+					t.Errorf("nobody wanted\n%s", got)
+				}
+			}
+		})
+	}
+	g.Wait()
+}
+
+// TestPutBesideDelete replaces the configuration of a CA that is deleted.
+func TestPutBesideDelete(t *testing.T) {
+	w := newWorld(t)
+	w.testbed()
+	w.join("ca1", resourcesOfCA1)
+	var g sync.WaitGroup
+	for i := range 4 {
+		g.Go(func() {
+			for n := range 5 {
+				a := w.put(csv, routesOfCA1, fmt.Sprintf("prefix,max_length,asn,comment\n10.0.%d.0/24,,%d,\n", i, n))
+				if a.status != http.StatusOK && a.status != http.StatusConflict {
+					a.fails(http.StatusNotFound, "ca-unknown")
+				}
+			}
+		})
+	}
+	g.Go(func() { w.ask(admin, "DELETE", "/api/v1/cas/ca1", "") })
+	g.Wait()
+	w.settle()
+	if a := w.get("/api/v1/cas/ca1"); a.status != http.StatusNotFound {
+		t.Errorf("the CA is still there: %d", a.status)
+	}
+}
