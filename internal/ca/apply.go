@@ -46,6 +46,10 @@ func apply(s *State, m es.Meta, e es.Event) {
 		s.applySuspension(e)
 	case ROAsConfigured:
 		s.configureROAs(m.At, e)
+	case IssuingPaused:
+		s.IssuingPaused = true
+	case IssuingResumed:
+		s.IssuingPaused = false
 	case RestoreNoted:
 		s.RestoreEpoch = e.Epoch
 	case ROAsIssued:

@@ -188,6 +188,8 @@ func codec() es.Codec {
 		"router_certs_staged/1":        es.JSON[RouterCertsStaged],
 		"child_suspended/1":            es.JSON[ChildSuspended],
 		"child_unsuspended/1":          es.JSON[ChildUnsuspended],
+		"issuing_paused/1":             es.JSON[IssuingPaused],
+		"issuing_resumed/1":            es.JSON[IssuingResumed],
 	}
 	maps.Copy(all, keysCodec())
 	return all

@@ -49,6 +49,8 @@ func examples(t *testing.T) []es.Event {
 		RouterCertsIssued{Class: "0", Issued: []IssuedRouterCert{issuedRouter("21", router(64496, 5))}, Withdrawn: []RouterKey{router(64497, 6)}},
 		ChildSuspended{Child: "kid"},
 		ChildUnsuspended{Child: "kid", Dropped: []cert.KeyID{key(3)}},
+		IssuingPaused{},
+		IssuingResumed{},
 	}...)
 }
 

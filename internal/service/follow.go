@@ -48,7 +48,7 @@ func follow(handle string, e es.Event) []tasks.Scheduled {
 		return now(IssueCA{CA: handle}, RefreshCA{CA: e.Child})
 	case ca.ChildCertificatesIssued, ca.ChildCertificatesRevoked, ca.ROAsIssued, ca.ASPAsIssued, ca.RouterCertsIssued:
 		return now(PublishCA{CA: handle})
-	case ca.ROAsConfigured, ca.ASPAsConfigured, ca.RouterKeysConfigured:
+	case ca.ROAsConfigured, ca.ASPAsConfigured, ca.RouterKeysConfigured, ca.IssuingResumed:
 		return now(IssueCA{CA: handle})
 	case ca.ChildUnsuspended:
 		return now(IssueCA{CA: handle}, RefreshCA{CA: e.Child})

@@ -47,6 +47,7 @@ type API struct {
 	Stats      Stats
 	TA         TrustAnchor
 	Tasks      Tasks
+	Issuing    Issuing
 }
 
 // New makes the handlers.
@@ -54,7 +55,7 @@ func New(d Deps) *API {
 	return &API{
 		Deps: &d, Auth: newAuth(&d), CAs: CAs{&d}, Children: Children{&d}, Keys: Keys{&d}, Parents: Parents{&d}, Repo: Repo{&d}, ROAs: ROAs{&d},
 		Analysis: Analysis{&d}, ASPAs: ASPAs{&d}, BGPsec: BGPsec{&d},
-		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)}, TA: TrustAnchor{&d}, Tasks: Tasks{&d},
+		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)}, TA: TrustAnchor{&d}, Tasks: Tasks{&d}, Issuing: Issuing{&d},
 	}
 }
 
