@@ -224,7 +224,6 @@ func bulk(ctx context.Context, o options) error {
 			return err
 		}
 		first := time.Since(start)
-		start = start.Add(0)
 		other := time.Now()
 		if err := addRoutes(ctx, s, caName(1), route{64496, "10.0.0.0/24"}); err != nil {
 			return err

@@ -32,7 +32,7 @@ func sizes(ctx context.Context, o options) error {
 }
 
 func oneSize(ctx context.Context, s system, o options, n int) error {
-	if err := join(ctx, s, "ca1"); err != nil {
+	if err := makeCAs(ctx, s, 1); err != nil {
 		return err
 	}
 	if err := fill(ctx, s, n); err != nil {
@@ -53,7 +53,7 @@ func oneSize(ctx context.Context, s system, o options, n int) error {
 			return err
 		}
 		cpuBefore, start := cpu(s), time.Now()
-		if err := addRoutes(ctx, s, "ca1", route{64496, fmt.Sprintf("10.1.%d.0/24", i)}); err != nil {
+		if err := addRoutes(ctx, s, caName(0), route{64496, fmt.Sprintf("10.1.%d.0/24", i)}); err != nil {
 			return err
 		}
 		answered := time.Since(start)
@@ -72,11 +72,8 @@ func oneSize(ctx context.Context, s system, o options, n int) error {
 	return nil
 }
 
-// fill gives the CA ca1 its ROAs: ours are generated, without signatures.
+// fill gives the CA its ROAs: ours are generated, without signatures.
 func fill(ctx context.Context, s system, n int) error {
-	if err := awaitObjects(ctx, s, 5); err != nil {
-		return err
-	}
 	base, err := published(ctx, s)
 	if err != nil {
 		return err
@@ -87,7 +84,7 @@ func fill(ctx context.Context, s system, n int) error {
 		for i := range n {
 			list = append(list, route{64496, generated(i).Prefix.String()})
 		}
-		if err := addRoutes(ctx, s, "ca1", list...); err != nil {
+		if err := addRoutes(ctx, s, caName(0), list...); err != nil {
 			return err
 		}
 		return awaitObjects(ctx, s, base.objects()+n)
@@ -96,7 +93,7 @@ func fill(ctx context.Context, s system, n int) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(generate(ctx, url, "ca1", n), stop(ctx)); err != nil {
+	if err := errors.Join(generate(ctx, url, caName(0), n), stop(ctx)); err != nil {
 		return err
 	}
 	if err := b.Settle(ctx); err != nil {
