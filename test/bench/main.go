@@ -51,6 +51,7 @@ var parts = []struct {
 	{"changes", "ROA changes per second over many CAs, 8 clients, until all are published", changes},
 	{"reissue", "all manifests of many CAs issued again", reissue},
 	{"sizes", "one ROA more on a CA that has many", sizes},
+	{"storage", "octets and commits of a CA, a ROA, a manifest", storage},
 }
 
 func main() {
