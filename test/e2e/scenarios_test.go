@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -33,6 +34,7 @@ func TestScenarios(t *testing.T) {
 		{"T3 ROAs", roas},
 		{"T4 ASPAs", aspas},
 		{"T5 BGPsec", routers},
+		{"D25 history by time", historyByTime},
 	} {
 		t.Run(scenario.name, func(t *testing.T) {
 			s := stage{operator{Server: server, ctx: ctx, t: t}}
@@ -239,6 +241,39 @@ func routers(s stage) {
 	s.settle()
 	s.shows(path, `[]`)
 	s.publishes("t5", mine)
+}
+
+// historyByTime narrows the history by times in seconds, as people and scripts
+// write them, and in milliseconds.
+func historyByTime(s stage) {
+	s.cast("d25", "testbed", holds{ASN: "AS65000"})
+	total := func(limits string) (n int) {
+		s.t.Helper()
+		var page struct {
+			Total int `json:"total"`
+		}
+		s.read("/api/v1/cas/d25/history/commands/100/0/"+limits, &page)
+		return page.Total
+	}
+	all := total("0")
+	if all < 4 {
+		s.t.Fatalf("the history has %d commands", all)
+	}
+	before, after := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	for limits, want := range map[string]int{
+		fmt.Sprint(before.Unix()):                                   all,
+		fmt.Sprint(before.UnixMilli()):                              all,
+		fmt.Sprint(after.Unix()):                                    0,
+		fmt.Sprint(after.UnixMilli()):                               0,
+		fmt.Sprintf("0/%d", before.Unix()):                          0,
+		fmt.Sprintf("0/%d", before.UnixMilli()):                     0,
+		fmt.Sprintf("%d/%d", before.Unix(), after.Unix()):           all,
+		fmt.Sprintf("%d/%d", before.UnixMilli(), after.UnixMilli()): all,
+	} {
+		if got := total(limits); got != want {
+			s.t.Errorf("after and before %s: %d commands, want %d", limits, got, want)
+		}
+	}
 }
 
 // addRouter makes a router's key known and gives the file of its certificate.
