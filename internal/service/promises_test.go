@@ -351,6 +351,9 @@ func (k *walk) nothing() {
 			for parent := range st.Parents {
 				child, awake := k.state(parent).Children[name], false
 				k.must(k.UpdateChild(ctx, operator, parent, ca.UpdateChild{Child: name, Resources: &child.Resources, IDCert: child.IDCert, Suspend: &awake}))
+				up, err := k.ParentResponse(ctx, parent, name)
+				k.must(err)
+				k.must(k.SetParent(ctx, operator, name, parent, up))
 			}
 		}
 	})
