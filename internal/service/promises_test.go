@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"maps"
@@ -224,7 +225,7 @@ func (k *walk) loseAndRegain() {
 	configured := k.configurations()
 	held := k.state(parent).Children[name].Resources
 	less := k.share(held)
-	if less.IsEmpty() {
+	if has := k.held(parent); less.IsEmpty() || !has.Contains(held) { // it would not get back what its parent lost
 		return
 	}
 	for _, res := range []*ca.UpdateChild{{Child: name, Resources: &less}, {Child: name, Resources: &held}} {
@@ -353,7 +354,9 @@ func (k *walk) nothing() {
 				k.must(k.UpdateChild(ctx, operator, parent, ca.UpdateChild{Child: name, Resources: &child.Resources, IDCert: child.IDCert, Suspend: &awake}))
 				up, err := k.ParentResponse(ctx, parent, name)
 				k.must(err)
-				k.must(k.SetParent(ctx, operator, name, parent, up))
+				if bytes.Equal(up.IDCert, st.Parents[parent].IDCert) { // the parent has the identity that it had
+					k.must(k.SetParent(ctx, operator, name, parent, up))
+				}
 			}
 		}
 	})
