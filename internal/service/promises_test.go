@@ -194,6 +194,7 @@ func (k *walk) checkManifest(m seenManifest) {
 			k.t.Errorf("manifest %d of key %s lists %s, which nobody has", m.Number, m.Key, name)
 			continue
 		}
+		var err error
 		switch {
 		case path.Ext(name) == ".roa":
 			err = profile.CheckROA(der, issuer, at)
