@@ -120,3 +120,25 @@ func (w *world) namesWithBackslash(id, response string) {
 	w.ask(admin, "DELETE", "/api/v1/cas/testbed/children/a%5Cb", "").empty()
 	w.post("/api/v1/cas/"+longest+"/parents/a%5Cb", `{"handle":"a\\b","response":`+response+`}`).fails(http.StatusBadRequest, "ca-parent-xml-duplicate")
 }
+
+// TestTextThatCannotBeStored has octets that no text of the database holds.
+func TestTextThatCannotBeStored(t *testing.T) {
+	w := newWorld(t)
+	w.testbed()
+	w.join("ca1", resourcesOfCA1)
+	before := w.get("/api/v1/cas/ca1").header.Get("ETag")
+	for _, bad := range []string{`\u0000`, `\ud800`} {
+		for _, who := range []struct{ method, path, body string }{
+			{"POST", routesOfCA1, `{"added":[{"asn":1,"prefix":"10.0.0.0/16","comment":"` + bad + `"}],"removed":[]}`},
+			{"PUT", routesOfCA1, `[{"asn":1,"prefix":"10.0.0.0/16","comment":"` + bad + `"}]`},
+			{"POST", "/api/v1/cas/testbed/children/ca1", `{"resource_class_name_mapping":{"name_in_parent":"0","name_for_child":"` + bad + `"}}`},
+		} {
+			if a := w.ask(admin, who.method, who.path, who.body); a.status != http.StatusBadRequest {
+				t.Errorf("%s: got %d %s", a.what, a.status, a.body)
+			}
+		}
+	}
+	if after := w.get("/api/v1/cas/ca1").header.Get("ETag"); after != before {
+		t.Errorf("something was done")
+	}
+}
