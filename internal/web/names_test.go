@@ -7,8 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"baleen/api"
+	"baleen/internal/export"
+	"baleen/internal/pubserver"
 )
 
 // longest is a handle as long as handles may be (RFC 8183 section 5.1).
@@ -24,7 +27,8 @@ func (w *world) joinAs(names ...string) {
 	w.settle()
 }
 
-// published gives where the one route of a CA is published.
+// published gives where the one route of a CA is published, and looks for it in
+// the files of the repository.
 func (w *world) published(name string) string {
 	w.t.Helper()
 	var routes []api.ConfiguredROA
@@ -37,8 +41,13 @@ func (w *world) published(name string) string {
 	if !ok {
 		w.t.Fatalf("%s publishes at %s", name, object.URI)
 	}
-	file := filepath.Join(w.repo, "rsync", "current", name, path)
-	der, err := os.ReadFile(file)
+	files := &export.Renderer{
+		DB: w.service.DB, Repository: pubserver.Repository, Dir: w.t.TempDir(), Settings: export.DefaultSettings(), Now: time.Now, Log: w.service.Log,
+	}
+	if err := files.Render(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	der, err := os.ReadFile(filepath.Join(files.Dir, "rsync", "current", name, path))
 	if err != nil || string(der) != string(object.Base64) {
 		w.t.Errorf("%s: not what is on disk: %v", object.URI, err)
 	}
