@@ -20,7 +20,7 @@ func (l *loader) derive() {
 	if c.DataDir == "" {
 		c.DataDir = l.defaultDataDir()
 	}
-	for name, path := range map[string]*string{"DATA_DIR": &c.DataDir, "POSTGRES_BIN_DIR": &c.PostgresBinDir, "UNIX_SOCKET": &c.UnixSocket} {
+	for name, path := range map[string]*string{"DATA_DIR": &c.DataDir, "POSTGRES_BIN_DIR": &c.PostgresBinDir, "UNIX_SOCKET": &c.UnixSocket, "PROFILE_SOCKET": &c.Profile} {
 		l.absolute(Prefix+name, path)
 	}
 	for _, d := range []struct {
@@ -47,6 +47,9 @@ func (l *loader) derive() {
 	}
 	if !l.isSet(Prefix + "ROA_DEAGGREGATE_THRESHOLD") {
 		c.ROADeaggregate = uint32(uint64(c.ROAAggregateThreshold) * 9 / 10)
+	}
+	if c.Testbed.Enabled() {
+		c.TASupport, c.TASigner = true, true
 	}
 	l.clamp()
 }
@@ -103,6 +106,7 @@ func (l *loader) check() {
 	l.checkTiming()
 	l.checkTATiming()
 	l.checkTestbed()
+	l.must(!l.cfg.TASigner || l.cfg.TASupport, "TA_SIGNER_ENABLED", "needs BALEEN_TA_SUPPORT_ENABLED=true: without it there is no trust anchor to sign for")
 	l.checkBGP()
 	c := &l.cfg
 	l.must(c.CARefreshBatch >= 1, "CA_REFRESH_PARENTS_BATCH_SIZE", "must be at least 1")
@@ -183,11 +187,13 @@ func (l *loader) checkTiming() {
 		{"ROA", t.ROAValid, t.ROARenew},
 		{"ASPA", t.ASPAValid, t.ASPARenew},
 		{"BGPSEC", t.BGPsecValid, t.BGPsecRenew},
+		{"GBR", t.GBRValid, t.GBRRenew},
 	} {
 		valid, renew := "TIMING_"+v.kind+"_VALID_WEEKS", "TIMING_"+v.kind+"_REISSUE_WEEKS_BEFORE"
 		l.must(v.valid >= 2 && v.valid <= maxWeeks, valid, "must be from 2 to %d", maxWeeks)
 		l.must(l.bad[Prefix+valid] || v.renew >= 1 && v.renew < v.valid, renew, "must be at least 1 and less than BALEEN_%s (%d)", valid, v.valid)
 	}
+	l.must(t.RSCValid >= 1 && t.RSCValid <= maxWeeks, "TIMING_RSC_VALID_WEEKS", "must be from 1 to %d", maxWeeks)
 }
 
 func (l *loader) checkTATiming() {
@@ -200,9 +206,14 @@ func (l *loader) checkTATiming() {
 	l.must(t.MessageValidity >= 1 && t.MessageValidity <= maxDays, "TA_TIMING_SIGNED_MESSAGE_VALIDITY_DAYS", "must be from 1 to %d", maxDays)
 }
 
-// checkTestbed wants all four values or none.
+// checkTestbed wants all four values or none, and limits that can be counted.
 func (l *loader) checkTestbed() {
 	t := &l.cfg.Testbed
+	l.must(t.MaxPerAddress >= 0, "TESTBED_MAX_PER_ADDRESS", "must not be negative")
+	l.must(t.MaxRegistrations >= 0, "TESTBED_MAX_REGISTRATIONS", "must not be negative")
+	l.must(t.ExpireDays <= 100*maxDays, "TESTBED_EXPIRE_DAYS", "must be at most %d", 100*maxDays)
+	_, err := t.TrustedProxies()
+	l.must(err == nil, "TESTBED_PROXIES", "%v", err)
 	all := []struct {
 		name, scheme string
 		value        *string

@@ -62,9 +62,17 @@ func (e *callError) Error() string {
 // hint says what an operator may have forgotten, or is empty.
 func (e *callError) hint() string {
 	if e.noToken && (e.status == http.StatusUnauthorized || e.status == http.StatusForbidden) {
-		return "No token was given: see --token, --token-file and BALEEN_CLI_TOKEN."
+		return "No token was given: see --token, --token-file and BALEEN_CLI_TOKEN." + e.onSocket()
 	}
 	return ""
+}
+
+// onSocket says what else would do where a user of the system is not known.
+func (e *callError) onSocket() string {
+	if e.status != http.StatusUnauthorized {
+		return ""
+	}
+	return " On a Unix socket the server's BALEEN_UNIX_USERS can name you instead."
 }
 
 // hasLabel tells whether err is the server's error of this label.

@@ -20,14 +20,8 @@ type Children struct{ *Deps }
 // (RFC 8183 section 5.2.2).
 func (h Children) Add(c echo.Context) error {
 	var body api.AddChildRequest
-	if err := h.readJSON(c, &body); err != nil {
+	if err := h.readChild(c, &body); err != nil {
 		return err
-	}
-	if err := checkNewName(c, "handle", body.Handle); err != nil {
-		return err
-	}
-	if err := h.checkIdentity(body.IDCert); err != nil {
-		return badField(c, "id_cert", err.Error())
 	}
 	cmd := ca.AddChild{Child: body.Handle, IDCert: body.IDCert, Resources: body.Resources}
 	ifVersion, err := wantedVersion(c)
@@ -39,6 +33,21 @@ func (h Children) Add(c echo.Context) error {
 		return err
 	}
 	return sendJSON(c, answer)
+}
+
+// readChild reads what is to become a child, and refuses a name or an identity
+// certificate that cannot be one.
+func (d *Deps) readChild(c echo.Context, body *api.AddChildRequest) error {
+	if err := d.readJSON(c, body); err != nil {
+		return err
+	}
+	if err := checkNewName(c, "handle", body.Handle); err != nil {
+		return err
+	}
+	if err := d.checkIdentity(body.IDCert); err != nil {
+		return badField(c, "id_cert", err.Error())
+	}
+	return nil
 }
 
 // List shows the children, sorted, each with its entitlements; the ETag is the
