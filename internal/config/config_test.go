@@ -39,14 +39,15 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		DataDir: "/data", RepoDir: "/data/repo", MasterKeyFile: "/data/master.key", TLSKeysDir: "/data/ssl", NodeName: thisHost().name,
 		Listen: []string{"127.0.0.1:3000"}, ServiceURI: "https://localhost:3000/", HTTPSMode: HTTPSGenerate,
-		PostLimit: PostLimit{API: 256 << 10, RFC8181: 32 << 20, RFC6492: 1 << 20}, LogLevel: "info", LogType: LogStderr,
+		PostLimit: PostLimit{API: 256 << 10, Whole: 4 << 20, RFC8181: 32 << 20, RFC6492: 1 << 20}, LogLevel: "info", LogType: LogStderr,
 		PeerTimeout: 240, ExchangeKeep: 90, UnixUsers: UnixUsers{"root": "admin"},
 		CARefresh: 86400, CARefreshJitter: 43200, CARefreshBatch: 25, ROAAggregateThreshold: 100, ROADeaggregate: 90,
 		BGP: BGP{
 			Enabled: true, V4URI: "https://www.ris.ripe.net/dumps/riswhoisdump.IPv4.gz", V6URI: "https://www.ris.ripe.net/dumps/riswhoisdump.IPv6.gz", Refresh: 60,
 		},
-		Timing:   Timing{24, 4, 8, 52, 4, 52, 4, 52, 4, 52, 4},
+		Timing:   Timing{24, 4, 8, 52, 4, 52, 4, 52, 4, 52, 4, 52, 4, 52},
 		TATiming: TATiming{100, 52, 26, 12, 14}, RRDP: RRDP{0, 5, 1200, 50, 7200},
+		Testbed:     Testbed{MaxPerAddress: 20, MaxRegistrations: 10_000},
 		KeyPoolSize: 32, TaskLease: 5 * time.Minute, origin: c.origin,
 	}
 	if !reflect.DeepEqual(c, want) {
@@ -172,6 +173,7 @@ func TestChecks(t *testing.T) {
 		{"LOG_TYPE", []string{"LOG_TYPE", "syslog"}},
 		{"LOG_LEVEL", []string{"LOG_LEVEL", "loud"}},
 		{"POST_LIMIT_API", []string{"POST_LIMIT_API", "0"}},
+		{"POST_LIMIT_WHOLE", []string{"POST_LIMIT_WHOLE", "0"}},
 		{"POST_LIMIT_RFC6492", []string{"POST_LIMIT_RFC6492", "-1"}},
 		{"KEY_POOL_SIZE", []string{"KEY_POOL_SIZE", "-1"}},
 		{"TASK_LEASE", []string{"TASK_LEASE", "1s"}},
@@ -197,6 +199,11 @@ func TestChecks(t *testing.T) {
 		{"TA_TIMING_ISSUED_CERTIFICATE_REISSUE_WEEKS_BEFORE", []string{"TA_TIMING_ISSUED_CERTIFICATE_VALIDITY_WEEKS", "26"}},
 		{"TA_TIMING_MFT_NEXT_UPDATE_WEEKS", []string{"TA_TIMING_MFT_NEXT_UPDATE_WEEKS", "0"}},
 		{"TA_TIMING_SIGNED_MESSAGE_VALIDITY_DAYS", []string{"TA_TIMING_SIGNED_MESSAGE_VALIDITY_DAYS", "0"}},
+		{"TA_SIGNER_ENABLED", []string{"TA_SIGNER_ENABLED", "true"}},
+		{"TESTBED_MAX_PER_ADDRESS", []string{"TESTBED_MAX_PER_ADDRESS", "-1"}},
+		{"TESTBED_MAX_REGISTRATIONS", []string{"TESTBED_MAX_REGISTRATIONS", "-1"}},
+		{"TESTBED_EXPIRE_DAYS", []string{"TESTBED_EXPIRE_DAYS", "99999"}},
+		{"TESTBED_PROXIES", []string{"TESTBED_PROXIES", "192.0.2.1,proxy.example.net"}},
 		{"TESTBED_TA_URI", []string{"TESTBED_TA_AIA", "rsync://h/x", "TESTBED_TA_URI", "http://h/x", "TESTBED_RRDP_BASE_URI", "https://h/", "TESTBED_RSYNC_JAIL", "rsync://h/"}},
 		{"TESTBED_RSYNC_JAIL", []string{"TESTBED_TA_AIA", "rsync://h/x", "TESTBED_TA_URI", "https://h/x", "TESTBED_RRDP_BASE_URI", "https://h/"}},
 		{"CA_REFRESH_PARENTS_BATCH_SIZE", []string{"CA_REFRESH_PARENTS_BATCH_SIZE", "0"}},

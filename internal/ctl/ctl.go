@@ -63,8 +63,8 @@ func (s *session) root() *cobra.Command {
 	root.Flags().BoolP("version", "V", false, "print the version")
 	s.opt.bind(root.PersistentFlags())
 	root.AddCommand(
-		s.health(), s.info(), s.list(), s.show(), s.add(), s.deleteCA(), s.issues(), s.tasks(),
-		s.history(), s.children(), s.parents(), s.keyroll(), s.repo(), s.identity(), s.roas(), s.aspas(), s.bgpsec(),
+		s.health(), s.info(), s.list(), s.show(), s.add(), s.deleteCA(), s.issues(), s.tasks(), s.forceReissue(),
+		s.history(), s.children(), s.parents(), s.keyroll(), s.repo(), s.identity(), s.roas(), s.aspas(), s.bgpsec(), s.ghostbusters(), s.rsc(),
 		s.pubserver(), s.bulk(), s.testbed(), s.demo(),
 	)
 	return root

@@ -82,10 +82,13 @@ func newWorld(t *testing.T) *world {
 			Policy: ca.Policy{
 				ROAAggregate: 100, ROADeaggregate: 90, ROAValid: 52 * week, ROARenewBefore: 4 * week, ChildValid: 52 * week, ChildRenewBefore: 4 * week,
 				ASPAValid: 52 * week, ASPARenewBefore: 4 * week, RouterValid: 52 * week, RouterRenewBefore: 4 * week,
+				GhostbustersValid: 52 * week, GhostbustersRenewBefore: 4 * week,
 			},
-			Manifest: service.ManifestTiming{Next: 24 * time.Hour, Jitter: 4 * time.Hour, Before: 8 * time.Hour},
-			Refresh:  service.Refresh{Every: 24 * time.Hour, Jitter: 12 * time.Hour},
-			TA:       ta.DefaultTiming(),
+			Manifest:          service.ManifestTiming{Next: 24 * time.Hour, Jitter: 4 * time.Hour, Before: 8 * time.Hour},
+			ChecklistMaxValid: 52 * week,
+
+			Refresh: service.Refresh{Every: 24 * time.Hour, Jitter: 12 * time.Hour},
+			TA:      ta.DefaultTiming(),
 		},
 		CAs:    &pgstore.Store[ca.State]{Type: ca.Type(), DB: db, Fence: fence, Now: time.Now, Listeners: follow},
 		Proxy:  &pgstore.Store[ta.ProxyState]{Type: ta.ProxyType(), DB: db, Fence: fence, Now: time.Now, Listeners: follow},
@@ -107,7 +110,7 @@ func newWorld(t *testing.T) *world {
 // newServer makes the HTTP side.
 func (w *world) newServer(testbed bool) *web.Server {
 	return web.New(web.Deps{
-		Service: w.service, AdminToken: token, PostLimit: 4096, UpDownLimit: 1 << 20, PublicationLimit: 1 << 20, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
+		Service: w.service, AdminToken: token, PostLimit: 4096, WholeLimit: 4 << 20, UpDownLimit: 1 << 20, PublicationLimit: 1 << 20, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
 		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Started: time.Now(), Log: w.service.Log}), Started: time.Now(), Testbed: testbed, Logins: w.logins, UnixUsers: w.users,
 	})
 }
