@@ -113,6 +113,7 @@ func (n *node) run(ctx context.Context, welcome io.Writer) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.web.Serve(ctx, secure, listeners...) })
+	g.Go(func() error { return n.profile(ctx) })
 	g.Go(func() error { return n.keys.Pool.Run(ctx) })
 	g.Go(func() error { return n.logins.Run(ctx) })
 	g.Go(func() error {

@@ -20,7 +20,7 @@ func (l *loader) derive() {
 	if c.DataDir == "" {
 		c.DataDir = l.defaultDataDir()
 	}
-	for name, path := range map[string]*string{"DATA_DIR": &c.DataDir, "POSTGRES_BIN_DIR": &c.PostgresBinDir, "UNIX_SOCKET": &c.UnixSocket} {
+	for name, path := range map[string]*string{"DATA_DIR": &c.DataDir, "POSTGRES_BIN_DIR": &c.PostgresBinDir, "UNIX_SOCKET": &c.UnixSocket, "PROFILE_SOCKET": &c.Profile} {
 		l.absolute(Prefix+name, path)
 	}
 	for _, d := range []struct {

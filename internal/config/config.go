@@ -58,6 +58,7 @@ type Config struct {
 	LogType  LogType  `envconfig:"LOG_TYPE" default:"stderr" desc:"where the log goes: stderr, as text on a terminal and as one JSON object a line elsewhere"`
 	LogHTTP  bool     `envconfig:"HTTP_LOG_INFO" default:"false" desc:"log every request at level info instead of debug"`
 	Hide     Hide     `envconfig:"METRICS_HIDE"`
+	Profile  string   `envconfig:"PROFILE_SOCKET" desc:"path of a Unix socket, for this user only, that gives profiles of the running program (net/http/pprof). Empty: none"`
 
 	CARefresh             Seconds `group:"Certification authorities" envconfig:"CA_REFRESH_SECONDS" default:"86400" desc:"how often each CA asks each parent what it is entitled to. Outside 3600 to 259200 the nearer of these is used"`
 	CARefreshJitter       Seconds `envconfig:"CA_REFRESH_JITTER_SECONDS" default:"43200" desc:"a random part of this is added each time. At most half of BALEEN_CA_REFRESH_SECONDS is used"`

@@ -2,8 +2,6 @@ package service
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -119,21 +117,6 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// coverage is the hash over all that a manifest and its CRL say, but for their
-// number and times.
-func coverage(p ca.Point) (ca.Hash, error) {
-	b, err := json.Marshal(struct {
-		Cert    ca.Hash
-		URI     string
-		Files   []ca.File
-		Revoked []ca.Revocation
-	}{p.Cert.Hash, p.Cert.URI, p.Files, p.Revoked})
-	if err != nil {
-		return ca.Hash{}, fmt.Errorf("coverage: %w", err)
-	}
-	return sha256.Sum256(b), nil
 }
 
 func (s *Service) recordPublication(ctx context.Context, handle string, stream uuid.UUID, rec castore.Publication) error {
