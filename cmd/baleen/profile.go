@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"time"
+
+	"baleen/internal/web"
 )
 
 // profile serves profiles of this process on a socket of its own until ctx ends,
@@ -14,7 +16,7 @@ func (n *node) profile(ctx context.Context) error {
 	if n.cfg.Profile == "" {
 		return nil
 	}
-	l, err := listenUnix(ctx, n.cfg.Profile)
+	l, err := web.ListenUnix(ctx, n.cfg.Profile, false)
 	if err != nil {
 		return err
 	}

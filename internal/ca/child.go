@@ -78,10 +78,10 @@ func (c UpdateChildResources) Process(s *State, _ time.Time) ([]es.Event, error)
 			Kind: fault.Invalid, Code: "ca-child-resources-required", Args: map[string]string{"ca": s.Handle, "child": c.Child},
 			Msg: "Child '" + c.Child + "' for CA '" + s.Handle + "' MUST have resources specified",
 		}
+	case child.Resources.Equal(c.Resources): // also where this CA lost some of them
+		return nil, nil
 	case !s.Held().Contains(c.Resources):
 		return nil, extraResources(s.Handle, c.Child)
-	case child.Resources.Equal(c.Resources):
-		return nil, nil
 	}
 	return []es.Event{ChildResourcesUpdated(c)}, nil
 }

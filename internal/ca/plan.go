@@ -23,11 +23,15 @@ type Policy struct {
 	ASPARenewBefore   time.Duration // renew when less than this remains
 	RouterValid       time.Duration // of a new router certificate
 	RouterRenewBefore time.Duration // renew when less than this remains
+
+	GhostbustersValid       time.Duration // of a new Ghostbusters record
+	GhostbustersRenewBefore time.Duration // renew when less than this remains
 }
 
 // CertPlan says which children's certificates claim more than they may now:
 // they are signed again with less, or revoked where nothing is left. With them
-// come those that were kept aside while their child was suspended.
+// come those that were kept aside while their child was suspended, and those that
+// are to be signed again in any case.
 type CertPlan struct {
 	Class  string
 	Key    cert.KeyID
@@ -59,7 +63,7 @@ func (s *State) PlanChildCerts(now time.Time) []CertPlan {
 			switch {
 			case left.IsEmpty():
 				plan.Revoke = append(plan.Revoke, key)
-			case !left.Equal(issued.Resources):
+			case issued.Again || !left.Equal(issued.Resources):
 				plan.Shrink = append(plan.Shrink, ShrinkCert{Old: issued, Resources: left})
 			}
 		}
@@ -141,6 +145,7 @@ func (o Objects) files(res resources.Set, now time.Time) []File {
 		}
 	}
 	out = append(append(out, aspaFiles(o.ASPAs, res, now)...), routerFiles(o.RouterCerts, res, now)...)
+	out = append(out, ghostbustersFiles(o.Ghostbusters, now)...)
 	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }

@@ -76,7 +76,7 @@ func (s *State) planROAs(c *Class, k *CertifiedKey, have map[string]IssuedROA, n
 		if ok {
 			found++
 		}
-		if !ok || !slices.Equal(old.Authorizations, routes) || !old.NotAfter.After(now.Add(p.ROARenewBefore)) {
+		if !ok || old.Again || !slices.Equal(old.Authorizations, routes) || !old.NotAfter.After(now.Add(p.ROARenewBefore)) {
 			issue = append(issue, dated{PlannedROA{Name: string(name), ROAs: slices.Clone(routes)}, s.newest(routes)})
 		}
 	})

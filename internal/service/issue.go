@@ -53,6 +53,12 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 	if err := s.issueASObjects(ctx, a.CA, aspas, routers); err != nil {
 		return tasks.Outcome{}, err
 	}
+	if err := s.issueGhostbusters(ctx, a.CA); err != nil {
+		return tasks.Outcome{}, err
+	}
+	if err := s.revokeChecklists(ctx, a.CA); err != nil {
+		return tasks.Outcome{}, err
+	}
 	if more {
 		return tasks.Outcome{Again: s.Now()}, nil
 	}
