@@ -36,6 +36,9 @@ func (w *world) conditional() map[string]string {
 		"POST /api/v1/cas/:ca/aspas/as/:asn":      `{"added":[1],"removed":[]}`,
 		"DELETE /api/v1/cas/:ca/aspas/as/:asn":    "",
 		"POST /api/v1/cas/:ca/bgpsec":             `{"add":[],"remove":[]}`,
+		"POST /api/v1/cas/:ca/ghostbusters":       `{"add":[{"name":"noc","contact":{"fn":"NOC","tel":["1"]}}],"remove":[]}`,
+		"POST /api/v1/cas/:ca/rscs":               `{"resources":{"asn":"AS65000","ipv4":"","ipv6":""},"files":[{"hash":"` + strings.Repeat("0a", 32) + `"}],"not_after":"2020-01-01T00:00:00Z"}`,
+		"DELETE /api/v1/cas/:ca/rscs/:serial":     "",
 	}
 }
 
