@@ -36,27 +36,33 @@ func TestBulkImportChecksFirst(t *testing.T) {
 		"reserved": {service.Import{CAs: []service.ImportCA{one("ta", "other", "AS65000")}}, "general-error", "CA name ta is reserved."},
 		"version":  {service.Import{CAs: []service.ImportCA{one("version", "other", "AS65000")}}, "ta-name-reserved", "Name reserved for embedded Trust Anchor"},
 		"exists": {
-			service.Import{CAs: []service.ImportCA{one("other", "testbed", "AS65000")}}, "general-error",
+			service.Import{CAs: []service.ImportCA{one("other", "testbed", "AS65000")}},
+			"general-error",
 			"CA with name other already exists. Check import and server state!",
 		},
 		"twice": {
-			service.Import{CAs: []service.ImportCA{one("new", "other", "AS65000"), one("new", "other", "AS65000")}}, "general-error",
+			service.Import{CAs: []service.ImportCA{one("new", "other", "AS65000"), one("new", "other", "AS65000")}},
+			"general-error",
 			"CA with name new already exists. Check import and server state!",
 		},
 		"claims": {
-			service.Import{CAs: []service.ImportCA{one("new", "other", "AS65001")}}, "general-error",
+			service.Import{CAs: []service.ImportCA{one("new", "other", "AS65001")}},
+			"general-error",
 			"CA 'new' under parent 'other' claims resources not held by parent.",
 		},
 		"claims of one before": {
-			service.Import{CAs: []service.ImportCA{one("new", "other", "AS65000"), one("newer", "new", "AS65001")}}, "general-error",
+			service.Import{CAs: []service.ImportCA{one("new", "other", "AS65000"), one("newer", "new", "AS65001")}},
+			"general-error",
 			"CA 'newer' under parent 'new' claims resources not held by parent.",
 		},
 		"order": {
-			service.Import{CAs: []service.ImportCA{one("newer", "new", "AS65000"), one("new", "other", "AS65000")}}, "general-error",
+			service.Import{CAs: []service.ImportCA{one("newer", "new", "AS65000"), one("new", "other", "AS65000")}},
+			"general-error",
 			"CA 'newer' wants parent 'new', but this parent CA does not appear before this CA.",
 		},
 		"publication server": {
-			service.Import{PublicationServer: &service.ImportServer{RRDPBase: testbed.RRDPBaseURI, RsyncJail: testbed.RsyncJail}}, "pub-repo-initialized",
+			service.Import{PublicationServer: &service.ImportServer{RRDPBase: testbed.RRDPBaseURI, RsyncJail: testbed.RsyncJail}},
+			"pub-repo-initialized",
 			"Publication Server already initialized",
 		},
 		"trust anchor": {service.Import{TA: &service.ImportTA{AIA: testbed.TAAIA, URI: testbed.TAURI}}, "ta-initialized", "TrustAnchor was already initialized"},
@@ -65,11 +71,13 @@ func TestBulkImportChecksFirst(t *testing.T) {
 			service.Import{CAs: []service.ImportCA{{Handle: "testbed2"}, {Handle: "press"}}}, "pub-duplicate", "Duplicate publisher 'press'",
 		},
 		"no resources": {
-			service.Import{CAs: []service.ImportCA{{Handle: "new", Parents: []service.ImportParent{{Handle: "other"}}}}}, "ca-child-resources-required",
+			service.Import{CAs: []service.ImportCA{{Handle: "new", Parents: []service.ImportParent{{Handle: "other"}}}}},
+			"ca-child-resources-required",
 			"Child 'new' for CA 'other' MUST have resources specified",
 		},
 		"roa": {
-			service.Import{CAs: []service.ImportCA{{Handle: "new", Parents: one("", "other", "AS65000").Parents, ROAs: []ca.ConfiguredROA{route("10.2.0.0/16", 16, 1)}}}}, "ca-roa-delta-error",
+			service.Import{CAs: []service.ImportCA{{Handle: "new", Parents: one("", "other", "AS65000").Parents, ROAs: []ca.ConfiguredROA{route("10.2.0.0/16", 16, 1)}}}},
+			"ca-roa-delta-error",
 			"ROA delta rejected:\n\n'Cannot add the following ROAs with prefixes not on any of your certificates:\n  10.2.0.0/16-16 => 1\n' ",
 		},
 	}

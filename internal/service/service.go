@@ -92,6 +92,7 @@ type Service struct {
 	locks       keyedMutex
 	voices      voices
 	crowd       crowd
+	calm        calm
 	counts      counted
 	activeSince atomic.Pointer[time.Time] // when this term as the active node began
 }
