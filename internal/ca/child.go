@@ -105,7 +105,7 @@ func (s *State) Entitlements(handle string, now time.Time, p Policy) ([]Entitlem
 			continue
 		}
 		e.NotAfter, e.Issued = now.Add(p.ChildValid).Truncate(time.Second), []ListedCert{}
-		var longest time.Time // of several keys the one that lasts longest counts: then the others are renewed once, and no more
+		var longest time.Time                        // of several keys the one that lasts longest counts: then the others are renewed once, and no more
 		for _, key := range sortedKeys(child.Keys) { // not of all children: a parent may have very many
 			issued, ok := c.Certs[key]
 			if !ok || issued.Child != handle {
