@@ -48,6 +48,13 @@ func examples(t *testing.T) []es.Event {
 		RouterCertsStaged{Class: "0", KeyID: key(9), Issued: []IssuedRouterCert{issuedRouter("23", router(64496, 5))}, Withdrawn: []RouterKey{router(64497, 6)}},
 		RouterKeysConfigured{Added: []ConfiguredRouterKey{{router(64496, 5), []byte{6}}}, Updated: []ConfiguredRouterKey{{router(4294967295, 7), []byte{8, 9}}}, Removed: []RouterKey{router(0, 8)}},
 		RouterCertsIssued{Class: "0", Issued: []IssuedRouterCert{issuedRouter("21", router(64496, 5))}, Withdrawn: []RouterKey{router(64497, 6)}},
+		GhostbustersConfigured{Added: []Ghostbusters{fullRecord()}, Updated: []Ghostbusters{record1("ops", "Ops")}, Removed: []string{"old"}},
+		GhostbustersIssued{Class: "0", Issued: []IssuedGhostbusters{issuedRecord("24", fullRecord())}, Withdrawn: []string{"old"}},
+		GhostbustersStaged{Class: "0", KeyID: key(9), Issued: []IssuedGhostbusters{issuedRecord("25", record1("ops", "Ops"))}, Withdrawn: []string{"old"}},
+		ChecklistSigned{Class: "0", KeyID: key(2), Checklist: IssuedChecklist{
+			Resources: res, Files: append(files("a.txt"), ChecklistEntry{Hash: Hash{1}}), Hash: HashOf([]byte("26")), Serial: "26", NotBefore: noon, NotAfter: noon.Add(week),
+		}},
+		ChecklistsRevoked{Class: "0", Serials: []string{"26"}, Reason: ChecklistsNotHeld},
 		ChildSuspended{Child: "kid"},
 		ChildUnsuspended{Child: "kid", Dropped: []cert.KeyID{key(3)}},
 	}...)

@@ -25,6 +25,9 @@ type Policy struct {
 	ASPARenewBefore   time.Duration // renew when less than this remains
 	RouterValid       time.Duration // of a new router certificate
 	RouterRenewBefore time.Duration // renew when less than this remains
+
+	GhostbustersValid       time.Duration // of a new Ghostbusters record
+	GhostbustersRenewBefore time.Duration // renew when less than this remains
 }
 
 // ROAPlan says what must be signed and withdrawn in one class so that what is
@@ -241,6 +244,7 @@ func (o Objects) files(res resources.Set, now time.Time) []File {
 		}
 	}
 	out = append(append(out, aspaFiles(o.ASPAs, res, now)...), routerFiles(o.RouterCerts, res, now)...)
+	out = append(out, ghostbustersFiles(o.Ghostbusters, now)...)
 	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // ForceReissue has everything signed again that a CA issued: ROAs, ASPAs, router
-// certificates and the certificates of its children. The new objects take the
+// certificates, Ghostbusters records and the certificates of its children. The new objects take the
 // places of the old ones, whose certificates are revoked.
 type ForceReissue struct{}
 
@@ -41,7 +41,7 @@ func (s *State) markForReissue() {
 }
 
 func (o Objects) none() bool {
-	return len(o.ROAs)+len(o.Certs)+len(o.ASPAs)+len(o.RouterCerts) == 0
+	return len(o.ROAs)+len(o.Certs)+len(o.ASPAs)+len(o.RouterCerts)+len(o.Ghostbusters) == 0
 }
 
 // mark says of all objects that they are to be signed again.
@@ -61,5 +61,9 @@ func (o Objects) mark() {
 	for router, issued := range o.RouterCerts {
 		issued.Again = true
 		o.RouterCerts[router] = issued
+	}
+	for name, issued := range o.Ghostbusters {
+		issued.Again = true
+		o.Ghostbusters[name] = issued
 	}
 }

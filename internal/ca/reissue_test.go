@@ -19,59 +19,64 @@ func everything(t *testing.T) []es.Event {
 		ASPAsIssued{Class: "0", Issued: []IssuedASPA{issuedASPA("20", 64496, 65001)}},
 		RouterKeysConfigured{Added: []ConfiguredRouterKey{{router(64496, 5), []byte{6}}}},
 		RouterCertsIssued{Class: "0", Issued: []IssuedRouterCert{issuedRouter("21", router(64496, 5))}},
+		GhostbustersConfigured{Added: []Ghostbusters{record1("noc", "NOC")}},
+		GhostbustersIssued{Class: "0", Issued: []IssuedGhostbusters{issuedRecord("22", record1("noc", "NOC"))}},
 		ChildAdded{Child: "kid", Resources: kid.Resources},
 		ChildCertificatesIssued{Class: "0", Certs: []IssuedCert{kid}},
 	)
 }
 
 // planned counts what is to be signed.
-func planned(s *State) (roas, aspas, routers, certs int) {
+func planned(s *State) (out [5]int) {
 	for _, p := range s.PlanROAs(noon, policy) {
-		roas += len(p.Issue)
+		out[0] += len(p.Issue)
 	}
 	for _, p := range s.PlanASPAs(noon, policy) {
-		aspas += len(p.Issue)
+		out[1] += len(p.Issue)
 	}
 	for _, p := range s.PlanRouterCerts(noon, policy) {
-		routers += len(p.Issue)
+		out[2] += len(p.Issue)
 	}
 	for _, p := range s.PlanChildCerts(noon) {
-		certs += len(p.Shrink)
+		out[3] += len(p.Shrink)
 	}
-	return roas, aspas, routers, certs
+	for _, p := range s.PlanGhostbusters(noon, policy) {
+		out[4] += len(p.Issue)
+	}
+	return out
 }
 
 func TestForcedReissueIsForEverythingOnce(t *testing.T) {
-	want := func(when string, s *State, n [4]int) {
+	want := func(when string, s *State, n [5]int) {
 		t.Helper()
-		a, b, c, d := planned(s)
-		if got := [4]int{a, b, c, d}; got != n {
-			t.Errorf("%s: ROAs, ASPAs, router and child certificates to sign: %v, want %v", when, got, n)
+		if got := planned(s); got != n {
+			t.Errorf("%s: ROAs, ASPAs, router and child certificates, records to sign: %v, want %v", when, got, n)
 		}
 	}
 	events := everything(t)
-	want("before", given(t, events...), [4]int{})
+	want("before", given(t, events...), [5]int{})
 	ev, err := ForceReissue{}.Process(given(t, events...), noon)
 	if err != nil || len(ev) != 1 {
 		t.Fatalf("decided %v, %v", ev, err)
 	}
 	events = append(events, ev...)
-	want("forced", given(t, events...), [4]int{1, 1, 1, 1})
+	want("forced", given(t, events...), [5]int{1, 1, 1, 1, 1})
 	s := given(t, events...)
-	if files := s.Points(noon)[0].Files; len(files) != 4 {
+	if files := s.Points(noon)[0].Files; len(files) != 5 {
 		t.Errorf("what waits to be issued again is not published: %v", files)
 	}
 	events = append(events,
 		ROAsIssued{Class: "0", Issued: []IssuedROA{issued("31302e302e302e302f31362d3136203d3e203634343936.roa", "29", roa(t, "10.0.0.0/16-16 => 64496"))}},
 		ASPAsIssued{Class: "0", Issued: []IssuedASPA{issuedASPA("30", 64496, 65001)}},
 	)
-	want("half way", given(t, events...), [4]int{0, 0, 1, 1})
+	want("half way", given(t, events...), [5]int{0, 0, 1, 1, 1})
 	events = append(events,
 		RouterCertsIssued{Class: "0", Issued: []IssuedRouterCert{issuedRouter("31", router(64496, 5))}},
 		ChildCertificatesIssued{Class: "0", Certs: []IssuedCert{childCert("kid", key(3), set(t, "", "10.1.0.0/16", ""), "28")}},
+		GhostbustersIssued{Class: "0", Issued: []IssuedGhostbusters{issuedRecord("32", record1("noc", "NOC"))}},
 	)
-	want("at the end", given(t, events...), [4]int{})
-	if n := len(given(t, events...).Classes["0"].Current.Revoked); n != 4 {
+	want("at the end", given(t, events...), [5]int{})
+	if n := len(given(t, events...).Classes["0"].Current.Revoked); n != 5 {
 		t.Errorf("%d revocations, want one for each object", n)
 	}
 }

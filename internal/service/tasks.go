@@ -154,6 +154,7 @@ func (s *Service) Register(w, peers *tasks.Worker) {
 	tasks.Register(w, s.signTA)
 	tasks.Register(w, s.publishTA)
 	tasks.Register(w, s.renewTA)
+	tasks.Register(w, s.expireTestbed)
 	tasks.Register(w, s.snapshotLog)
 	tasks.Register(w, s.archiveLog)
 	tasks.Register(w, s.startCAs)

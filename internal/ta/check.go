@@ -53,32 +53,59 @@ func (s Signed) Check(ta *cert.Certificate, now time.Time) error {
 	}
 	for i, der := range s.Certs {
 		p := s.Plan.Issue[i]
-		if err := profile.CheckCACertificate(der, ta, now); err != nil {
-			return fmt.Errorf("certificate of child %s: %w", p.Child, err)
-		}
-		if err := s.Objects.Issued[p.KeyID].describes(der); err != nil {
+		if err := s.Objects.Issued[p.KeyID].check(der, ta, now); err != nil {
 			return err
 		}
 	}
-	list, err := s.checkCRL(ta, now)
+	return s.Objects.checkLists(ta, s.CRL, s.Manifest, now)
+}
+
+// Check does the same for objects that were signed elsewhere or earlier, whose
+// DER is at hand by hash: all certificates, the CRL and the manifest.
+func (o Objects) Check(ta *cert.Certificate, ders map[Hash][]byte, now time.Time) error {
+	for _, key := range sortedKeys(o.Issued) {
+		c := o.Issued[key]
+		if c.KeyID != key {
+			return fmt.Errorf("the certificate for key %s is listed for key %s", c.KeyID, key)
+		}
+		if err := c.check(ders[c.Hash], ta, now); err != nil {
+			return err
+		}
+	}
+	list, mft := ders[o.CRL.Hash], ders[o.Manifest.Hash]
+	if HashOf(list) != o.CRL.Hash || HashOf(mft) != o.Manifest.Hash {
+		return errors.New("CRL or manifest is another one than its hash says")
+	}
+	return o.checkLists(ta, list, mft, now)
+}
+
+// check reads a child's certificate under that of the trust anchor.
+func (c IssuedCert) check(der []byte, ta *cert.Certificate, now time.Time) error {
+	if err := profile.CheckCACertificate(der, ta, now); err != nil {
+		return fmt.Errorf("certificate of child %s: %w", c.Child, err)
+	}
+	return c.describes(der)
+}
+
+func (o Objects) checkLists(ta *cert.Certificate, crlDER, mftDER []byte, now time.Time) error {
+	list, err := o.checkCRL(ta, crlDER, now)
 	if err != nil {
 		return fmt.Errorf("CRL: %w", err)
 	}
-	if err := s.checkManifest(ta, list, now); err != nil {
+	if err := o.checkManifest(ta, list, mftDER, now); err != nil {
 		return fmt.Errorf("manifest: %w", err)
 	}
 	return nil
 }
 
-func (s Signed) checkCRL(ta *cert.Certificate, now time.Time) (*crl.CRL, error) {
-	if err := profile.CheckCRL(s.CRL, ta, now); err != nil {
+func (o Objects) checkCRL(ta *cert.Certificate, der []byte, now time.Time) (*crl.CRL, error) {
+	if err := profile.CheckCRL(der, ta, now); err != nil {
 		return nil, err
 	}
-	list, err := crl.Decode(s.CRL)
+	list, err := crl.Decode(der)
 	if err != nil {
 		return nil, err
 	}
-	o := s.Objects
 	if !isNumber(list.Number, o.Number) || !list.ThisUpdate.Equal(o.ThisUpdate) || !list.NextUpdate.Equal(o.NextUpdate) || len(list.Entries) != len(o.Revoked) {
 		return nil, errors.New("it does not say what was planned")
 	}
@@ -102,11 +129,11 @@ func revokes(list *crl.CRL, serial string) bool {
 	return ok && list.Revoked(n)
 }
 
-func (s Signed) checkManifest(ta *cert.Certificate, list *crl.CRL, now time.Time) error {
-	if err := profile.CheckManifest(s.Manifest, ta, now); err != nil {
+func (o Objects) checkManifest(ta *cert.Certificate, list *crl.CRL, der []byte, now time.Time) error {
+	if err := profile.CheckManifest(der, ta, now); err != nil {
 		return err
 	}
-	object, err := cms.Decode(s.Manifest)
+	object, err := cms.Decode(der)
 	if err != nil {
 		return err
 	}
@@ -126,7 +153,6 @@ func (s Signed) checkManifest(ta *cert.Certificate, list *crl.CRL, now time.Time
 		files = append(files, Published{Name: f.Name, Hash: f.Hash})
 	}
 	sortFiles(files)
-	o := s.Objects
 	if !isNumber(m.Number, o.Number) || !m.ThisUpdate.Equal(o.ThisUpdate) || !m.NextUpdate.Equal(o.NextUpdate) || !slices.Equal(files, o.listed()) {
 		return errors.New("it does not say what was planned")
 	}

@@ -18,6 +18,7 @@ type Request struct {
 	Nonce    string          `json:"nonce"`
 	MadeAt   time.Time       `json:"made_at"` // the signer takes requests only in this order
 	Children []ChildRequests `json:"child_requests"`
+	Seen     uint64          `json:"seen_number,omitempty"` // manifest number that the proxy last took in: a signer that is behind was restored from an old copy
 }
 
 // Limit is what a child asks for when it does not want all it is entitled to.

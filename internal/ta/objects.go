@@ -90,6 +90,9 @@ type Signed struct {
 // Sign makes the planned certificates, a CRL and a manifest. The same plan,
 // keys and serial numbers give the same objects.
 func (p Plan) Sign(k Keys) (Signed, error) {
+	if err := p.CheckSeen(); err != nil {
+		return Signed{}, err
+	}
 	if err := p.checkKeys(k); err != nil {
 		return Signed{}, fmt.Errorf("sign for trust anchor: %w", err)
 	}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
+	"baleen/internal/fault"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 )
@@ -104,6 +106,22 @@ func (p Plan) WithNumber(number uint64) (Plan, error) {
 	}
 	p.Number, p.ThisUpdate = number, later(p.Now, p.ThisUpdate)
 	return p, nil
+}
+
+// CheckSeen refuses a number that the proxy has already seen: then the signer
+// was restored from an old copy and lacks exchanges. What was issued in them
+// would vanish from the manifest, and what was revoked would not be on the CRL.
+func (p Plan) CheckSeen() error {
+	seen := p.Request.Seen
+	if p.Number > seen {
+		return nil
+	}
+	args := map[string]string{"seen": strconv.FormatUint(seen, 10), "number": strconv.FormatUint(p.After, 10)}
+	return &fault.Error{
+		Kind: fault.Invalid, Code: "ta-signer-behind", Args: args,
+		Msg: "The proxy has seen manifest number " + args["seen"] + ", but the last one this signer knows is " + args["number"] +
+			": the signer was restored from an old copy and lacks exchanges",
+	}
 }
 
 // Serials gives how many serial numbers Sign needs: one for each certificate

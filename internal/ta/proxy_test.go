@@ -125,6 +125,12 @@ func TestProxyChildren(t *testing.T) {
 	}
 }
 
+// seen gives the request of a proxy that has a signer with this manifest number.
+func seen(number uint64, r ta.SignerRequestMade) ta.SignerRequestMade {
+	r.Request.Seen = number
+	return r
+}
+
 func TestProxyExchange(t *testing.T) {
 	issue, revoke := ta.ChildRequest{KeyID: keyA, Class: ta.ClassName, CSR: []byte{0x30}}, ta.RevokeRequest(ta.ClassName, keyB)
 	opened := ready(asks(issue), asks(revoke), requestOf(issue, revoke))
@@ -138,7 +144,7 @@ func TestProxyExchange(t *testing.T) {
 		return decision[ta.ProxyState]{given: opened, when: ta.ProcessSignerResponse{Response: r}, fault: "general-error", kind: fault.Invalid}
 	}
 	tests := map[string]decision[ta.ProxyState]{
-		"request":       {given: ready(asks(issue), asks(revoke)), when: ta.MakeSignerRequest{Nonce: "n1"}, then: []es.Event{requestOf(issue, revoke)}},
+		"request":       {given: ready(asks(issue), asks(revoke)), when: ta.MakeSignerRequest{Nonce: "n1"}, then: []es.Event{seen(1, requestOf(issue, revoke))}},
 		"empty request": {given: []es.Event{created}, when: ta.MakeSignerRequest{Nonce: "n1"}, then: []es.Event{requestOf()}},
 		"one at a time": {given: opened, when: ta.MakeSignerRequest{Nonce: "n2"}, fault: "ta-has-signer-req", kind: fault.Invalid},
 		"no nonce":      {given: ready(), when: ta.MakeSignerRequest{}, fault: "general-error", kind: fault.Invalid},

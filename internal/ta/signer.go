@@ -63,6 +63,8 @@ func applySigner(s *SignerState, m es.Meta, e es.Event) {
 			Nonce: e.Response.Nonce, RequestMadeAt: e.RequestMadeAt, At: m.At, ResponseHash: e.ResponseHash,
 		})
 		s.Exchanges = slices.Delete(s.Exchanges, 0, max(0, len(s.Exchanges)-maxExchanges))
+	case TAReissued:
+		s.TA, s.TAL, s.ProxyID = e.TA, e.TAL, e.ProxyID
 	}
 }
 

@@ -26,16 +26,27 @@ type RequestProcessed struct {
 	ResponseHash  Hash      `json:"response_hash"`
 }
 
+// TAReissued brings another trust anchor certificate for the same key.
+type TAReissued struct {
+	TA      CertRecord `json:"ta"`
+	TAL     TAL        `json:"tal"`
+	ProxyID Identity   `json:"proxy_id"`
+}
+
 // EventName names the event in the log.
 func (SignerInitialized) EventName() string { return "ta_signer_initialized/1" }
 
 // EventName names the event in the log.
 func (RequestProcessed) EventName() string { return "request_processed/1" }
 
+// EventName names the event in the log.
+func (TAReissued) EventName() string { return "ta_reissued/1" }
+
 // SignerType tells the event store how the signer is kept.
 func SignerType() es.Type[SignerState] {
 	return es.Type[SignerState]{Kind: SignerKind, Apply: applySigner, Codec: es.Codec{
 		"ta_signer_initialized/1": es.JSON[SignerInitialized],
 		"request_processed/1":     es.JSON[RequestProcessed],
+		"ta_reissued/1":           es.JSON[TAReissued],
 	}}
 }

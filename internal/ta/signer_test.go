@@ -38,6 +38,31 @@ func done(nonce string, madeAt time.Time, number uint64) ta.RequestProcessed {
 	return ta.RequestProcessed{RequestMadeAt: madeAt, Response: r, ResponseHash: must(r.Hash())}
 }
 
+func TestWhatHappensOutsideAnExchange(t *testing.T) {
+	reissue := ta.ReissueTA{TA: frozenTA, TAL: frozenTAL, ProxyID: signID}
+	reissue.TA.URI = "rsync://example.net/ta/other.cer"
+	otherKey, otherRepo := reissue, reissue
+	otherKey.TA.KeyID = keyA
+	otherRepo.TA.SIA.Repository = "rsync://example.net/other/"
+	lost := func(nonce string, number uint64) ta.RecoverResponse {
+		return ta.RecoverResponse{Response: done(nonce, start, number).Response, SignedAt: start}
+	}
+	once := []es.Event{begun(), done("n1", start, 2)}
+	for name, tt := range map[string]decision[ta.SignerState]{
+		"reissue":                 {given: once, when: reissue, then: []es.Event{ta.TAReissued(reissue)}},
+		"reissue nothing":         {when: reissue, fault: "ta-not-initialized", kind: fault.Invalid},
+		"reissue another key":     {given: once, when: otherKey, fault: "general-error", kind: fault.Invalid},
+		"reissue another folder":  {given: once, when: otherRepo, fault: "general-error", kind: fault.Invalid},
+		"recover":                 {given: once, when: lost("n3", 4), then: []es.Event{done("n3", start, 4)}},
+		"recover nothing":         {when: lost("n3", 4), fault: "ta-not-initialized", kind: fault.Invalid},
+		"recover what is old":     {given: once, when: lost("n0", 2), fault: "general-error", kind: fault.Invalid},
+		"recover what is known":   {given: once, when: lost("n1", 3), fault: "general-error", kind: fault.Invalid},
+		"recover without a nonce": {given: once, when: lost("", 3), fault: "general-error", kind: fault.Invalid},
+	} {
+		t.Run(name, func(t *testing.T) { tt.check(t, ta.SignerType()) })
+	}
+}
+
 func TestSignerCommands(t *testing.T) {
 	init := ta.InitSigner(begun())
 	noNumber, full := init, ta.InitSigner(begun(record("online", keyA, some)))

@@ -62,6 +62,7 @@ var mayImport = []struct {
 	{[]string{"baleen/internal/fault"}, nil},
 	{[]string{"baleen/internal/bgp/analysis"}, []string{"baleen/internal/bgp", "baleen/internal/ca", "baleen/internal/rpki"}},
 	{[]string{"baleen/internal/ca", "baleen/internal/ta"}, []string{"baleen/internal/rpki", "baleen/internal/es", "baleen/internal/fault"}},
+	{[]string{"baleen/internal/tafile"}, []string{"baleen/api", "baleen/internal/ta", "baleen/internal/rpki", "baleen/internal/fault", "baleen/internal/web/strictjson"}},
 }
 
 func TestPurePackagesStayPure(t *testing.T) {
@@ -101,7 +102,7 @@ var onlyIn = map[string][]string{
 	"github.com/testcontainers/testcontainers-go": {"baleen/internal/testdb"},
 	"baleen/internal/postgres/pgq": {
 		"baleen/internal/postgres", "baleen/internal/es/pgstore", "baleen/internal/tasks", "baleen/internal/leader", "baleen/internal/pubserver",
-		"baleen/internal/signer", "baleen/internal/export", "baleen/internal/castore", "baleen/internal/exchange", "baleen/internal/login",
+		"baleen/internal/signer", "baleen/internal/export", "baleen/internal/castore", "baleen/internal/exchange", "baleen/internal/login", "baleen/internal/testbed",
 	},
 }
 
@@ -120,5 +121,22 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 		if p.Doc == "" && !strings.HasSuffix(p.ImportPath, "/pgq") && !below(p.ImportPath, "baleen/test") {
 			t.Errorf("%s has no package comment", p.ImportPath)
 		}
+	}
+}
+
+// The offline signer needs neither network nor database, so it has no code for
+// either.
+func TestOfflineSignerStaysOffline(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "baleen/cmd/baleen-ta").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dep := range strings.Fields(string(out)) {
+		if below(dep, "net/http", "database/sql", "github.com/jackc", "baleen/internal/postgres", "baleen/internal/service", "baleen/internal/config", "baleen/internal/remote") {
+			t.Errorf("baleen-ta is built with %s", dep)
+		}
+	}
+	if !slices.Contains(strings.Fields(string(out)), "baleen/internal/ta") {
+		t.Error("baleen-ta signs with other code than the server")
 	}
 }

@@ -16,8 +16,10 @@ func labelStatus(label string) (status int, ok bool) {
 		return http.StatusNotFound, true
 	case "api-invalid-credentials":
 		return http.StatusUnauthorized, true
-	case "api-insufficient-rights":
+	case "api-insufficient-rights", "testbed-not-registered":
 		return http.StatusForbidden, true
+	case "testbed-limit":
+		return http.StatusTooManyRequests, true
 	}
 	if isPlain(label) {
 		return http.StatusBadRequest, true
@@ -41,7 +43,7 @@ func isPlain(label string) bool {
 		"ca-bgpsec-unknown", "ca-bgpsec-invalidly-signed", "ca-bgpsec-not-entitled",
 		"key-re-use", "key-no-current", "key-no-match", "key-no-cert", "key-roll-disallowed", "key-roll-pending-requests", "rc-unknown", "rc-missing-resources",
 		"ta-name-reserved", "ta-not-initialized", "ta-initialized", "ta-has-repository", "ta-has-no-repository",
-		"ta-has-no-signer", "ta-has-signer", "ta-has-different-signer", "ta-has-no-signer-req", "ta-has-signer-req":
+		"ta-has-no-signer", "ta-has-signer", "ta-has-different-signer", "ta-has-no-signer-req", "ta-has-signer-req", "ta-proxy-response-nonce":
 		return true
 	default:
 		return false

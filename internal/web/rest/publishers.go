@@ -47,7 +47,8 @@ func (h Publishers) List(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if handles, err = cut(c, handles); err != nil {
+	slices.Sort(handles)
+	if handles, err = cutHandles(c, handles); err != nil {
 		return err
 	}
 	return sendJSON(c, api.PublisherList{Publishers: named(handles)})
@@ -144,6 +145,10 @@ func (h Publishers) Stale(c echo.Context) error {
 	handles = slices.DeleteFunc(handles, func(p string) bool {
 		return slices.ContainsFunc(manifests[p], func(m api.ManifestStats) bool { return ageSeconds(now, m.ThisUpdate.Time) < seconds })
 	})
+	slices.Sort(handles)
+	if handles, err = cutHandles(c, handles); err != nil {
+		return err
+	}
 	return sendJSON(c, api.PublisherList{Publishers: named(handles)})
 }
 

@@ -1,0 +1,172 @@
+package tactl
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"baleen/internal/ta"
+	"baleen/internal/tafile"
+	"baleen/internal/tafolder"
+)
+
+// exchange is one run of `process`.
+type exchange struct {
+	request, out string // paths
+	number       uint64
+	yes          bool
+}
+
+func (s *session) process() *cobra.Command {
+	var x exchange
+	cmd := &cobra.Command{
+		Use: "process", Short: "Answer a request of the proxy", Args: cobra.NoArgs,
+		Long: "Verifies a request of the proxy, shows what it asks for, asks, and signs. The response is kept in the folder before it is shown:\n" +
+			"`last` gives it again at any time.",
+		RunE: func(*cobra.Command, []string) error {
+			return s.open(true, func(f *tafolder.Folder) error { return s.runProcess(f, x) })
+		},
+	}
+	cmd.Flags().StringVarP(&x.request, "request", "r", "", "file with the request")
+	cmd.Flags().StringVarP(&x.out, "out", "o", "", "file for the response; without it `last` gives it")
+	cmd.Flags().Uint64Var(&x.number, "ta-mft-number-override", 0, "number of the new manifest, higher than the next one; if manifests were lost")
+	cmd.Flags().BoolVar(&x.yes, "yes", false, "do not ask before signing")
+	_ = cmd.MarkFlagRequired("request") // the flag is there
+	return cmd
+}
+
+func (s *session) runProcess(f *tafolder.Folder, x exchange) error {
+	file, err := readFile(x.request)
+	if err != nil {
+		return err
+	}
+	st := &f.State
+	req, err := tafile.Opener{From: st.ProxyID, Now: s.env.Now()}.Request(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", x.request, err)
+	}
+	plan, err := st.PlanRequest(req, s.env.Now(), s.timing)
+	if err != nil {
+		return err
+	}
+	if x.number != 0 {
+		if plan, err = plan.WithNumber(x.number); err != nil {
+			return err
+		}
+	}
+	if err := plan.CheckSeen(); err != nil {
+		return err
+	}
+	s.tellRequest(f, plan)
+	s.tellPlan(plan)
+	if err := s.confirm(x.yes); err != nil {
+		return err
+	}
+	keys, err := s.keys(f)
+	if err != nil {
+		return err
+	}
+	response, err := s.answer(f, plan, keys, file)
+	if err != nil {
+		return err
+	}
+	s.say("Done: manifest number %d.", f.State.Objects.Number)
+	if x.out == "" {
+		s.say("Carry the output of `baleen-ta -f json last` to the proxy.")
+		return nil
+	}
+	return s.deliver(x.out, response)
+}
+
+// answer signs, and keeps what was signed before it gives the response.
+func (s *session) answer(f *tafolder.Folder, plan ta.Plan, keys tafolder.Keys, request []byte) ([]byte, error) {
+	st := &f.State
+	made, err := s.sign(plan, keys, f.DER[st.TA.Hash])
+	if err != nil {
+		return nil, err
+	}
+	events, err := made.Command().Process(st, s.env.Now())
+	if err != nil {
+		return nil, err
+	}
+	der := maps.Clone(f.DER)
+	for _, fresh := range made.DER() {
+		der[ta.HashOf(fresh)] = fresh
+	}
+	by, err := s.sealer(st.Identity, keys)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := by.Response(made.Response(), st.TA, der)
+	if err != nil {
+		return nil, err
+	}
+	response, err := tafile.Encode(sealed)
+	if err != nil {
+		return nil, err
+	}
+	r := tafolder.Record{At: s.env.Now(), Request: request, Response: response, Objects: made.DER()}
+	if skipped := plan.Number - plan.After - 1; skipped > 0 {
+		r.Note = fmt.Sprintf("manifest number %d was asked for after %d", plan.Number, plan.After)
+	}
+	return response, f.Append(r, events[0])
+}
+
+func (s *session) recover() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use: "recover", Short: "Take in a response that this signer gave and this folder lacks", Args: cobra.NoArgs,
+		Long: "Takes in a response that this signer once gave and that this copy of its folder does not know, because it is an older backup.",
+		RunE: func(*cobra.Command, []string) error {
+			return s.open(true, func(f *tafolder.Folder) error { return s.runRecover(f, path) })
+		},
+	}
+	cmd.Flags().StringVar(&path, "response", "", "file with the response")
+	_ = cmd.MarkFlagRequired("response") // the flag is there
+	return cmd
+}
+
+func (s *session) runRecover(f *tafolder.Folder, path string) error {
+	file, err := readFile(path)
+	if err != nil {
+		return err
+	}
+	st := &f.State
+	r, err := tafile.Opener{From: st.Identity}.Response(file, f.DER[st.TA.Hash])
+	if err != nil {
+		return fmt.Errorf("%s: it is no response of this signer: %w", path, err)
+	}
+	events, err := ta.RecoverResponse{Response: r.Response, SignedAt: r.SignedAt}.Process(st, s.env.Now())
+	if err != nil {
+		return err
+	}
+	rec := tafolder.Record{At: s.env.Now(), Response: file, Note: "recovered from the response"}
+	for hash, der := range r.DER {
+		if _, known := f.DER[hash]; !known {
+			rec.Objects = append(rec.Objects, der)
+		}
+	}
+	if err := f.Append(rec, events[0]); err != nil {
+		return err
+	}
+	s.say("Done: the signer is at manifest number %d.", f.State.Objects.Number)
+	return nil
+}
+
+// confirm asks whether to sign.
+func (s *session) confirm(yes bool) error {
+	if yes {
+		return nil
+	}
+	answer, err := s.env.Terminal.Ask("Sign this? (yes/no) ")
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(answer) != "yes" {
+		return errors.New("nothing was signed")
+	}
+	return nil
+}
