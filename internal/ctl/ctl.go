@@ -64,7 +64,7 @@ func (s *session) root() *cobra.Command {
 	root.AddCommand(
 		s.health(), s.info(), s.list(), s.show(), s.add(), s.deleteCA(), s.issues(), s.tasks(),
 		s.history(), s.children(), s.parents(), s.keyroll(), s.repo(), s.identity(), s.roas(), s.aspas(), s.bgpsec(),
-		s.pubserver(), s.bulk(), s.testbed(), s.demo(),
+		s.pubserver(), s.bulk(), s.ta(), s.testbed(), s.demo(),
 	)
 	return root
 }
