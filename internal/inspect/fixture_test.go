@@ -115,6 +115,7 @@ func objects(t testing.TB) map[string][]byte {
 	files["ta.tal"] = tal.TAL{
 		Comments: []string{" a trust anchor"}, URIs: []string{"https://example.org/ta.cer", "rsync://example.org/ta.cer"}, SPKI: ta.SPKI,
 	}.Encode()
+	addTAKs(t, files)
 	addRRDP(t, files)
 	addMessages(t, files)
 	return files

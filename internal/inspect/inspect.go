@@ -1,5 +1,5 @@
 // Package inspect says what certificates, CRLs, manifests, ROAs, ASPAs, trust
-// anchor locators, RRDP files, protocol messages and set-up documents hold, in
+// anchor keys and locators, RRDP files, protocol messages and set-up documents hold, in
 // the words of their RFCs, and which rules they break. It stands behind the
 // command "inspect".
 package inspect
@@ -154,6 +154,8 @@ func (in inspector) read(r *Report, name string, f io.Reader) error {
 		in.roa(r, data)
 	case TypeASPA:
 		in.aspa(r, data)
+	case TypeTAK:
+		in.tak(r, data)
 	case TypeSignedObject:
 		in.signedObject(r, data)
 	case TypeTAL:

@@ -62,6 +62,8 @@ func TestGolden(t *testing.T) {
 		"rrdp":   {inspect.Options{Files: []string{"notification.xml", "snapshot.xml", "delta.xml"}}, true},
 		"issuer": {inspect.Options{Issuer: "ca.cer", Files: []string{"ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "other.gbr"}}, true},
 		"anchor": {inspect.Options{Issuer: "ta.cer", Files: []string{"ta.cer", "ca.cer", "ta.tal"}}, true},
+		"keys":   {inspect.Options{Issuer: "ta.cer", Files: []string{"ta.tak"}}, true},
+		"stray":  {inspect.Options{Issuer: "ca.cer", Files: []string{"foreign.tak"}}, false},
 		"broken": {inspect.Options{Issuer: "ca.cer", Files: []string{"notheld.roa", "foreign.asa", "ca.cer", "ta.tal", "nosuch.roa"}}, false},
 		"peers":  {inspect.Options{Files: []string{"peer.cer", "child_request.xml", "repository_response.xml", "error.xml", "half.xml"}}, false},
 		"wire":   {inspect.Options{Files: []string{"publish.cms", "publish.b64", "old.cms", "text.cms"}}, false},
@@ -101,7 +103,7 @@ func TestGolden(t *testing.T) {
 
 // Each line of the JSON output is a whole Report, with nothing left over.
 func TestJSONReadsBack(t *testing.T) {
-	files := []string{"ta.cer", "ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "ta.tal", "notification.xml", "snapshot.xml", "delta.xml", "publish.cms", "publish.b64", "child_request.xml"}
+	files := []string{"ta.cer", "ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "ta.tak", "ta.tal", "notification.xml", "snapshot.xml", "delta.xml", "publish.cms", "publish.b64", "child_request.xml"}
 	out, _ := run(t, "testdata", inspect.Options{JSON: true, Files: files})
 	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 	if len(lines) != len(files) {
@@ -138,6 +140,8 @@ func TestTypes(t *testing.T) {
 		"manifest without name":      {"x", made["ca.mft"], inspect.TypeManifest},
 		"other signed object":        {"x", made["other.gbr"], inspect.TypeSignedObject},
 		"ASPA without name":          {"x", made["AS64496.asa"], inspect.TypeASPA},
+		"TAK without name":           {"x", made["ta.tak"], inspect.TypeTAK},
+		"garbage called TAK":         {"x.tak", []byte{0x30, 0x84, 0xff}, inspect.TypeTAK},
 		"garbage called ASPA":        {"x.asa", []byte{0x30, 0x84, 0xff}, inspect.TypeASPA},
 		"message without name":       {"x", made["publish.cms"], inspect.TypeMessage},
 		"message in base64":          {"x.txt", made["publish.b64"], inspect.TypeMessage},

@@ -15,6 +15,7 @@ import (
 	"baleen/internal/rpki/manifest"
 	"baleen/internal/rpki/roa"
 	"baleen/internal/rpki/strictxml"
+	"baleen/internal/rpki/tak"
 )
 
 // headSize is how much of a file is looked at to see whether it is XML.
@@ -47,7 +48,7 @@ func xmlRoot(head []byte) (name rootName, ok bool) {
 func typeOf(data []byte, name string) string {
 	hint := map[string]string{
 		".cer": TypeCertificate, ".crl": TypeCRL, ".mft": TypeManifest, ".roa": TypeROA, ".tal": TypeTAL,
-		".asa": TypeASPA, ".gbr": TypeSignedObject,
+		".asa": TypeASPA, ".tak": TypeTAK, ".gbr": TypeSignedObject,
 	}[strings.ToLower(filepath.Ext(name))]
 	if text := isText(data); text || len(data) == 0 || data[0] != byte(asn1.SEQUENCE) {
 		if text && (hint == "" || hint == TypeTAL) && looksLikeTAL(data) {
@@ -60,7 +61,7 @@ func typeOf(data []byte, name string) string {
 	case !ok || len(contents) == 0:
 		return hint
 	case contents[0] == byte(asn1.OBJECT_IDENTIFIER):
-		if hint == TypeManifest || hint == TypeROA || hint == TypeASPA {
+		if hint == TypeManifest || hint == TypeROA || hint == TypeASPA || hint == TypeTAK {
 			return hint
 		}
 		return contentType(data)
@@ -97,7 +98,7 @@ func unwrapped(data []byte) []byte {
 	return plain
 }
 
-// contentType tells messages, ROAs, ASPAs and manifests from other signed objects.
+// contentType tells messages, ROAs, ASPAs, trust anchor keys and manifests from other signed objects.
 func contentType(data []byte) string {
 	if id, ok := cms.ContentTypeOf(data); ok && id.Equal(cms.OIDXML) {
 		return TypeMessage
@@ -110,6 +111,8 @@ func contentType(data []byte) string {
 		return TypeROA
 	case err == nil && o.ContentType.Equal(aspa.ContentType):
 		return TypeASPA
+	case err == nil && o.ContentType.Equal(tak.ContentType):
+		return TypeTAK
 	}
 	return TypeSignedObject
 }

@@ -19,10 +19,11 @@ type Report struct {
 
 	Certificate  *Certificate  `json:"certificate,omitempty"`
 	CRL          *CRL          `json:"crl,omitempty"`
-	SignedObject *SignedObject `json:"signed_object,omitempty"` // also of manifests, ROAs and ASPAs
+	SignedObject *SignedObject `json:"signed_object,omitempty"` // also of manifests, ROAs, ASPAs and trust anchor keys
 	Manifest     *Manifest     `json:"manifest,omitempty"`
 	ROA          *ROA          `json:"roa,omitempty"`
 	ASPA         *ASPA         `json:"aspa,omitempty"`
+	TAK          *TAK          `json:"tak,omitempty"`
 	TAL          *TAL          `json:"tal,omitempty"`
 	Notification *Notification `json:"rrdp_notification,omitempty"`
 	Snapshot     *Snapshot     `json:"rrdp_snapshot,omitempty"`
@@ -38,6 +39,7 @@ const (
 	TypeManifest     = "manifest"
 	TypeROA          = "roa"
 	TypeASPA         = "aspa"
+	TypeTAK          = "tak"
 	TypeSignedObject = "signed_object" // of any other content type
 	TypeTAL          = "tal"
 	TypeNotification = "rrdp_notification"

@@ -52,7 +52,7 @@ func title(r *Report) string {
 		}[c.Kind]
 	}
 	return map[string]string{
-		TypeCertificate: "certificate", TypeCRL: "CRL", TypeManifest: "manifest", TypeROA: "ROA", TypeASPA: "ASPA",
+		TypeCertificate: "certificate", TypeCRL: "CRL", TypeManifest: "manifest", TypeROA: "ROA", TypeASPA: "ASPA", TypeTAK: "trust anchor key",
 		TypeSignedObject: "signed object", TypeTAL: "trust anchor locator", TypeNotification: "RRDP notification",
 		TypeSnapshot: "RRDP snapshot", TypeDelta: "RRDP delta", TypeMessage: "protocol message", TypeSetup: "set-up document",
 	}[r.Type]
@@ -89,7 +89,7 @@ func (r *Report) how() string {
 func (r *Report) lines() []line {
 	var lines []line
 	for _, part := range []interface{ lines() []line }{
-		r.Certificate, r.CRL, r.Manifest, r.ROA, r.ASPA, r.SignedObject, r.TAL, r.Notification, r.Snapshot, r.Delta,
+		r.Certificate, r.CRL, r.Manifest, r.ROA, r.ASPA, r.TAK, r.SignedObject, r.TAL, r.Notification, r.Snapshot, r.Delta,
 		r.Message, r.Setup,
 	} {
 		lines = append(lines, part.lines()...)

@@ -92,6 +92,9 @@ func (s *session) runInit(p *place, pem string, number uint64, yes bool) error {
 	if err != nil {
 		return err
 	}
+	if _, err := ta.PlanInit(ta.CertRecord{}, number, s.env.Now(), s.timing); err != nil {
+		return err // before the operator types anything
+	}
 	key, err := s.taKey(pem)
 	if err != nil {
 		return err

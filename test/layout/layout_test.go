@@ -123,3 +123,20 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 		}
 	}
 }
+
+// The offline signer needs neither network nor database, so it has no code for
+// either.
+func TestOfflineSignerStaysOffline(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "baleen/cmd/baleen-ta").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dep := range strings.Fields(string(out)) {
+		if below(dep, "net/http", "database/sql", "github.com/jackc", "baleen/internal/postgres", "baleen/internal/service", "baleen/internal/config", "baleen/internal/remote") {
+			t.Errorf("baleen-ta is built with %s", dep)
+		}
+	}
+	if !slices.Contains(strings.Fields(string(out)), "baleen/internal/ta") {
+		t.Error("baleen-ta signs with other code than the server")
+	}
+}
