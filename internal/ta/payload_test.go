@@ -85,6 +85,7 @@ func events() []es.Event {
 		ta.SignerInitialized{Identity: signID, ProxyID: proxyID, TA: frozenTA, TAL: frozenTAL, Objects: objects(1)},
 		ta.RequestProcessed{RequestMadeAt: request.MadeAt, Response: frozenResponse(), ResponseHash: ta.HashOf([]byte("response"))},
 		ta.TAReissued{TA: frozenTA, TAL: frozenTAL, ProxyID: proxyID},
+		ta.ObjectsRecovered{TA: frozenTA, TAL: frozenTAL, Objects: objects(3, record("online", keyA, some))},
 	}
 }
 
@@ -132,6 +133,7 @@ func TestCommandPayloadsAreFrozen(t *testing.T) {
 		ta.ProcessRequest{Request: request, Response: frozenResponse(), After: 1},
 		ta.ReissueTA{TA: frozenTA, TAL: frozenTAL, ProxyID: proxyID},
 		ta.RecoverResponse{Response: frozenResponse(), SignedAt: start},
+		ta.RecoverObjects{Signer: signer(3, record("online", keyA, some))},
 	} {
 		t.Run(c.CommandName(), func(t *testing.T) { golden(t, "command_"+c.CommandName(), c) })
 	}

@@ -65,6 +65,8 @@ func applySigner(s *SignerState, m es.Meta, e es.Event) {
 		s.Exchanges = slices.Delete(s.Exchanges, 0, max(0, len(s.Exchanges)-maxExchanges))
 	case TAReissued:
 		s.TA, s.TAL, s.ProxyID = e.TA, e.TAL, e.ProxyID
+	case ObjectsRecovered:
+		s.recovered(e, m.At)
 	}
 }
 

@@ -151,14 +151,42 @@ func TestOldCopies(t *testing.T) {
 		t.Errorf("after the recovery %+v", got)
 	}
 
+	out, _ := w.ok("-f json show")
+	w.file("info.json", []byte(out))
 	w.copyFolder("backup", "signer")
-	w.request("request.json", "n4")
-	w.refused("lacks exchanges", "process -r @request.json --ta-mft-number-override 4")
+	w.refused("that is another signer", "recover --signer-info @"+w.other("info.json"))
+	_, told := w.ok("recover --signer-info @info.json")
+	contains(t, told, "child online, key ", "the signer is at manifest number 4")
+	w.refused("knows number 4 already", "recover --signer-info @info.json")
+	w.ok("verify")
+	w.exchange(4)
+}
+
+// Where nothing was lost but numbers, another number is enough.
+func TestLostNumbers(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.copyFolder("signer", "backup")
+	w.exchange(1)
+	w.exchange(2)
+	w.copyFolder("backup", "signer")
+	w.request("request.json", "n3")
+	w.refused("lacks exchanges", "process -r @request.json --ta-mft-number-override 3")
 	_, told := w.ok("process -r @request.json -o @response.json --ta-mft-number-override 10", "yes", secret)
 	contains(t, told, "WARNING: 8 numbers are left out.")
 	w.respond("response.json")
 	out, _ := w.ok("last")
 	contains(t, out, "manifest number 10 was asked for after 1")
+}
+
+// other gives the name of a copy of a file about another signer.
+func (w *world) other(name string) string {
+	w.t.Helper()
+	o := newWorld(w.t)
+	o.begin()
+	out, _ := o.ok("-f json show")
+	w.file("other-"+name, []byte(out))
+	return "other-" + name
 }
 
 func TestCutLog(t *testing.T) {
