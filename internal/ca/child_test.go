@@ -67,6 +67,9 @@ func TestPlanChildCert(t *testing.T) {
 	empty := given(t, append(events, CertificateReceived{Class: "0", KeyID: key(1), Cert: record(key(1), set(t, "AS1", "10.1.0.0/16", ""), "1001")})...)
 	_, err = empty.PlanChildCert("kid", "0", req, resources.Limit{})
 	wantFault(t, err, fault.Invalid, "rc-missing-resources")
+	uncertified := given(t, append(events[:4:4], events[5:]...)...)
+	_, err = uncertified.PlanChildCert("kid", "0", req, resources.Limit{})
+	wantFault(t, err, fault.Unavailable, "key-no-current")
 }
 
 func TestEntitlements(t *testing.T) {

@@ -25,6 +25,9 @@ type Policy struct {
 	ASPARenewBefore   time.Duration // renew when less than this remains
 	RouterValid       time.Duration // of a new router certificate
 	RouterRenewBefore time.Duration // renew when less than this remains
+
+	GhostbustersValid       time.Duration // of a new Ghostbusters record
+	GhostbustersRenewBefore time.Duration // renew when less than this remains
 }
 
 // ROAPlan says what must be signed and withdrawn in one class so that what is
@@ -75,7 +78,7 @@ func (s *State) planROAs(c *Class, k *CertifiedKey, have map[string]IssuedROA, n
 	wanted := s.wantedROAs(c, k.Cert.Resources, p)
 	for _, file := range slices.Sorted(maps.Keys(wanted)) {
 		old, ok := have[file]
-		if !ok || !slices.Equal(old.Authorizations, wanted[file]) || !old.NotAfter.After(now.Add(p.ROARenewBefore)) {
+		if !ok || old.Again || !slices.Equal(old.Authorizations, wanted[file]) || !old.NotAfter.After(now.Add(p.ROARenewBefore)) {
 			plan.Issue = append(plan.Issue, PlannedROA{Name: file, ROAs: wanted[file]})
 		}
 	}
@@ -126,7 +129,8 @@ func (c *Class) aggregates(n int, p Policy) bool {
 
 // CertPlan says which children's certificates claim more than they may now:
 // they are signed again with less, or revoked where nothing is left. With them
-// come those that were kept aside while their child was suspended.
+// come those that were kept aside while their child was suspended, and those that
+// are to be signed again in any case.
 type CertPlan struct {
 	Class  string
 	Key    cert.KeyID
@@ -158,7 +162,7 @@ func (s *State) PlanChildCerts(now time.Time) []CertPlan {
 			switch {
 			case left.IsEmpty():
 				plan.Revoke = append(plan.Revoke, key)
-			case !left.Equal(issued.Resources):
+			case issued.Again || !left.Equal(issued.Resources):
 				plan.Shrink = append(plan.Shrink, ShrinkCert{Old: issued, Resources: left})
 			}
 		}
@@ -240,6 +244,7 @@ func (o Objects) files(res resources.Set, now time.Time) []File {
 		}
 	}
 	out = append(append(out, aspaFiles(o.ASPAs, res, now)...), routerFiles(o.RouterCerts, res, now)...)
+	out = append(out, ghostbustersFiles(o.Ghostbusters, now)...)
 	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }

@@ -42,6 +42,7 @@ type IssuedROA struct {
 	Serial         string    `json:"serial"` // of its EE certificate, decimal
 	NotBefore      time.Time `json:"not_before"`
 	NotAfter       time.Time `json:"not_after"`
+	Again          bool      `json:"again,omitempty"` // only in a state: it is to be signed again
 }
 
 // String gives "10.0.0.0/16-24 => 64496".

@@ -48,6 +48,9 @@ func (l *loader) derive() {
 	if !l.isSet(Prefix + "ROA_DEAGGREGATE_THRESHOLD") {
 		c.ROADeaggregate = uint32(uint64(c.ROAAggregateThreshold) * 9 / 10)
 	}
+	if c.Testbed.Enabled() {
+		c.TASupport, c.TASigner = true, true
+	}
 	l.clamp()
 }
 
@@ -103,6 +106,7 @@ func (l *loader) check() {
 	l.checkTiming()
 	l.checkTATiming()
 	l.checkTestbed()
+	l.must(!l.cfg.TASigner || l.cfg.TASupport, "TA_SIGNER_ENABLED", "needs BALEEN_TA_SUPPORT_ENABLED=true: without it there is no trust anchor to sign for")
 	l.checkBGP()
 	c := &l.cfg
 	l.must(c.CARefreshBatch >= 1, "CA_REFRESH_PARENTS_BATCH_SIZE", "must be at least 1")
@@ -153,7 +157,7 @@ func (l *loader) checkNetwork() {
 			strings.HasSuffix(c.ServiceURI, "/") && strings.Count(c.ServiceURI, "/") == 3,
 			"SERVICE_URI", "%q is not of the form https://host/ or https://host:port/", c.ServiceURI)
 	}
-	for name, n := range map[string]int64{"API": c.PostLimit.API, "RFC8181": c.PostLimit.RFC8181, "RFC6492": c.PostLimit.RFC6492} {
+	for name, n := range map[string]int64{"API": c.PostLimit.API, "WHOLE": c.PostLimit.Whole, "RFC8181": c.PostLimit.RFC8181, "RFC6492": c.PostLimit.RFC6492} {
 		l.must(n >= 1 && n <= 1<<32, "POST_LIMIT_"+name, "must be from 1 to %d", int64(1<<32))
 	}
 }
@@ -183,11 +187,13 @@ func (l *loader) checkTiming() {
 		{"ROA", t.ROAValid, t.ROARenew},
 		{"ASPA", t.ASPAValid, t.ASPARenew},
 		{"BGPSEC", t.BGPsecValid, t.BGPsecRenew},
+		{"GBR", t.GBRValid, t.GBRRenew},
 	} {
 		valid, renew := "TIMING_"+v.kind+"_VALID_WEEKS", "TIMING_"+v.kind+"_REISSUE_WEEKS_BEFORE"
 		l.must(v.valid >= 2 && v.valid <= maxWeeks, valid, "must be from 2 to %d", maxWeeks)
 		l.must(l.bad[Prefix+valid] || v.renew >= 1 && v.renew < v.valid, renew, "must be at least 1 and less than BALEEN_%s (%d)", valid, v.valid)
 	}
+	l.must(t.RSCValid >= 1 && t.RSCValid <= maxWeeks, "TIMING_RSC_VALID_WEEKS", "must be from 1 to %d", maxWeeks)
 }
 
 func (l *loader) checkTATiming() {
@@ -200,9 +206,14 @@ func (l *loader) checkTATiming() {
 	l.must(t.MessageValidity >= 1 && t.MessageValidity <= maxDays, "TA_TIMING_SIGNED_MESSAGE_VALIDITY_DAYS", "must be from 1 to %d", maxDays)
 }
 
-// checkTestbed wants all four values or none.
+// checkTestbed wants all four values or none, and limits that can be counted.
 func (l *loader) checkTestbed() {
 	t := &l.cfg.Testbed
+	l.must(t.MaxPerAddress >= 0, "TESTBED_MAX_PER_ADDRESS", "must not be negative")
+	l.must(t.MaxRegistrations >= 0, "TESTBED_MAX_REGISTRATIONS", "must not be negative")
+	l.must(t.ExpireDays <= 100*maxDays, "TESTBED_EXPIRE_DAYS", "must be at most %d", 100*maxDays)
+	_, err := t.TrustedProxies()
+	l.must(err == nil, "TESTBED_PROXIES", "%v", err)
 	all := []struct {
 		name, scheme string
 		value        *string

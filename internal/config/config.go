@@ -16,6 +16,9 @@
 package config
 
 import (
+	"fmt"
+	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -35,7 +38,7 @@ type Config struct {
 	ForceRecover   bool   `envconfig:"FORCE_RECOVER" default:"false" desc:"once after each start: set snapshots aside that do not fit, rebuild every state from the log, and have everything planned, issued and published again"`
 
 	Listen     []string  `group:"Network" envconfig:"LISTEN" default:"127.0.0.1:3000" desc:"addresses and ports, separated by commas, of the API, the peers' protocols and the repository"`
-	UnixSocket string    `envconfig:"UNIX_SOCKET" desc:"path of a Unix socket to listen on too. Empty: none"`
+	UnixSocket string    `envconfig:"UNIX_SOCKET" desc:"path of a Unix socket to listen on too, such as /run/baleen/baleen.sock, where baleenctl looks for it. Its folder must be there. Empty: none"`
 	ServiceURI string    `envconfig:"SERVICE_URI" computed:"https://localhost:3000/ (address and port of the first of BALEEN_LISTEN)" desc:"where peers reach this server: https, a host and perhaps a port, and a slash. Children and publishers keep it, so it cannot easily change later"`
 	HTTPSMode  HTTPSMode `envconfig:"HTTPS_MODE" default:"generate" desc:"generate: make a self-signed certificate if there is none; existing: use cert.pem and key.pem; disable: plain HTTP, behind a proxy on the same host"`
 	TLSKeysDir string    `envconfig:"TLS_KEYS_DIR" computed:"ssl in the data folder" desc:"folder of cert.pem and key.pem"`
@@ -48,7 +51,8 @@ type Config struct {
 	RFC8181LogDir string   `envconfig:"RFC8181_LOG_DIR" desc:"the same for messages between publishers and repositories"`
 	ExchangeKeep  Days     `envconfig:"EXCHANGE_KEEP_DAYS" default:"90" desc:"how long the audit view of exchanges with peers goes back. 0: for ever"`
 
-	AdminToken string `group:"Access" envconfig:"ADMIN_TOKEN" secret:"true" computed:"made at the first start, in admin-token in the data folder" desc:"token that may do everything"`
+	AdminToken string    `group:"Access" envconfig:"ADMIN_TOKEN" secret:"true" computed:"made at the first start, in admin-token in the data folder" desc:"token that may do everything"`
+	UnixUsers  UnixUsers `envconfig:"UNIX_USERS" default:"root:admin" desc:"users of this system who may use the Unix socket without a token, each with a role: admin, readwrite or readonly; such as root:admin,bob:readonly. With others than root and the server's own user in it everybody may connect, and the system says who it is"`
 
 	LogLevel LogLevel `group:"Logging and metrics" envconfig:"LOG_LEVEL" default:"info" desc:"off, error, warn, info, debug or trace"`
 	LogType  LogType  `envconfig:"LOG_TYPE" default:"stderr" desc:"where the log goes: stderr, as text on a terminal and as one JSON object a line elsewhere"`
@@ -65,9 +69,11 @@ type Config struct {
 
 	BGP BGP `group:"Route announcements" envconfig:"BGP_RISWHOIS"`
 
-	Timing   Timing   `group:"Validity of what CAs issue" envconfig:"TIMING"`
-	TATiming TATiming `group:"Trust anchor" envconfig:"TA_TIMING"`
-	RRDP     RRDP     `group:"Publication server" envconfig:"RRDP_DELTA"`
+	Timing    Timing   `group:"Validity of what CAs issue" envconfig:"TIMING"`
+	TASupport bool     `group:"Trust anchor" envconfig:"TA_SUPPORT_ENABLED" default:"false" desc:"this server can be the online part of a trust anchor (docs/trust-anchor.md). A testbed implies it"`
+	TASigner  bool     `envconfig:"TA_SIGNER_ENABLED" default:"false" desc:"this server can hold the key of a trust anchor too, for tests: then there is no offline signer. A testbed implies it; needs BALEEN_TA_SUPPORT_ENABLED"`
+	TATiming  TATiming `envconfig:"TA_TIMING"`
+	RRDP      RRDP     `group:"Publication server" envconfig:"RRDP_DELTA"`
 
 	KeyPoolSize int           `group:"Work in the background" envconfig:"KEY_POOL_SIZE" default:"32" desc:"how many one-off keys are kept ready. Making one takes 50 to 100 ms of one core. 0: none"`
 	TaskLease   time.Duration `envconfig:"TASK_LEASE" default:"5m" desc:"after this a task of a node that died is run by another; at least 10s"`
@@ -84,6 +90,7 @@ type Config struct {
 // PostLimit says how large a request may be, in octets.
 type PostLimit struct {
 	API     int64 `envconfig:"API" default:"262144" desc:"largest request to the API, in octets"`
+	Whole   int64 `envconfig:"WHOLE" default:"4194304" desc:"largest whole configuration of a CA that replaces the one it has, in octets: 10000 ROAs with comments of 200 octets fit"`
 	RFC8181 int64 `envconfig:"RFC8181" default:"33554432" desc:"largest message of a publisher, in octets"`
 	RFC6492 int64 `envconfig:"RFC6492" default:"1048576" desc:"largest message of a child CA, in octets"`
 }
@@ -109,6 +116,9 @@ type Timing struct {
 	ASPARenew             Weeks `envconfig:"ASPA_REISSUE_WEEKS_BEFORE" default:"4" desc:"they are issued again when less than this remains; at least 1 and less than that validity"`
 	BGPsecValid           Weeks `envconfig:"BGPSEC_VALID_WEEKS" default:"52" desc:"validity of router certificates; at least 2"`
 	BGPsecRenew           Weeks `envconfig:"BGPSEC_REISSUE_WEEKS_BEFORE" default:"4" desc:"they are issued again when less than this remains; at least 1 and less than that validity"`
+	GBRValid              Weeks `envconfig:"GBR_VALID_WEEKS" default:"52" desc:"validity of Ghostbusters records; at least 2"`
+	GBRRenew              Weeks `envconfig:"GBR_REISSUE_WEEKS_BEFORE" default:"4" desc:"they are issued again when less than this remains; at least 1 and less than that validity"`
+	RSCValid              Weeks `envconfig:"RSC_VALID_WEEKS" default:"52" desc:"the longest validity that somebody may choose for a signed checklist; at least 1"`
 }
 
 // BGP says where the routes come from that are seen announced.
@@ -144,6 +154,29 @@ type Testbed struct {
 	TAURI       string `envconfig:"TA_URI" desc:"https URI at which it will be found"`
 	RRDPBaseURI string `envconfig:"RRDP_BASE_URI" desc:"https URI of the RRDP files"`
 	RsyncJail   string `envconfig:"RSYNC_JAIL" desc:"rsync URI of the repository"`
+
+	MaxPerAddress    int      `envconfig:"MAX_PER_ADDRESS" default:"20" desc:"how many children and publishers may register themselves from one IPv4 address or one IPv6 network of 64 bits. What was removed counts for 24 hours. 0: no limit"`
+	MaxRegistrations int      `envconfig:"MAX_REGISTRATIONS" default:"10000" desc:"the same for everybody together"`
+	ExpireDays       Days     `envconfig:"EXPIRE_DAYS" default:"0" desc:"children and publishers that registered themselves longer ago than this are removed, with all that they had. 0: never"`
+	Proxies          []string `envconfig:"PROXIES" desc:"addresses or networks, separated by commas, of proxies in front of this server: of a request that comes through them the address in X-Forwarded-For counts. Empty: all requests count for the address that they come from"`
+}
+
+// TrustedProxies gives the networks of Proxies.
+func (t Testbed) TrustedProxies() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range t.Proxies {
+		text = strings.TrimSpace(text)
+		if addr, err := netip.ParseAddr(text); err == nil {
+			out = append(out, netip.PrefixFrom(addr, addr.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither an address nor a network", text)
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
 }
 
 // Enabled says whether there is a testbed.

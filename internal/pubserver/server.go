@@ -17,6 +17,8 @@ import (
 	"baleen/internal/postgres/pgq"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
+	"baleen/internal/tasks"
+	"baleen/internal/testbed"
 )
 
 // Server is the publication server.
@@ -102,8 +104,9 @@ func (s *Server) open(ctx context.Context, tx pgx.Tx, c pgstore.Commit, session 
 }
 
 // Clear closes the repository. With publishers left it is
-// pub-repo-has-publishers. The history of what was published stays.
-func (s *Server) Clear(ctx context.Context, actor es.Actor) error {
+// pub-repo-has-publishers. The history of what was published stays. What is to
+// be done next is scheduled with it.
+func (s *Server) Clear(ctx context.Context, actor es.Actor, next ...tasks.Scheduled) error {
 	_, err := s.Store.Delete(ctx, Repository, ClearRepository{}, pgstore.Write{Actor: actor, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 		if err := s.lockExclusive(ctx, tx); err != nil {
 			return err
@@ -115,8 +118,14 @@ func (s *Server) Clear(ctx context.Context, actor es.Actor) error {
 		if _, err := s.freeze(ctx, tx, st, c.At); err != nil {
 			return err
 		}
-		return s.q().PubDeleteState(ctx, tx, Repository)
+		if err := s.q().PubDeleteState(ctx, tx, Repository); err != nil {
+			return err
+		}
+		return tasks.Enqueue(ctx, tx, c.At, next...)
 	}})
+	if err == nil {
+		s.wake()
+	}
 	return initialized(err)
 }
 
@@ -124,8 +133,19 @@ func (s *Server) Clear(ctx context.Context, actor es.Actor) error {
 // for it. The handle "ta" gets the whole repository as its space, others a
 // folder of their own, which nobody else may use.
 func (s *Server) AddPublisher(ctx context.Context, actor es.Actor, req oob.PublisherRequest) (oob.RepositoryResponse, error) {
+	return s.AddPublisherWith(ctx, actor, req, nil)
+}
+
+// AddPublisherWith is AddPublisher with rows of the caller that commit with it;
+// also may be nil.
+func (s *Server) AddPublisherWith(ctx context.Context, actor es.Actor, req oob.PublisherRequest, also pgstore.Listener) (oob.RepositoryResponse, error) {
 	cmd := AddPublisher{Handle: req.PublisherHandle, IDCert: req.IDCert}
-	_, err := s.Store.Execute(ctx, Repository, cmd, pgstore.Write{Actor: actor, InTx: s.insertPublisher})
+	_, err := s.Store.Execute(ctx, Repository, cmd, pgstore.Write{Actor: actor, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
+		if err := s.insertPublisher(ctx, tx, c); err != nil || also == nil {
+			return err
+		}
+		return also(ctx, tx, c)
+	}})
 	if err != nil {
 		return oob.RepositoryResponse{}, initialized(err)
 	}
@@ -183,7 +203,7 @@ func (s *Server) RemovePublisher(ctx context.Context, actor es.Actor, handle str
 	_, err := s.Store.Execute(ctx, Repository, RemovePublisher{Handle: handle}, pgstore.Write{Actor: actor, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 		for _, e := range c.Events {
 			if removed, ok := e.(PublisherRemoved); ok {
-				if err := s.deletePublisher(ctx, tx, removed.Handle); err != nil {
+				if err := s.deletePublisher(ctx, tx, removed.Handle, c.At); err != nil {
 					return err
 				}
 			}
@@ -196,7 +216,7 @@ func (s *Server) RemovePublisher(ctx context.Context, actor es.Actor, handle str
 	return initialized(err)
 }
 
-func (s *Server) deletePublisher(ctx context.Context, tx pgx.Tx, handle string) error {
+func (s *Server) deletePublisher(ctx context.Context, tx pgx.Tx, handle string, at time.Time) error {
 	if err := s.lockShared(ctx, tx); err != nil {
 		return err
 	}
@@ -207,7 +227,10 @@ func (s *Server) deletePublisher(ctx context.Context, tx pgx.Tx, handle string) 
 	if err := s.withdraw(ctx, tx, base, []string{handle}); err != nil {
 		return err
 	}
-	return s.q().PubDeletePublisher(ctx, tx, pgq.PubDeletePublisherParams{Repository: Repository, Handle: handle})
+	if err := s.q().PubDeletePublisher(ctx, tx, pgq.PubDeletePublisherParams{Repository: Repository, Handle: handle}); err != nil {
+		return err
+	}
+	return testbed.End(ctx, tx, testbed.Publisher, handle, at)
 }
 
 // WithdrawAt withdraws the object with this URI, or all below it if it ends in

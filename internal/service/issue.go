@@ -45,6 +45,12 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 	if err := s.issueASObjects(ctx, a.CA, aspas, routers); err != nil {
 		return tasks.Outcome{}, err
 	}
+	if err := s.issueGhostbusters(ctx, a.CA); err != nil {
+		return tasks.Outcome{}, err
+	}
+	if err := s.revokeChecklists(ctx, a.CA); err != nil {
+		return tasks.Outcome{}, err
+	}
 	return tasks.Outcome{}, s.switchKeys(ctx, a.CA)
 }
 

@@ -126,7 +126,9 @@ func (s *Service) provider(ctx context.Context, handle string, m *cms.Message, s
 		err = s.viewProxy(ctx, func(st *ta.ProxyState) error {
 			p.identity = ca.Identity(st.Identity)
 			for name, c := range st.Children {
-				meet(name, c.IDCert)
+				if !c.Leaving {
+					meet(name, c.IDCert)
+				}
 			}
 			return nil
 		})

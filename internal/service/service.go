@@ -35,11 +35,19 @@ type Config struct {
 	Manifest   ManifestTiming
 	Refresh    Refresh
 	TA         ta.Timing
+	TASupport  bool // this server can be the online part of a trust anchor
+	Testbed    TestbedConfig
 
 	RefreshBatch int           // how many parents of a CA one request for all CAs asks; 0: the default
 	SuspendAfter time.Duration // how long a child must be silent to be suspended; 0: no child is
+	// ChecklistMaxValid is how long a signed checklist may be valid.
+	ChecklistMaxValid time.Duration
+
 	ArchiveAfter time.Duration // how old a command must be to go to the archive; 0: none does
 	ExchangeKeep time.Duration // how long exchanges with peers are remembered; 0: for ever
+
+	// EmbeddedTA lets this server hold the key of a trust anchor.
+	EmbeddedTA bool
 
 	// AnyHost takes host names that are not public in what children ask for, as tests need.
 	AnyHost bool

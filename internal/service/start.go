@@ -32,6 +32,9 @@ func (s *Service) ScheduleStart(ctx context.Context) error {
 	s.activeSince.Store(&begin)
 	return s.waking(s.inTx(ctx, func(tx pgx.Tx) error {
 		recurring := now(Renew{}, RenewTA{}, SnapshotLog{}, ArchiveLog{})
+		if s.Config.Testbed.Enabled {
+			recurring = append(recurring, now(ExpireTestbed{})...)
+		}
 		if s.Config.SuspendAfter > 0 {
 			recurring = append(recurring, now(SuspendSilent{})...)
 		}

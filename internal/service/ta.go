@@ -53,8 +53,10 @@ func (RenewTA) Key() string { return taHandle }
 // followTA is the trust anchor's part of the table.
 func followTA(e es.Event) []tasks.Scheduled {
 	switch e := e.(type) {
-	case ta.ChildRequestAdded, ta.SignerRequestMade:
+	case ta.ChildRequestAdded, ta.SignerRequestMade, ta.ChildRemoved:
 		return now(SignTA{})
+	case ta.ChildUpdated:
+		return now(RefreshCA{CA: e.Child})
 	case ta.SignerAdded, ta.SignerUpdated:
 		return now(PublishTA{})
 	case ta.SignerResponseReceived:
@@ -69,15 +71,26 @@ func followTA(e es.Event) []tasks.Scheduled {
 }
 
 // taMissing turns the store's refusal of an unknown stream into the API's.
-func taMissing(err error) error {
-	if fault.Code(err) != "stream-unknown" {
+func (s *Service) taMissing(err error) error {
+	if fault.Code(err) != pgstore.CodeStreamUnknown {
 		return err
 	}
-	return &fault.Error{Kind: fault.Invalid, Code: "general-error", Msg: "TA proxy not enabled", Err: err}
+	if off := s.CheckTASupport(); off != nil {
+		return off
+	}
+	return &fault.Error{Kind: fault.Invalid, Code: "ta-not-initialized", Msg: "TrustAnchor was not initialized", Err: err}
+}
+
+// CheckTASupport refuses what needs a trust anchor where there can be none.
+func (s *Service) CheckTASupport() error {
+	if s.Config.TASupport {
+		return nil
+	}
+	return fault.New(fault.Invalid, "general-error", "TA proxy not enabled")
 }
 
 func (s *Service) viewProxy(ctx context.Context, f func(st *ta.ProxyState) error) error {
-	return taMissing(s.Proxy.View(ctx, taHandle, func(st *ta.ProxyState, _ int64) error { return f(st) }))
+	return s.taMissing(s.Proxy.View(ctx, taHandle, func(st *ta.ProxyState, _ int64) error { return f(st) }))
 }
 
 // viewTA reads what the trust anchor's signer last told.
@@ -108,7 +121,7 @@ func (s *Service) TACertificate(ctx context.Context) ([]byte, error) {
 // taIdentity gives the certificate under which the trust anchor answers a child.
 func (s *Service) taIdentity(ctx context.Context, child string) (id []byte, err error) {
 	err = s.viewProxy(ctx, func(st *ta.ProxyState) error {
-		if st.Children[child] == nil {
+		if st.Child(child) == nil {
 			return ca.ChildUnknown(taHandle, child)
 		}
 		id = st.Identity.Cert
@@ -117,7 +130,7 @@ func (s *Service) taIdentity(ctx context.Context, child string) (id []byte, err 
 	return id, err
 }
 
-func (s *Service) addTAChild(ctx context.Context, actor es.Actor, cmd ca.AddChild) error {
-	_, err := s.Proxy.Execute(ctx, taHandle, ta.AddChild(cmd), pgstore.Write{Actor: actor})
-	return taMissing(err)
+func (s *Service) addTAChild(ctx context.Context, actor es.Actor, cmd ca.AddChild, ifVersion ...*int64) error {
+	_, err := s.Proxy.Execute(ctx, taHandle, ta.AddChild(cmd), pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+	return s.taMissing(err)
 }

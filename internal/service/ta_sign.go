@@ -24,6 +24,12 @@ func (s *Service) signTA(ctx context.Context, a SignTA) (tasks.Outcome, error) {
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
+	if embedded, err := s.signerIsHere(ctx); err != nil || !embedded {
+		if waiting && req == nil {
+			s.Log.Warn("children wait for the trust anchor's signer: an exchange is needed")
+		}
+		return tasks.Outcome{}, err
+	}
 	if req == nil {
 		if !waiting && !a.Renew {
 			return tasks.Outcome{}, nil
@@ -44,6 +50,15 @@ func (s *Service) signTA(ctx context.Context, a SignTA) (tasks.Outcome, error) {
 	return tasks.Outcome{}, err
 }
 
+// signerIsHere says whether the trust anchor's signer is in this server.
+func (s *Service) signerIsHere(ctx context.Context) (bool, error) {
+	_, err := s.Signer.StreamID(ctx, taHandle)
+	if fault.Code(err) == pgstore.CodeStreamUnknown {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // answerTA gives the embedded signer's response to a request: the one it gave
 // already, or a new one whose manifest number is at least the given one.
 func (s *Service) answerTA(ctx context.Context, req ta.Request, number uint64) (ta.Response, error) {
@@ -60,7 +75,7 @@ func (s *Service) answerTA(ctx context.Context, req ta.Request, number uint64) (
 		return err
 	})
 	if err != nil {
-		return ta.Response{}, taMissing(err)
+		return ta.Response{}, s.taMissing(err)
 	}
 	if done != nil {
 		return *done, nil
@@ -146,8 +161,8 @@ func (s *Service) renewTA(ctx context.Context, _ RenewTA) (tasks.Outcome, error)
 		due = st.NeedsRenewal(s.Now(), s.Config.TA)
 		return nil
 	})
-	if fault.Code(err) == "stream-unknown" {
-		err = nil
+	if fault.Code(err) == pgstore.CodeStreamUnknown {
+		err = s.remindOfTA(ctx)
 	}
 	if err != nil {
 		return tasks.Outcome{}, err
@@ -157,4 +172,22 @@ func (s *Service) renewTA(ctx context.Context, _ RenewTA) (tasks.Outcome, error)
 		out.Then = now(SignTA{Renew: true})
 	}
 	return out, nil
+}
+
+// remindOfTA warns where an exchange with an offline signer is due.
+func (s *Service) remindOfTA(ctx context.Context) error {
+	err := s.Proxy.View(ctx, taHandle, func(st *ta.ProxyState, _ int64) error {
+		if st.Signer == nil {
+			return nil
+		}
+		known := ta.SignerState{TA: st.Signer.TA, Objects: st.Signer.Objects}
+		if known.NeedsRenewal(s.Now(), s.Config.TA) {
+			s.Log.Warn("an exchange with the trust anchor's signer is due", "next_update", known.Objects.NextUpdate)
+		}
+		return nil
+	})
+	if fault.Code(err) == pgstore.CodeStreamUnknown {
+		return nil
+	}
+	return err
 }

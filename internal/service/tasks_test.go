@@ -35,6 +35,7 @@ func TestTasksAreFrozen(t *testing.T) {
 		{service.SignTA{Renew: true, Number: 7}, "ta_sign", "ta renew", `{"renew":true,"number":7}`},
 		{service.PublishTA{}, "ta_publish", "ta", `{}`},
 		{service.RenewTA{}, "ta_renew", "ta", `{}`},
+		{service.ExpireTestbed{}, "testbed_expire", "testbed", `{}`},
 		{pubserver.UpdateRRDP{Repository: "0"}, "rrdp_update", "0", `{"repository":"0"}`},
 	} {
 		raw, err := json.Marshal(c.task)

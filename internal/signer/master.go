@@ -4,7 +4,10 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,8 +29,9 @@ const maxMasterFile = 1 << 20
 
 // MasterKey encrypts the stored keys (AES-256-GCM). Get one from LoadMasterKey.
 type MasterKey struct {
-	aead cipher.AEAD
-	path string
+	aead       cipher.AEAD
+	path       string
+	pseudonyms []byte // key of Pseudonym
 }
 
 // LoadMasterKey reads the master key: a file of exactly 32 octets that nobody
@@ -56,7 +60,20 @@ func LoadMasterKey(path string, create bool) (MasterKey, error) {
 	if err != nil {
 		return MasterKey{}, fmt.Errorf("master key %s: %w", path, err)
 	}
-	return MasterKey{aead: aead, path: path}, nil
+	pseudonyms, err := hkdf.Key(sha256.New, key, nil, "baleen pseudonyms", sha256.Size)
+	if err != nil {
+		return MasterKey{}, fmt.Errorf("master key %s: %w", path, err)
+	}
+	return MasterKey{aead: aead, path: path, pseudonyms: pseudonyms}, nil
+}
+
+// Pseudonym gives 16 octets that stand for something which must not be stored
+// as it is: always the same for the same, and without the master key neither it
+// nor a guess at it can be told from them.
+func (m MasterKey) Pseudonym(of []byte) []byte {
+	mac := hmac.New(sha256.New, m.pseudonyms)
+	mac.Write(of)
+	return mac.Sum(nil)[:16]
 }
 
 func readMaster(path string) ([]byte, error) {

@@ -87,6 +87,8 @@ func events() []es.Event {
 		ta.ChildAdded{Child: "online", IDCert: idCert, Resources: some},
 		ta.ChildRequestAdded{Child: "online", Request: request.Children[0].Requests[keyA]},
 		ta.ChildResponseGiven{Child: "online", KeyID: keyA},
+		ta.ChildUpdated{Child: "online", IDCert: idCert, Resources: &some},
+		ta.ChildRemoved{Child: "online"},
 		ta.SignerInitialized{Identity: signID, ProxyID: proxyID, TA: frozenTA, TAL: frozenTAL, Objects: objects(1)},
 		ta.RequestProcessed{RequestMadeAt: request.MadeAt, Response: frozenResponse(), ResponseHash: ta.HashOf([]byte("response"))},
 		ta.TAReissued{TA: frozenTA, TAL: frozenTAL, ProxyID: proxyID},
@@ -133,6 +135,8 @@ func TestCommandPayloadsAreFrozen(t *testing.T) {
 		ta.AddChild{Child: "online", IDCert: idCert, IDKey: cert.KeyID{9}, Resources: some},
 		ta.AddChildRequest{Child: "online", Request: request.Children[0].Requests[keyB]},
 		ta.GiveChildResponse{Child: "online", KeyID: keyA},
+		ta.UpdateChild{Child: "online", IDCert: idCert, Resources: &some},
+		ta.RemoveChild{Child: "online"},
 		ta.InitSigner{Identity: signID, ProxyID: proxyID, TA: frozenTA, TAL: frozenTAL, Objects: objects(1)},
 		ta.ProcessRequest{Request: request, Response: frozenResponse(), After: 1},
 		ta.ReissueTA{TA: frozenTA, TAL: frozenTAL, ProxyID: proxyID},
@@ -151,8 +155,8 @@ func FuzzEvents(f *testing.F) {
 		f.Add(e.EventName(), must(json.Marshal(e)))
 	}
 	f.Fuzz(func(t *testing.T, name string, payload []byte) {
-		fuzzEvent(t, ta.ProxyType(), events()[:9], name, payload)
-		fuzzEvent(t, ta.SignerType(), events()[9:], name, payload)
+		fuzzEvent(t, ta.ProxyType(), events()[:11], name, payload)
+		fuzzEvent(t, ta.SignerType(), events()[11:], name, payload)
 	})
 }
 

@@ -131,8 +131,10 @@ func (m *machine) respond() {
 }
 
 // forget takes the proxy back to an earlier state, as a restored dump does; the
-// operator then brings what the signer knows.
+// operator then brings what the signer knows. That takes a while, so that no
+// request is made at a time that the signer has seen already.
 func (m *machine) forget(n int) {
+	m.now = m.now.Add(time.Second)
 	m.proxyLog = m.proxyLog[:max(5, len(m.proxyLog)-n)]
 	m.proxy = replay(ta.ProxyType(), m.proxyLog)
 	m.fine(m.proxyDoes(ta.UpdateSigner{Signer: m.signer.Info()}))

@@ -25,9 +25,11 @@ type ProxyState struct {
 type Child struct {
 	IDCert    []byte                      `json:"id_cert"` // DER
 	Resources resources.Set               `json:"resources"`
-	Keys      map[cert.KeyID]KeyUse       `json:"keys"`      // every key it ever used here: none is taken twice (RFC 6492 section 3.4.1)
-	Requests  map[cert.KeyID]ChildRequest `json:"requests"`  // wait for the signer
-	Responses map[cert.KeyID]KeyResponse  `json:"responses"` // wait for the child to ask again
+	Keys      map[cert.KeyID]KeyUse       `json:"keys"`              // every key it ever used here: none is taken twice (RFC 6492 section 3.4.1)
+	Requests  map[cert.KeyID]ChildRequest `json:"requests"`          // wait for the signer
+	Responses map[cert.KeyID]KeyResponse  `json:"responses"`         // wait for the child to ask again
+	CSRs      map[cert.KeyID][]byte       `json:"csrs"`              // DER of what certificates were last issued for, to ask for less
+	Leaving   bool                        `json:"leaving,omitempty"` // removed: gets no answers, and goes once all it holds is revoked
 }
 
 // KeyUse says what became of a child's key.
@@ -113,13 +115,17 @@ func applyProxy(s *ProxyState, _ es.Meta, e es.Event) {
 	case ChildAdded:
 		s.Children[e.Child] = &Child{
 			IDCert: e.IDCert, Resources: e.Resources, Keys: map[cert.KeyID]KeyUse{},
-			Requests: map[cert.KeyID]ChildRequest{}, Responses: map[cert.KeyID]KeyResponse{},
+			Requests: map[cert.KeyID]ChildRequest{}, Responses: map[cert.KeyID]KeyResponse{}, CSRs: map[cert.KeyID][]byte{},
 		}
 	case ChildRequestAdded:
 		if child := s.Children[e.Child]; child != nil {
 			child.Requests[e.Request.KeyID] = e.Request
 			delete(child.Responses, e.Request.KeyID)
 		}
+	case ChildUpdated:
+		s.updateChild(e)
+	case ChildRemoved:
+		s.removeChild(e.Child)
 	case ChildResponseGiven:
 		if child := s.Children[e.Child]; child != nil {
 			delete(child.Responses, e.KeyID)
@@ -136,6 +142,7 @@ func (s *ProxyState) updateSigner(next Signer) {
 	}
 	s.Signer = &next
 	s.learnKeys()
+	s.dropLeft()
 }
 
 // learnKeys notes the keys of all certificates that the signer issued. A key
@@ -168,6 +175,7 @@ func (s *ProxyState) receive(r Response) {
 		}
 	}
 	s.OpenRequest = nil
+	s.dropLeft()
 }
 
 // answered takes in the answer for a key; current says that it answers what
@@ -176,8 +184,12 @@ func (c *Child) answered(key cert.KeyID, answer KeyResponse, current bool) {
 	switch answer.Outcome {
 	case Issued:
 		c.Keys[key] = KeyUse{Class: ClassName}
+		if r := c.Requests[key]; current && !r.Revokes() {
+			c.CSRs[key] = r.CSR
+		}
 	case Revoked:
 		c.Keys[key] = KeyUse{Class: ClassName, Revoked: true}
+		delete(c.CSRs, key)
 		current = true // nothing else can follow
 	}
 	if current {

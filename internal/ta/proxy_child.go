@@ -37,6 +37,11 @@ func (c AddChild) Process(s *ProxyState, _ time.Time) ([]es.Event, error) {
 			Kind: fault.Invalid, Code: "ca-child-resources-required", Args: args,
 			Msg: "Child '" + c.Child + "' for CA '" + Handle + "' MUST have resources specified",
 		}
+	case s.Children[c.Child] != nil && s.Children[c.Child].Leaving:
+		return nil, &fault.Error{
+			Kind: fault.Exists, Code: "ca-child-duplicate", Args: args,
+			Msg: "CA '" + Handle + "' had a child named '" + c.Child + "', which is gone only once the signer has revoked what it holds",
+		}
 	case s.Children[c.Child] != nil:
 		return nil, &fault.Error{
 			Kind: fault.Exists, Code: "ca-child-duplicate", Args: args,
@@ -65,7 +70,7 @@ func (AddChildRequest) CommandName() string { return "add_child_request" }
 // Process wants an issue request that fits the entitlement and a key that is
 // new or in use by this child; or a revoke request for a key of this child.
 func (c AddChildRequest) Process(s *ProxyState, _ time.Time) ([]es.Event, error) {
-	child := s.Children[c.Child]
+	child := s.Child(c.Child)
 	if child == nil {
 		return nil, childUnknown(c.Child)
 	}
@@ -148,7 +153,7 @@ type Answer struct {
 // hand, so a first request is only scheduled and the child asks again: once the
 // signer's answer is there the child gets it, and the answer is used up.
 func (s *ProxyState) Answer(handle string, r ChildRequest, now time.Time) (Answer, error) {
-	child := s.Children[handle]
+	child := s.Child(handle)
 	if child == nil {
 		return Answer{}, childUnknown(handle)
 	}
@@ -211,7 +216,7 @@ type ListedCert struct {
 // signer was added. A certificate that has long enough to run keeps its end; a
 // later end tells the child to ask for a new one.
 func (s *ProxyState) Entitlements(handle string, now time.Time, t Timing) ([]Entitlement, error) {
-	child := s.Children[handle]
+	child := s.Child(handle)
 	if child == nil {
 		return nil, childUnknown(handle)
 	}

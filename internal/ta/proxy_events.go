@@ -47,6 +47,20 @@ type ChildAdded struct {
 	Resources resources.Set `json:"resources"`
 }
 
+// ChildUpdated changes what it names about a child: its identity certificate,
+// its resources, or both.
+type ChildUpdated struct {
+	Child     string         `json:"child"`
+	IDCert    []byte         `json:"id_cert,omitempty"`
+	Resources *resources.Set `json:"resources,omitempty"`
+}
+
+// ChildRemoved ends the relation to a child. What it holds is revoked by the
+// signer, with the next request.
+type ChildRemoved struct {
+	Child string `json:"child"`
+}
+
 // ChildRequestAdded keeps a child's request for the next exchange. It replaces
 // an earlier request for the same key and voids an answer not yet given.
 type ChildRequestAdded struct {
@@ -82,6 +96,12 @@ func (SignerResponseReceived) EventName() string { return "signer_response_recei
 func (ChildAdded) EventName() string { return "child_added/1" }
 
 // EventName names the event in the log.
+func (ChildUpdated) EventName() string { return "child_updated/1" }
+
+// EventName names the event in the log.
+func (ChildRemoved) EventName() string { return "child_removed/1" }
+
+// EventName names the event in the log.
 func (ChildRequestAdded) EventName() string { return "child_request_added/1" }
 
 // EventName names the event in the log.
@@ -89,7 +109,7 @@ func (ChildResponseGiven) EventName() string { return "child_response_given/1" }
 
 // ProxyType tells the event store how the proxy is kept.
 func ProxyType() es.Type[ProxyState] {
-	return es.Type[ProxyState]{Kind: ProxyKind, Format: 1, Apply: applyProxy, Codec: es.Codec{
+	return es.Type[ProxyState]{Kind: ProxyKind, Format: 2, Apply: applyProxy, Codec: es.Codec{
 		"ta_proxy_initialized/1":     es.JSON[ProxyInitialized],
 		"repository_added/1":         es.JSON[RepositoryAdded],
 		"signer_added/1":             es.JSON[SignerAdded],
@@ -97,6 +117,8 @@ func ProxyType() es.Type[ProxyState] {
 		"signer_request_made/1":      es.JSON[SignerRequestMade],
 		"signer_response_received/1": es.JSON[SignerResponseReceived],
 		"child_added/1":              es.JSON[ChildAdded],
+		"child_updated/1":            es.JSON[ChildUpdated],
+		"child_removed/1":            es.JSON[ChildRemoved],
 		"child_request_added/1":      es.JSON[ChildRequestAdded],
 		"child_response_given/1":     es.JSON[ChildResponseGiven],
 	}}

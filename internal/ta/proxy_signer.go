@@ -8,6 +8,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/resources"
 )
 
 // InitProxy creates the proxy with an identity.
@@ -75,6 +76,9 @@ func (s *ProxyState) checkSIA(next Signer) error {
 	if got, want := next.TA.SIA.Repository, s.Repository.SIABase; got != want {
 		return general("the signer's certificate is for repository '" + got + "', not '" + want + "'")
 	}
+	if got, want := next.TA.SIA.Notify, s.Repository.NotificationURI; got != want {
+		return general("the signer's certificate has the RRDP notification '" + got + "', not '" + want + "'")
+	}
 	return nil
 }
 
@@ -89,7 +93,7 @@ func (UpdateSigner) CommandName() string { return "update_signer" }
 
 // Process wants the same trust anchor key, and objects that are not older than
 // those the world has seen.
-func (c UpdateSigner) Process(s *ProxyState, _ time.Time) ([]es.Event, error) {
+func (c UpdateSigner) Process(s *ProxyState, now time.Time) ([]es.Event, error) {
 	if s.Signer == nil || s.Signer.TA.KeyID != c.Signer.TA.KeyID {
 		return nil, fault.New(fault.Invalid, "ta-has-different-signer", "Trust Anchor Proxy already has a different associated signer")
 	}
@@ -101,6 +105,9 @@ func (c UpdateSigner) Process(s *ProxyState, _ time.Time) ([]es.Event, error) {
 	}
 	if reflect.DeepEqual(*s.Signer, c.Signer) {
 		return nil, nil
+	}
+	if err := checkSuccessor(s.Signer.Objects, c.Signer.Objects, now); err != nil {
+		return nil, err
 	}
 	return []es.Event{SignerUpdated(c)}, nil
 }
@@ -151,7 +158,7 @@ func (ProcessSignerResponse) CommandName() string { return "process_signer_respo
 
 // Process wants an answer to each request of the open one, consistent with the
 // objects that come with it.
-func (c ProcessSignerResponse) Process(s *ProxyState, _ time.Time) ([]es.Event, error) {
+func (c ProcessSignerResponse) Process(s *ProxyState, now time.Time) ([]es.Event, error) {
 	switch {
 	case s.OpenRequest == nil:
 		return nil, fault.New(fault.Invalid, "ta-has-no-signer-req", "Trust Anchor Proxy has no signer request")
@@ -163,14 +170,20 @@ func (c ProcessSignerResponse) Process(s *ProxyState, _ time.Time) ([]es.Event, 
 	case s.Signer == nil:
 		return nil, fault.New(fault.Invalid, "ta-has-no-signer", "Trust Anchor Proxy has no associated signer")
 	}
-	if err := s.checkResponse(c.Response); err != nil {
+	if err := s.checkResponse(c.Response, now); err != nil {
 		return nil, err
 	}
 	return []es.Event{SignerResponseReceived(c)}, nil
 }
 
-func (s *ProxyState) checkResponse(r Response) error {
+func (s *ProxyState) checkResponse(r Response, now time.Time) error {
 	if err := checkNumber(r.Objects.Number, s.Signer.Objects.Number+1); err != nil {
+		return err
+	}
+	if err := checkSuccessor(s.Signer.Objects, r.Objects, now); err != nil {
+		return err
+	}
+	if err := s.checkNew(r); err != nil {
 		return err
 	}
 	for _, c := range s.OpenRequest.Children {
@@ -210,7 +223,7 @@ func checkOutcome(r ChildRequest, answer KeyResponse) error {
 // was not asked for can only be a renewal of what the child already has.
 func (s *ProxyState) checkAnswer(r Response, name string, key cert.KeyID) error {
 	issued, found := r.Objects.Issued[key]
-	_, asked := s.OpenRequest.asked(name, key)
+	ask, asked := s.OpenRequest.asked(name, key)
 	child := s.Children[name]
 	where := "key " + key.String() + " of child '" + name + "'"
 	switch {
@@ -224,10 +237,28 @@ func (s *ProxyState) checkAnswer(r Response, name string, key cert.KeyID) error 
 		return nil
 	case !found || issued.Child != name || issued.KeyID != key:
 		return general("the response has no certificate for " + where)
-	case !child.Resources.Contains(issued.Resources):
-		return general("the certificate for " + where + " holds more than the child is entitled to")
 	case !asked && child.Keys[key] != (KeyUse{Class: ClassName}):
 		return general("nobody asked for a certificate for " + where)
+	case !asked && !s.Signer.Objects.Issued[key].Resources.Contains(issued.Resources), asked && !child.Resources.Contains(issued.Resources):
+		return general("the certificate for " + where + " holds more than the child is entitled to")
+	}
+	return checkAsked(ask, child.Resources, issued, where)
+}
+
+// checkAsked says whether a certificate has the resources and the URIs that
+// were asked for.
+func checkAsked(ask ChildRequest, entitled resources.Set, issued IssuedCert, where string) error {
+	if ask.Revokes() {
+		return nil // a renewal
+	}
+	in, err := readIssue(ask, entitled)
+	switch {
+	case err != nil: // nothing to compare with
+		return nil
+	case !issued.Resources.Equal(in.want):
+		return general("the certificate for " + where + " holds " + issued.Resources.String() + " instead of " + in.want.String())
+	case issued.SIA != in.sia:
+		return general("the certificate for " + where + " has other URIs than were asked for")
 	}
 	return nil
 }

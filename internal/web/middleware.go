@@ -109,6 +109,9 @@ func dropSlash(path string) string {
 // whether the path exists or not.
 func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if !s.Testbed && strings.HasPrefix(c.Request().URL.Path, "/testbed/") {
+			return echo.ErrNotFound
+		}
 		user := s.api.Auth.Identify(c)
 		for _, d := range demands(c.Request().URL.Path) {
 			if err := user.Check(d.permission, d.resource); err != nil {

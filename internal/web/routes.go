@@ -79,7 +79,7 @@ func (r route) asksPeers() bool {
 		return false
 	}
 	switch strings.TrimPrefix(r.path, "/api/v1/cas/:ca") {
-	case "", "/parents", "/parents/:parent", "/repo":
+	case "/api/v1/ta/proxy/repo", "", "/parents", "/parents/:parent", "/repo":
 		return true
 	default:
 		return false
@@ -93,12 +93,3 @@ const peersAnswerWithin = 60 * time.Second
 // answerWithin bounds what a handler may wait for, above all a database that
 // says nothing any more.
 const answerWithin = 15 * time.Second
-
-// testbedEnabled answers 200 where there is a testbed; otherwise there is no
-// such path.
-func (s *Server) testbedEnabled(c echo.Context) error {
-	if !s.Testbed {
-		return echo.ErrNotFound
-	}
-	return rest.Done(c)
-}

@@ -4,6 +4,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -50,7 +52,16 @@ type Deps struct {
 	Now     func() time.Time // nil: time.Now
 	Logins  *login.Recorder  // nil: logins are not noted
 	Testbed bool             // there is one, open to everybody
-	LogInfo bool             // log every request at level info, else debug
+
+	// TestbedProxies are before this server: whom they ask for counts as a visitor of the testbed, not they.
+	TestbedProxies []netip.Prefix
+
+	LogInfo bool // log every request at level info, else debug
+
+	// UnixUsers are the system's users who may use the Unix socket without a token: login name to one of rest.Roles.
+	UnixUsers map[string]string
+
+	WholeLimit int64 // octets of a whole configuration; 0: PostLimit
 }
 
 // Server answers HTTP requests.
@@ -68,7 +79,8 @@ func New(d Deps) *Server {
 		d.Now = time.Now
 	}
 	s := &Server{Deps: d, echo: echo.New(), api: rest.New(rest.Deps{
-		Service: d.Service, Log: d.Log, Now: d.Now, AdminToken: d.AdminToken, BodyLimit: d.PostLimit, Version: obs.Version, Started: d.Started, Logins: d.Logins,
+		Service: d.Service, Log: d.Log, Now: d.Now, AdminToken: d.AdminToken, BodyLimit: d.PostLimit, WholeLimit: cmp.Or(d.WholeLimit, d.PostLimit),
+		Version: obs.Version, Started: d.Started, Logins: d.Logins, VisitorIP: visitorIP(d.TestbedProxies), UnixUsers: d.UnixUsers,
 	})}
 	s.echo.IPExtractor = echo.ExtractIPDirect()
 	s.echo.HTTPErrorHandler = s.api.WriteError
@@ -81,6 +93,19 @@ func New(d Deps) *Server {
 	return s
 }
 
+// visitorIP tells where a visitor of the testbed comes from, if some stand
+// between.
+func visitorIP(proxies []netip.Prefix) echo.IPExtractor {
+	if len(proxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range proxies {
+		trust = append(trust, echo.TrustIPRange(&net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
+}
+
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
 
@@ -90,7 +115,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.Serv
 func (s *Server) Serve(ctx context.Context, secure *tls.Config, listeners ...net.Listener) error {
 	srv := &http.Server{
 		Handler: s, TLSConfig: secure.Clone(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), Protocols: new(http.Protocols),
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), Protocols: new(http.Protocols), ConnContext: connected,
 	}
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetHTTP2(true)

@@ -102,7 +102,7 @@ var onlyIn = map[string][]string{
 	"github.com/testcontainers/testcontainers-go": {"baleen/internal/testdb"},
 	"baleen/internal/postgres/pgq": {
 		"baleen/internal/postgres", "baleen/internal/es/pgstore", "baleen/internal/tasks", "baleen/internal/leader", "baleen/internal/pubserver",
-		"baleen/internal/signer", "baleen/internal/export", "baleen/internal/castore", "baleen/internal/exchange", "baleen/internal/login",
+		"baleen/internal/signer", "baleen/internal/export", "baleen/internal/castore", "baleen/internal/exchange", "baleen/internal/login", "baleen/internal/testbed",
 	},
 }
 

@@ -417,3 +417,17 @@ type Task struct {
 	// When the row was first scheduled.
 	CreatedAt time.Time
 }
+
+// Children and publishers that registered themselves through the open API of the testbed. One that is gone stays for a day, because it counts.
+type TestbedRegistration struct {
+	ID uuid.UUID
+	// child (of the CA testbed) or publisher.
+	Kind   string
+	Handle string
+	// A pseudonym of the address it came from: the start of an HMAC, with a key that is not in the database, of an IPv4 address or the first 64 bits of an IPv6 address. NULL for the Unix socket.
+	Address []byte
+	// When it registered.
+	At time.Time
+	// When it was removed, by whomever; NULL while it is there.
+	RemovedAt *time.Time
+}

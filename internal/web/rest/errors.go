@@ -18,6 +18,10 @@ import (
 // unavailable: about as long as a take-over needs.
 const retryAfter = "2"
 
+// retryTomorrow is how many seconds whoever registered too much should wait at
+// the most.
+const retryTomorrow = "86400"
+
 // statusOf turns an error into a status. A label of the API's reference has
 // the status it has there; others go by their kind.
 func statusOf(f *fault.Error) int {
@@ -70,6 +74,8 @@ func (d *Deps) WriteError(err error, c echo.Context) {
 	switch status {
 	case http.StatusUnauthorized:
 		c.Response().Header().Set(echo.HeaderWWWAuthenticate, "Bearer")
+	case http.StatusTooManyRequests:
+		c.Response().Header().Set(echo.HeaderRetryAfter, retryTomorrow)
 	case http.StatusServiceUnavailable:
 		c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
 	}

@@ -77,6 +77,9 @@ func describe(cmd pgstore.StoredCommand) (described, error) {
 		if d, ok, err := describeASObjects(cmd); ok || err != nil {
 			return d, err
 		}
+		if d, ok, err := describeObjects(cmd); ok || err != nil {
+			return d, err
+		}
 		return describeKeys(cmd)
 	}
 }

@@ -46,6 +46,12 @@ func namedObjects(events []es.Event) []ca.Hash {
 			for _, r := range e.Issued {
 				out = append(out, r.Hash)
 			}
+		case ca.GhostbustersIssued:
+			for _, g := range e.Issued {
+				out = append(out, g.Hash)
+			}
+		case ca.ChecklistSigned:
+			out = append(out, e.Checklist.Hash)
 		}
 	}
 	return out
@@ -74,6 +80,9 @@ func describeEvents(events []es.Event, at time.Time, ders map[ca.Hash][]byte) ([
 	var out []api.EventDetails
 	for _, e := range events {
 		told, ok, err := describeASEvent(e, at, ders)
+		if !ok {
+			told, ok = describeObjectEvent(e, ders)
+		}
 		if !ok {
 			told, err = describeEvent(e, ders)
 		}

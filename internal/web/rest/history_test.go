@@ -94,7 +94,9 @@ func past(t *testing.T) ([]pgstore.StoredCommand, map[ca.Hash][]byte) {
 	h.refuse(ca.UpdateChildResources{Child: "nope", Resources: held}, "ca-child-unknown", "CA 'ca1' does not have a child named 'nope'")
 	ders := map[ca.Hash][]byte{hash: caCert}
 	h.addASObjects(ders, rec)
+	h.addObjects(rec)
 	h.roll(rec, contact, id)
+	h.addImport(held, id, issued("kid3", 6))
 	h.add(later{}, surprise{})
 	return h.commands, ders
 }

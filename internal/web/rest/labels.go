@@ -16,8 +16,10 @@ func labelStatus(label string) (status int, ok bool) {
 		return http.StatusNotFound, true
 	case "api-invalid-credentials":
 		return http.StatusUnauthorized, true
-	case "api-insufficient-rights":
+	case "api-insufficient-rights", "testbed-not-registered":
 		return http.StatusForbidden, true
+	case "testbed-limit":
+		return http.StatusTooManyRequests, true
 	}
 	if isPlain(label) {
 		return http.StatusBadRequest, true
@@ -35,13 +37,13 @@ func isPlain(label string) bool {
 		"ca-duplicate", "ca-repo-same", "ca-repo-issue", "ca-repo-response-invalid-xml",
 		"ca-parent-xml-duplicate", "ca-parent-response-invalid-xml", "ca-parent-sync",
 		"rfc-8183-xml", "rfc6492-protocol", "rfc6492-not-performed-response", "rfc6492-invalid-csr",
-		"ca-child-duplicate", "ca-child-resources-required", "ca-child-resources-extra",
+		"ca-child-import-handle-mismatch", "ca-child-duplicate", "ca-child-resources-required", "ca-child-resources-extra",
 		"ca-roa-delta-error",
 		"ca-aspa-not-entitled", "ca-aspa-provider-as-empty", "ca-aspa-customer-as-provider", "ca-aspa-provider-duplicates", "ca-aspa-unknown-customer-as",
 		"ca-bgpsec-unknown", "ca-bgpsec-invalidly-signed", "ca-bgpsec-not-entitled",
 		"key-re-use", "key-no-current", "key-no-match", "key-no-cert", "key-roll-disallowed", "key-roll-pending-requests", "rc-unknown", "rc-missing-resources",
 		"ta-name-reserved", "ta-not-initialized", "ta-initialized", "ta-has-repository", "ta-has-no-repository",
-		"ta-has-no-signer", "ta-has-signer", "ta-has-different-signer", "ta-has-no-signer-req", "ta-has-signer-req":
+		"ta-has-no-signer", "ta-has-signer", "ta-has-different-signer", "ta-has-no-signer-req", "ta-has-signer-req", "ta-proxy-response-nonce":
 		return true
 	default:
 		return false
