@@ -211,6 +211,11 @@ func (n *node) prepare(ctx context.Context, welcome io.Writer) error {
 	if err := n.service.ScheduleStart(ctx); err != nil {
 		return err
 	}
+	if b := n.cfg.Benchmark; b.CAs > 0 {
+		if err := n.service.StartBenchmark(ctx, int(b.CAs), int(b.ROAs)); err != nil {
+			return err
+		}
+	}
 	n.term.ready()
 	return n.welcome(ctx, welcome)
 }

@@ -24,6 +24,9 @@ const patience = time.Minute
 // changed or comes close to its nextUpdate, and records what the CA wants
 // published. Several changes that wait for one CA make one new manifest.
 func (s *Service) publishCA(ctx context.Context, a PublishCA) (tasks.Outcome, error) {
+	if wait := s.calm.wait(a.CA, s.Now()); wait > 0 {
+		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
+	}
 	defer s.locks.lock(a.CA)()
 	stream, err := s.CAs.StreamID(ctx, a.CA)
 	if err != nil {

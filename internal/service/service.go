@@ -97,6 +97,7 @@ type Service struct {
 	locks       keyedMutex
 	voices      voices
 	crowd       crowd
+	calm        calm
 	figures     figured
 	activeSince atomic.Pointer[time.Time] // when this term as the active node began
 }
