@@ -136,6 +136,9 @@ GET /auth/callback -
 const additions = `
 GET /health/active -
 GET /api/v1/tasks login
+GET /api/v1/cas/:ca/issuing ca-read
+POST /api/v1/cas/:ca/issuing/pause routes-update
+POST /api/v1/cas/:ca/issuing/resume routes-update
 POST /api/v1/tasks/:kind/retry ca-admin
 GET /api/v1/cas/:ca/children ca-read
 PUT /api/v1/cas/:ca/routes routes-update
