@@ -150,7 +150,7 @@ func (n *node) serviceConfig() service.Config {
 	t, a, b := n.cfg.Timing, n.cfg.TATiming, n.cfg.Testbed
 	return service.Config{
 		ServiceURI: n.cfg.ServiceURI, ArchiveAfter: n.cfg.ArchiveAfter.Duration(),
-		ExchangeKeep: n.cfg.ExchangeKeep.Duration(), AnyHost: n.cfg.TestMode, EmbeddedTA: n.cfg.Testbed.Enabled(),
+		ExchangeKeep: n.cfg.ExchangeKeep.Duration(), AnyHost: n.cfg.TestMode, EmbeddedTA: n.cfg.TASigner,
 		Policy: ca.Policy{
 			ROAAggregate: int(n.cfg.ROAAggregateThreshold), ROADeaggregate: int(n.cfg.ROADeaggregate),
 			ROAValid: t.ROAValid.Duration(), ROARenewBefore: t.ROARenew.Duration(),

@@ -48,6 +48,10 @@ func apply(s *State, m es.Meta, e es.Event) {
 		s.configureROAs(m.At, e)
 	case ReissueForced:
 		s.markForReissue()
+	case IssuingPaused:
+		s.IssuingPaused = true
+	case IssuingResumed:
+		s.IssuingPaused = false
 	case RestoreNoted:
 		s.RestoreEpoch = e.Epoch
 	case ROAsIssued:

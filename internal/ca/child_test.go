@@ -35,6 +35,10 @@ func TestUpdateChildResources(t *testing.T) {
 	if got, err := (UpdateChildResources{Child: "kid", Resources: set(t, "", "10.0.0.0/16", "")}).Process(s, noon); err != nil || len(got) != 0 {
 		t.Errorf("the same resources again: %+v, %v", got, err)
 	}
+	lost := given(t, append(certified(t, set(t, "", "10.0.0.0/8", "")), ChildAdded{Child: "kid", Resources: set(t, "", "11.0.0.0/16", "")})...)
+	if got, err := (UpdateChildResources{Child: "kid", Resources: set(t, "", "11.0.0.0/16", "")}).Process(lost, noon); err != nil || len(got) != 0 {
+		t.Errorf("the same resources, which the CA lost meanwhile: %+v, %v", got, err)
+	}
 	_, err := UpdateChildResources{Child: "none", Resources: set(t, "", "10.0.0.0/16", "")}.Process(s, noon)
 	wantFault(t, err, fault.NotFound, "ca-child-unknown")
 	_, err = UpdateChildResources{Child: "kid", Resources: set(t, "", "11.0.0.0/16", "")}.Process(s, noon)

@@ -194,6 +194,8 @@ func codec() es.Codec {
 		"checklists_revoked/1":         es.JSON[ChecklistsRevoked],
 		"child_suspended/1":            es.JSON[ChildSuspended],
 		"child_unsuspended/1":          es.JSON[ChildUnsuspended],
+		"issuing_paused/1":             es.JSON[IssuingPaused],
+		"issuing_resumed/1":            es.JSON[IssuingResumed],
 	}
 	maps.Copy(all, keysCodec())
 	return all

@@ -57,6 +57,8 @@ func examples(t *testing.T) []es.Event {
 		ChecklistsRevoked{Class: "0", Serials: []string{"26"}, Reason: ChecklistsNotHeld},
 		ChildSuspended{Child: "kid"},
 		ChildUnsuspended{Child: "kid", Dropped: []cert.KeyID{key(3)}},
+		IssuingPaused{},
+		IssuingResumed{},
 	}...)
 }
 

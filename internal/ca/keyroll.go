@@ -191,12 +191,6 @@ func (s *State) mayHave(held resources.Set, issued IssuedCert) resources.Set {
 	return may.Intersect(issued.Resources)
 }
 
-// planStagedROAs says what the new key must sign so that it has all ROAs that
-// are wanted under its certificate, with the names that they have now.
-func (s *State) planStagedROAs(c *Class, now time.Time, p Policy) ROAPlan {
-	return s.planROAs(c, &c.New.CertifiedKey, c.New.ROAs, now, p)
-}
-
 // ReadyKeys gives the new keys that have signed everything and can become
 // current.
 func (s *State) ReadyKeys(now time.Time, p Policy) []SwitchKeys {

@@ -38,6 +38,9 @@ type State struct {
 	// Former has the repositories that the CA moved away from, until they are empty or were given up.
 	Former []Repository `json:"former_repositories,omitempty"`
 
+	// IssuingPaused says that no ROA is signed for routes that none authorises yet.
+	IssuingPaused bool `json:"issuing_paused,omitempty"`
+
 	// RestoreEpoch is the epoch of the last restore that was noted; 0: none.
 	RestoreEpoch int64 `json:"restore_epoch,omitempty"`
 }

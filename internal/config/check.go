@@ -20,7 +20,7 @@ func (l *loader) derive() {
 	if c.DataDir == "" {
 		c.DataDir = l.defaultDataDir()
 	}
-	for name, path := range map[string]*string{"DATA_DIR": &c.DataDir, "POSTGRES_BIN_DIR": &c.PostgresBinDir, "UNIX_SOCKET": &c.UnixSocket} {
+	for name, path := range map[string]*string{"DATA_DIR": &c.DataDir, "POSTGRES_BIN_DIR": &c.PostgresBinDir, "UNIX_SOCKET": &c.UnixSocket, "PROFILE_SOCKET": &c.Profile} {
 		l.absolute(Prefix+name, path)
 	}
 	for _, d := range []struct {
@@ -106,6 +106,7 @@ func (l *loader) check() {
 	l.checkTiming()
 	l.checkTATiming()
 	l.checkTestbed()
+	l.checkBenchmark()
 	l.must(!l.cfg.TASigner || l.cfg.TASupport, "TA_SIGNER_ENABLED", "needs BALEEN_TA_SUPPORT_ENABLED=true: without it there is no trust anchor to sign for")
 	l.checkBGP()
 	c := &l.cfg
@@ -242,6 +243,15 @@ func (l *loader) checkTestbed() {
 			*v.value += "/"
 		}
 	}
+}
+
+// checkBenchmark wants a testbed under which the CAs are, and numbers for which
+// there are prefixes.
+func (l *loader) checkBenchmark() {
+	b := l.cfg.Benchmark
+	l.must(b.CAs == 0 && b.ROAs == 0 || l.cfg.Testbed.Enabled(), "BENCHMARK_CAS", "needs a testbed: set BALEEN_TESTBED_TA_AIA, _TA_URI, _RRDP_BASE_URI and _RSYNC_JAIL")
+	l.must(b.CAs <= 65535, "BENCHMARK_CAS", "must be at most 65535")
+	l.must(b.ROAs <= 100, "BENCHMARK_CA_ROAS", "must be at most 100")
 }
 
 // checkBGP wants URIs from which something can be fetched.

@@ -58,6 +58,7 @@ type Config struct {
 	LogType  LogType  `envconfig:"LOG_TYPE" default:"stderr" desc:"where the log goes: stderr, as text on a terminal and as one JSON object a line elsewhere"`
 	LogHTTP  bool     `envconfig:"HTTP_LOG_INFO" default:"false" desc:"log every request at level info instead of debug"`
 	Hide     Hide     `envconfig:"METRICS_HIDE"`
+	Profile  string   `envconfig:"PROFILE_SOCKET" desc:"path of a Unix socket, for this user only, that gives profiles of the running program (net/http/pprof). Empty: none"`
 
 	CARefresh             Seconds `group:"Certification authorities" envconfig:"CA_REFRESH_SECONDS" default:"86400" desc:"how often each CA asks each parent what it is entitled to. Outside 3600 to 259200 the nearer of these is used"`
 	CARefreshJitter       Seconds `envconfig:"CA_REFRESH_JITTER_SECONDS" default:"43200" desc:"a random part of this is added each time. At most half of BALEEN_CA_REFRESH_SECONDS is used"`
@@ -78,8 +79,9 @@ type Config struct {
 	KeyPoolSize int           `group:"Work in the background" envconfig:"KEY_POOL_SIZE" default:"32" desc:"how many one-off keys are kept ready. Making one takes 50 to 100 ms of one core. 0: none"`
 	TaskLease   time.Duration `envconfig:"TASK_LEASE" default:"5m" desc:"after this a task of a node that died is run by another; at least 10s"`
 
-	Testbed  Testbed `group:"Test systems" envconfig:"TESTBED"`
-	TestMode bool    `envconfig:"TEST_MODE" default:"false" desc:"for tests only: what failed at a peer is tried again after seconds instead of minutes, and host names that are not public are taken in URIs"`
+	Testbed   Testbed   `group:"Test systems" envconfig:"TESTBED"`
+	Benchmark Benchmark `envconfig:"BENCHMARK"`
+	TestMode  bool      `envconfig:"TEST_MODE" default:"false" desc:"for tests only: what failed at a peer is tried again after seconds instead of minutes, and host names that are not public are taken in URIs"`
 
 	// Warnings are values that were changed, for the log.
 	Warnings []string `ignored:"true"`
@@ -181,6 +183,12 @@ func (t Testbed) TrustedProxies() ([]netip.Prefix, error) {
 
 // Enabled says whether there is a testbed.
 func (t Testbed) Enabled() bool { return t.RsyncJail != "" }
+
+// Benchmark makes CAs under the testbed, to measure a server with.
+type Benchmark struct {
+	CAs  uint32 `envconfig:"CAS" default:"0" desc:"so many CAs benchmark-0 and so on are made under the testbed, each with a /24 of 10.0.0.0/8; what is there already is not made again. At most 65535; needs a testbed. 0: none"`
+	ROAs uint32 `envconfig:"CA_ROAS" default:"0" desc:"so many ROAs each of them has for its /24, with the AS numbers from 64512 upward; at most 100"`
+}
 
 // SuspendAfter gives how long a child must be silent to be suspended; 0: none is.
 func (c Config) SuspendAfter() time.Duration {

@@ -16,6 +16,7 @@ func (s *session) roas() *cobra.Command {
 			return ask(ctx, s, get(ca.path("/routes")), roasReport)
 		}),
 		s.roaUpdate(), s.roaApply(), s.export("Write the configured ROAs as CSV", "/routes"), s.bgp(),
+		s.progress(), s.pauseIssuing(), s.resumeIssuing(),
 	)
 }
 

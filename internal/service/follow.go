@@ -49,7 +49,7 @@ func follow(handle string, e es.Event) []tasks.Scheduled {
 	case ca.ChildCertificatesIssued, ca.ChildCertificatesRevoked, ca.ROAsIssued, ca.ASPAsIssued, ca.RouterCertsIssued,
 		ca.GhostbustersIssued, ca.ChecklistsRevoked:
 		return now(PublishCA{CA: handle})
-	case ca.ROAsConfigured, ca.ASPAsConfigured, ca.RouterKeysConfigured, ca.GhostbustersConfigured, ca.ReissueForced:
+	case ca.ROAsConfigured, ca.ASPAsConfigured, ca.RouterKeysConfigured, ca.GhostbustersConfigured, ca.ReissueForced, ca.IssuingResumed:
 		return now(IssueCA{CA: handle})
 	case ca.ChildUnsuspended:
 		return now(IssueCA{CA: handle}, RefreshCA{CA: e.Child})

@@ -43,6 +43,11 @@ var errImportWaits = errors.New("a parent is not ready")
 
 func (s *Service) makeCA(ctx context.Context, a MakeCA) (tasks.Outcome, error) {
 	defer s.locks.lock("import " + a.CA.Handle)()
+	above := make([]string, len(a.CA.Parents))
+	for i, p := range a.CA.Parents {
+		above[i] = p.Handle
+	}
+	defer s.calm.make(a.CA.Handle, above)()
 	err := s.makeImported(ctx, a)
 	switch {
 	case errors.Is(err, errImportWaits):

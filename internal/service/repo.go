@@ -187,6 +187,9 @@ func difference(wanted map[string]ca.Hash, have []pubserver.Object) (changes []p
 // updateRRDP freezes what was staged into the next serial and makes its files.
 // The files are always made, so that what a crash left undone is done.
 func (s *Service) updateRRDP(ctx context.Context, _ pubserver.UpdateRRDP) (tasks.Outcome, error) {
+	if wait := s.calm.wait(calmRepository, s.Now()); wait > 0 {
+		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
+	}
 	frozen, err := s.Pubs.Update(ctx)
 	if fault.Code(err) == "pub-repo-not-initialized" { // this server only publishes elsewhere
 		return tasks.Outcome{}, nil

@@ -97,7 +97,8 @@ type Service struct {
 	locks       keyedMutex
 	voices      voices
 	crowd       crowd
-	counts      counted
+	calm        calm
+	figures     figured
 	activeSince atomic.Pointer[time.Time] // when this term as the active node began
 }
 

@@ -165,4 +165,5 @@ func (s *Service) Register(w, peers *tasks.Worker) {
 	tasks.Register(w, s.clearRepository)
 	tasks.Register(w, s.importCAs)
 	tasks.Register(w, s.makeCA)
+	tasks.Register(w, s.benchmark)
 }

@@ -70,7 +70,7 @@ var krillcCalls = []call{
 	{"GET", "/api/v1/cas/child/repo/status", "", "repoStatus", "", false},
 
 	// ROAs.
-	{"GET", "/api/v1/cas/child/routes", "", "roas", "", false},
+	{"GET", "/api/v1/cas/child/routes", "", "noROAs", "", false},
 	{"POST", "/api/v1/cas/child/routes/analysis/dryrun", `{"added":[{"asn":65000,"prefix":"10.9.0.0/16","comment":null}],"removed":[]}`, "report", "", false},
 	{"POST", "/api/v1/cas/child/routes/try", `{"added":[{"asn":65000,"prefix":"10.0.0.0/16","max_length":24,"comment":"first"},{"asn":65000,"prefix":"10.1.0.0/16","comment":null}],"removed":[]}`, "", "", false},
 	{"POST", "/api/v1/cas/child/routes", `{"added":[{"asn":65001,"prefix":"10.2.0.0/16","comment":"from a file"}],"removed":[{"asn":65000,"prefix":"10.1.0.0/16","max_length":16}]}`, "", "", true},
@@ -116,8 +116,12 @@ var krillcCalls = []call{
 	{"GET", "/stats/repo", "", "repository", "", false},
 	{"POST", "/api/v1/pubd/delete", `{"base_uri":"rsync://localhost/repo/child/"}`, "", "", true},
 	{"POST", "/api/v1/pubd/session_reset", "", "", "", true},
-	{"DELETE", "/api/v1/cas/child/parents/parent", "", "", "", true},
 	{"DELETE", "/api/v1/cas/parent/children/child", "", "", "", true},
+	{"POST", "/api/v1/cas/child/sync/parents", "", "", "", true},
+	{"GET", "/api/v1/cas/child/parents", "", "refusedByParent", "", false},
+	{"GET", "/api/v1/cas/child/issues", "", "parentIssue", "", false},
+	{"GET", "/api/v1/bulk/cas/issues", "", "bulk", "", false},
+	{"DELETE", "/api/v1/cas/child/parents/parent", "", "", "", true},
 	{"DELETE", "/api/v1/cas/child", "", "", "", true},
 	{"DELETE", "/api/v1/cas/parent", "", "", "", true},
 	{"DELETE", "/api/v1/pubd/publishers/ta", "", "", "", true},

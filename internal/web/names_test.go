@@ -7,8 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"baleen/api"
+	"baleen/internal/export"
+	"baleen/internal/pubserver"
 )
 
 // longest is a handle as long as handles may be (RFC 8183 section 5.1).
@@ -24,7 +27,8 @@ func (w *world) joinAs(names ...string) {
 	w.settle()
 }
 
-// published gives where the one route of a CA is published.
+// published gives where the one route of a CA is published, and looks for it in
+// the files of the repository.
 func (w *world) published(name string) string {
 	w.t.Helper()
 	var routes []api.ConfiguredROA
@@ -37,8 +41,13 @@ func (w *world) published(name string) string {
 	if !ok {
 		w.t.Fatalf("%s publishes at %s", name, object.URI)
 	}
-	file := filepath.Join(w.repo, "rsync", "current", name, path)
-	der, err := os.ReadFile(file)
+	files := &export.Renderer{
+		DB: w.service.DB, Repository: pubserver.Repository, Dir: w.t.TempDir(), Settings: export.DefaultSettings(), Now: time.Now, Log: w.service.Log,
+	}
+	if err := files.Render(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	der, err := os.ReadFile(filepath.Join(files.Dir, "rsync", "current", name, path))
 	if err != nil || string(der) != string(object.Base64) {
 		w.t.Errorf("%s: not what is on disk: %v", object.URI, err)
 	}
@@ -119,4 +128,26 @@ func (w *world) namesWithBackslash(id, response string) {
 	}
 	w.ask(admin, "DELETE", "/api/v1/cas/testbed/children/a%5Cb", "").empty()
 	w.post("/api/v1/cas/"+longest+"/parents/a%5Cb", `{"handle":"a\\b","response":`+response+`}`).fails(http.StatusBadRequest, "ca-parent-xml-duplicate")
+}
+
+// TestTextThatCannotBeStored has octets that no text of the database holds.
+func TestTextThatCannotBeStored(t *testing.T) {
+	w := newWorld(t)
+	w.testbed()
+	w.join("ca1", resourcesOfCA1)
+	before := w.get("/api/v1/cas/ca1").header.Get("ETag")
+	for _, bad := range []string{`\u0000`, `\ud800`} {
+		for _, who := range []struct{ method, path, body string }{
+			{"POST", routesOfCA1, `{"added":[{"asn":1,"prefix":"10.0.0.0/16","comment":"` + bad + `"}],"removed":[]}`},
+			{"PUT", routesOfCA1, `[{"asn":1,"prefix":"10.0.0.0/16","comment":"` + bad + `"}]`},
+			{"POST", "/api/v1/cas/testbed/children/ca1", `{"resource_class_name_mapping":{"name_in_parent":"0","name_for_child":"` + bad + `"}}`},
+		} {
+			if a := w.ask(admin, who.method, who.path, who.body); a.status != http.StatusBadRequest {
+				t.Errorf("%s: got %d %s", a.what, a.status, a.body)
+			}
+		}
+	}
+	if after := w.get("/api/v1/cas/ca1").header.Get("ETag"); after != before {
+		t.Errorf("something was done")
+	}
 }

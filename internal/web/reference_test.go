@@ -137,28 +137,35 @@ const additions = `
 GET /health/active -
 GET /api/v1/tasks login
 POST /api/v1/tasks/:kind/retry ca-admin
+GET /api/v1/cas/:ca/children ca-read
+PUT /api/v1/cas/:ca/routes routes-update
+PUT /api/v1/cas/:ca/aspas aspas-update
+POST /api/v1/cas/:ca/force_reissue ca-update
+GET /api/v1/cas/:ca/ghostbusters ca-read
+POST /api/v1/cas/:ca/ghostbusters ca-update
+GET /api/v1/cas/:ca/rscs ca-read
+POST /api/v1/cas/:ca/rscs ca-update
+GET /api/v1/cas/:ca/rscs/:serial ca-read
+DELETE /api/v1/cas/:ca/rscs/:serial ca-update
+GET /api/v1/bulk/cas/import ca-admin
+POST /api/v1/bulk/cas/force_reissue ca-admin
 `
 
 // missing says why a route of the reference is not there. The longest part of
 // method and path that fits counts.
 var missing = map[string]string{
-	"GET /":                                       "there is no web interface yet",
-	"GET /ui":                                     "there is no web interface yet",
-	"GET /assets":                                 "there is no web interface yet",
-	"GET /auth/callback":                          "OpenID Connect comes later; users log in with the admin token or over the Unix socket",
-	"POST /testbed":                               "not yet; an administrator registers children and publishers of a testbed",
-	"DELETE /testbed":                             "not yet; an administrator removes children and publishers of a testbed",
-	"GET /testbed/children":                       "not yet; an administrator asks for the response",
-	"GET /testbed/publishers":                     "not yet; an administrator asks for the response",
-	"POST /api/v1/ta/proxy":                       "not yet; the trust anchor is the testbed's own",
-	"GET /api/v1/ta/proxy":                        "not yet; the trust anchor is the testbed's own",
-	"DELETE /api/v1/ta/proxy":                     "not yet; the trust anchor is the testbed's own",
-	"DELETE /api/v1/pubd/init":                    "not yet; the publication server stays",
-	"POST /api/v1/pubd/delete":                    "not yet; what a publisher left goes when the publisher is removed",
-	"POST /api/v1/bulk/cas/import":                "not yet",
-	"GET /api/v1/cas/:ca/children/:child/export":  "not yet",
-	"POST /api/v1/cas/:ca/children/:child/import": "not yet",
+	"GET /":              "there is no web interface yet",
+	"GET /ui":            "there is no web interface yet",
+	"GET /assets":        "there is no web interface yet",
+	"GET /auth/callback": "OpenID Connect comes later; users log in with the admin token or over the Unix socket",
 }
+
+// unserved lists the routes that are there and always answer 501.
+const unserved = `
+GET /api/v1/ta/proxy/children ca-admin
+POST /api/v1/ta/proxy/children/:child ca-admin
+DELETE /api/v1/ta/proxy/children/:child ca-admin
+`
 
 // whyMissing gives the reason of the longest entry that a route begins with.
 func whyMissing(route string) (reason string, ok bool) {

@@ -8,7 +8,8 @@ import (
 
 // A shape says which fields a JSON value must have, and of which types. It is
 // JSON itself: an object has the fields that must be there, with "*" for all
-// others; an array has the shape of its elements; a string names a type or,
+// others; an array has the shape of its elements and, where there must be any,
+// "some" behind it; a string names a type or,
 // behind @, another shape. A ? behind it allows null.
 
 // shapes are those that have names: the types of the API as clients read them,
@@ -39,22 +40,25 @@ var shapes = map[string]string{
 	"publisherRequest":   `{"id_cert":"string","publisher_handle":"string","tag":"string?"}`,
 	"repositoryResponse": `{"id_cert":"string","publisher_handle":"string","service_uri":"string","repo_info":"@repoInfo","tag":"string?"}`,
 
-	"child":       `{"state":"string","id_cert":"@idCert","entitled_resources":"@resources"}`,
-	"connections": `{"children":[{"handle":"string","last_exchange":"@seen?","state":"string"}]}`,
-	"seen":        `{"timestamp":"number","result":"@result","user_agent":"string?"}`,
-	"parent":      `{"type":"string","service_uri":"string","parent_handle":"string","child_handle":"string","id_cert":"@idCert"}`,
-	"parents":     `{"*":{"last_exchange":"@exchange?","last_success":"number?","all_resources":"@resources","classes":["@entitled"]}}`,
-	"exchange":    `{"timestamp":"number","uri":"string","result":"@result"}`,
+	"child":           `{"state":"string","id_cert":"@idCert","entitled_resources":"@resources"}`,
+	"connections":     `{"children":[{"handle":"string","last_exchange":"@seen?","state":"string"},"some"]}`,
+	"seen":            `{"timestamp":"number","result":"@result","user_agent":"string?"}`,
+	"parent":          `{"type":"string","service_uri":"string","parent_handle":"string","child_handle":"string","id_cert":"@idCert"}`,
+	"parents":         `{"*":{"last_exchange":"@exchange?","last_success":"number?","all_resources":"@resources","classes":["@entitled"]}}`,
+	"refusedByParent": `{"parent":{"last_exchange":{"timestamp":"number","uri":"string","result":{"Failure":"@error"}},"last_success":"number","all_resources":"@resources","classes":["@entitled"]}}`,
+	"parentIssue":     `{"repo_issue":"null","parent_issues":[{"parent":"parent","issue":{"label":"string","msg":"string","args":{"*":"string"}}},"some"]}`,
+	"exchange":        `{"timestamp":"number","uri":"string","result":"@result"}`,
 	"entitled": `{"class_name":"string","resource_set":"@resources","not_after":"string","issued_certs":[{"uri":"string","req_limit":{},"cert":"string"}],
 		"signing_cert":{"url":"string","cert":"string"}}`,
 	"repo":       `{"contact":{"repo_info":"@repoInfo","server_info":{"public_key":"string","service_uri":"string"}}}`,
-	"repoStatus": `{"last_exchange":"@exchange?","last_success":"number?","published":[{"uri":"string","base64":"string"}]}`,
+	"repoStatus": `{"last_exchange":"@exchange?","last_success":"number?","published":[{"uri":"string","base64":"string"},"some"]}`,
 
-	"roas":       `[{"asn":"number","prefix":"string","max_length":"number","comment":"string?","roa_objects":[{"authorizations":["string"],"validity":"@validity","serial":"string","uri":"string","base64":"string","hash":"string"}]}]`,
-	"report":     `[{"asn":"number","prefix":"string","state":"string"}]`,
+	"roas":       `[{"asn":"number","prefix":"string","max_length":"number","comment":"string?","roa_objects":[{"authorizations":["string"],"validity":"@validity","serial":"string","uri":"string","base64":"string","hash":"string"},"some"]},"some"]`,
+	"noROAs":     `[{"none":"null"}]`,
+	"report":     `[{"asn":"number","prefix":"string","state":"string"},"some"]`,
 	"suggestion": `{"*":[{}]}`,
-	"routerKeys": `[{"asn":"number","key_identifier":"string","csr":"string"}]`,
-	"aspas":      `[{"customer":"number","providers":["number"]}]`,
+	"routerKeys": `[{"asn":"number","key_identifier":"string","csr":"string"},"some"]`,
+	"aspas":      `[{"customer":"number","providers":["number","some"]},"some"]`,
 
 	"history": `{"offset":"number","total":"number","commands":[{"actor":"string","timestamp":"number","handle":"string","version":"number",
 		"summary":{"msg":"string","label":"string","args":{"*":"string"}},"effect":{"*":"any"}}]}`,
@@ -62,7 +66,7 @@ var shapes = map[string]string{
 	"details": `{"actor":"string","time":"string","handle":"string","version":"number","msg":"string","details":{"type":"string"},"effect":{"result":"string","events":[{"msg":"string","details":{"type":"string"}}]}}`,
 
 	"publishers": `{"publishers":"@handles"}`,
-	"publisher":  `{"handle":"string","id_cert":"@idCert","base_uri":"string","current_files":[{"uri":"string","base64":"string"}]}`,
+	"publisher":  `{"handle":"string","id_cert":"@idCert","base_uri":"string","current_files":[{"uri":"string","base64":"string"},"some"]}`,
 	"repository": `{"publishers":{"*":{"objects":"number","size":"number","manifests":[{"uri":"string","this_update":"string"}]}},"session":"string","serial":"number","last_update":"string?","rsync_base":"string","rrdp_base":"string"}`,
 }
 
@@ -81,8 +85,8 @@ func fit(at string, shape, v any) error {
 		return fitNamed(at, s, v)
 	case []any:
 		list, ok := v.([]any)
-		if !ok {
-			return fmt.Errorf("%s is no list: %v", at, v)
+		if !ok || len(s) == 2 && len(list) == 0 {
+			return fmt.Errorf("%s is no list, or empty: %v", at, v)
 		}
 		for i, e := range list {
 			if err := fit(fmt.Sprintf("%s[%d]", at, i), s[0], e); err != nil {

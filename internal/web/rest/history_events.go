@@ -130,6 +130,10 @@ func describeEvent(e es.Event, ders map[ca.Hash][]byte) ([]happened, error) {
 		return describeRoutes(e), nil
 	case ca.ROAsIssued:
 		return describeROAsIssued(e, ders)
+	case ca.IssuingPaused:
+		return one(happened{"issuing_paused", "ROAs that are not issued yet are held", nil}, nil)
+	case ca.IssuingResumed:
+		return one(happened{"issuing_resumed", "ROAs are issued again", nil}, nil)
 	case ca.RestoreNoted:
 		return one(happened{"restore_noted", "the database was restored or went back: " + e.Reason, map[string]any{"reason": e.Reason}}, nil)
 	default:

@@ -240,6 +240,8 @@ func TestMachineFollowUps(t *testing.T) {
 	}
 }
 
+// D25: people and scripts write times in seconds, the API's reference in
+// milliseconds; both are understood.
 func TestTimesInSecondsOrMilliseconds(t *testing.T) {
 	for _, tt := range []struct {
 		n    int64

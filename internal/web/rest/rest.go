@@ -58,6 +58,7 @@ type API struct {
 	TAProxy    TAProxy
 	Testbed    Testbed
 	Tasks      Tasks
+	Issuing    Issuing
 }
 
 // New makes the handlers.
@@ -66,7 +67,7 @@ func New(d Deps) *API {
 		Deps: &d, Auth: newAuth(&d), CAs: CAs{&d}, Children: Children{&d}, Keys: Keys{&d}, Parents: Parents{&d}, Repo: Repo{&d}, ROAs: ROAs{&d},
 		Analysis: Analysis{&d}, ASPAs: ASPAs{&d}, BGPsec: BGPsec{&d}, Ghostbusters: Ghostbusters{&d}, Checklists: Checklists{&d},
 		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)},
-		TA: TrustAnchor{&d}, TAProxy: TAProxy{&d}, Testbed: Testbed{&d}, Tasks: Tasks{&d},
+		TA: TrustAnchor{&d}, TAProxy: TAProxy{&d}, Testbed: Testbed{&d}, Tasks: Tasks{&d}, Issuing: Issuing{&d},
 	}
 }
 
