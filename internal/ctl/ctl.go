@@ -65,7 +65,7 @@ func (s *session) root() *cobra.Command {
 	root.AddCommand(
 		s.health(), s.info(), s.list(), s.show(), s.add(), s.deleteCA(), s.issues(), s.tasks(), s.forceReissue(),
 		s.history(), s.children(), s.parents(), s.keyroll(), s.repo(), s.identity(), s.roas(), s.aspas(), s.bgpsec(), s.ghostbusters(), s.rsc(),
-		s.pubserver(), s.bulk(), s.testbed(), s.demo(),
+		s.pubserver(), s.bulk(), s.ta(), s.testbed(), s.demo(),
 	)
 	return root
 }

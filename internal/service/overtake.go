@@ -41,9 +41,11 @@ func (s *Service) Overtake(ctx context.Context, epoch int64, reason string) erro
 		}
 	}
 	var next []tasks.Scheduled
-	if _, err := s.Signer.StreamID(ctx, taHandle); err == nil {
+	if here, err := s.signerIsHere(ctx); err != nil {
+		return err
+	} else if here {
 		next = now(SignTA{Renew: true, Number: uint64(at.Unix())}, PublishTA{})
-	} else if fault.Code(err) != "stream-unknown" {
+	} else if next, err = s.republishTA(ctx); err != nil {
 		return err
 	}
 	s.Log.Info("what the world may have seen is overtaken", "cas", len(handles))

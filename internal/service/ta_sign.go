@@ -191,3 +191,17 @@ func (s *Service) remindOfTA(ctx context.Context) error {
 	}
 	return err
 }
+
+// republishTA gives the task that publishes again what an offline signer told
+// last. It may have told more than is known here: only the operator can bring it.
+func (s *Service) republishTA(ctx context.Context) ([]tasks.Scheduled, error) {
+	_, err := s.Proxy.StreamID(ctx, taHandle)
+	switch {
+	case fault.Code(err) == pgstore.CodeStreamUnknown:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	s.Log.Warn("the trust anchor's signer may have issued more than this database knows: give what it tells about itself to `baleenctl ta proxy signer update`")
+	return now(PublishTA{}), nil
+}

@@ -7,6 +7,7 @@ import (
 
 	"baleen/internal/es"
 	"baleen/internal/fault"
+	"baleen/internal/rpki/cert"
 )
 
 // What happens to a signer outside an exchange. The proxy learns of it by
@@ -63,4 +64,45 @@ func (c RecoverResponse) Process(s *SignerState, _ time.Time) ([]es.Event, error
 		return nil, err
 	}
 	return []es.Event{RequestProcessed{RequestMadeAt: c.SignedAt, Response: c.Response, ResponseHash: hash}}, nil
+}
+
+// RecoverObjects takes in what this signer once told about itself and then
+// forgot. The caller has verified all objects; nobody signed the whole, so that
+// whose certificates they are is for the operator to vouch for.
+type RecoverObjects struct {
+	Signer Signer `json:"signer"`
+}
+
+// CommandName names the command in the log.
+func (RecoverObjects) CommandName() string { return "recover_objects" }
+
+// Process wants objects of this signer that are newer than the last ones known,
+// and the owner of each certificate.
+func (c RecoverObjects) Process(s *SignerState, _ time.Time) ([]es.Event, error) {
+	next := c.Signer
+	switch {
+	case len(s.Identity.Cert) == 0:
+		return nil, fault.New(fault.Invalid, "ta-not-initialized", "TrustAnchor was not initialized")
+	case next.TA.KeyID != s.TA.KeyID || next.Identity.KeyID != s.Identity.KeyID:
+		return nil, general("that is another signer")
+	case next.Objects.Number <= s.Objects.Number:
+		return nil, general(fmt.Sprintf("it has manifest number %d, and this signer knows number %d already", next.Objects.Number, s.Objects.Number))
+	}
+	for _, key := range sortedKeys(next.Objects.Issued) {
+		if next.Objects.Issued[key].Child == "" {
+			return nil, general("it does not say whose certificate that for key " + key.String() + " is")
+		}
+	}
+	return []es.Event{ObjectsRecovered{TA: next.TA, TAL: next.TAL, Objects: next.Objects}}, nil
+}
+
+// recovered takes the objects in. What the last exchange was is not known: no
+// request is answered with what it does not belong to.
+func (s *SignerState) recovered(e ObjectsRecovered, at time.Time) {
+	x := Exchange{At: at}
+	if n := len(s.Exchanges); n > 0 {
+		x.RequestMadeAt = s.Exchanges[n-1].RequestMadeAt
+	}
+	s.TA, s.TAL, s.Objects = e.TA, e.TAL, e.Objects
+	s.Answers, s.Exchanges = map[string]map[cert.KeyID]KeyResponse{}, append(s.Exchanges, x)
 }

@@ -48,12 +48,27 @@ func TestWhatHappensOutsideAnExchange(t *testing.T) {
 		return ta.RecoverResponse{Response: done(nonce, start, number).Response, SignedAt: start}
 	}
 	once := []es.Event{begun(), done("n1", start, 2)}
+	mine, nobodys := record("online", keyA, some), record("", keyA, some)
+	known := func(number uint64, issued ...ta.IssuedCert) ta.RecoverObjects {
+		return ta.RecoverObjects{Signer: signer(number, issued...)}
+	}
+	recovered := append(once[:2:2], ta.ObjectsRecovered{TA: frozenTA, TAL: frozenTAL, Objects: objects(4, mine)})
+	if _, ok := fold(t, ta.SignerType(), recovered).ResponseTo("n1"); ok {
+		t.Error("the last response is given with other objects")
+	}
 	for name, tt := range map[string]decision[ta.SignerState]{
 		"reissue":                 {given: once, when: reissue, then: []es.Event{ta.TAReissued(reissue)}},
 		"reissue nothing":         {when: reissue, fault: "ta-not-initialized", kind: fault.Invalid},
 		"reissue another key":     {given: once, when: otherKey, fault: "general-error", kind: fault.Invalid},
 		"reissue another folder":  {given: once, when: otherRepo, fault: "general-error", kind: fault.Invalid},
 		"recover":                 {given: once, when: lost("n3", 4), then: []es.Event{done("n3", start, 4)}},
+		"recover objects":         {given: once, when: known(4, mine), then: []es.Event{ta.ObjectsRecovered{TA: frozenTA, TAL: frozenTAL, Objects: objects(4, mine)}}},
+		"old objects":             {given: once, when: known(2), fault: "general-error", kind: fault.Invalid},
+		"objects of nobody":       {given: once, when: known(4, nobodys), fault: "general-error", kind: fault.Invalid},
+		"objects of another":      {given: once, when: ta.RecoverObjects{Signer: ta.Signer{TA: otherKey.TA, Identity: signID}}, fault: "general-error", kind: fault.Invalid},
+		"objects, no signer":      {when: known(4), fault: "ta-not-initialized", kind: fault.Invalid},
+		"replay after recovery":   {given: recovered, when: ta.ProcessRequest{Request: asked("n1", start), Response: done("n1", start, 5).Response, After: 4}, fault: "ta-request-replayed", kind: fault.Exists},
+		"older after recovery":    {given: recovered, when: ta.ProcessRequest{Request: asked("n0", start.Add(-1)), Response: done("n0", start, 5).Response, After: 4}, fault: "ta-request-out-of-order", kind: fault.Invalid},
 		"recover nothing":         {when: lost("n3", 4), fault: "ta-not-initialized", kind: fault.Invalid},
 		"recover what is old":     {given: once, when: lost("n0", 2), fault: "general-error", kind: fault.Invalid},
 		"recover what is known":   {given: once, when: lost("n1", 3), fault: "general-error", kind: fault.Invalid},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"baleen/internal/es"
 	"baleen/internal/ta"
 	"baleen/internal/tafile"
 	"baleen/internal/tafolder"
@@ -62,6 +63,7 @@ func (s *session) runProcess(f *tafolder.Folder, x exchange) error {
 	}
 	s.tellRequest(f, plan)
 	s.tellPlan(plan)
+	s.tellKeys(plan.Keys, st.Announcement != nil)
 	if err := s.confirm(x.yes); err != nil {
 		return err
 	}
@@ -116,16 +118,24 @@ func (s *session) answer(f *tafolder.Folder, plan ta.Plan, keys tafolder.Keys, r
 }
 
 func (s *session) recover() *cobra.Command {
-	var path string
+	var response, info string
 	cmd := &cobra.Command{
-		Use: "recover", Short: "Take in a response that this signer gave and this folder lacks", Args: cobra.NoArgs,
-		Long: "Takes in a response that this signer once gave and that this copy of its folder does not know, because it is an older backup.",
+		Use: "recover", Short: "Take in what this signer gave and this folder lacks", Args: cobra.NoArgs,
+		Long: "Takes in a response that this signer once gave, or what it once told about itself, and that this copy of its folder does not know,\n" +
+			"because it is an older backup.",
 		RunE: func(*cobra.Command, []string) error {
-			return s.open(true, func(f *tafolder.Folder) error { return s.runRecover(f, path) })
+			return s.open(true, func(f *tafolder.Folder) error {
+				if response != "" {
+					return s.runRecover(f, response)
+				}
+				return s.runRecoverInfo(f, info)
+			})
 		},
 	}
-	cmd.Flags().StringVar(&path, "response", "", "file with the response")
-	_ = cmd.MarkFlagRequired("response") // the flag is there
+	cmd.Flags().StringVar(&response, "response", "", "file with a response")
+	cmd.Flags().StringVar(&info, "signer-info", "", "file with what `show` told, as JSON")
+	cmd.MarkFlagsOneRequired("response", "signer-info")
+	cmd.MarkFlagsMutuallyExclusive("response", "signer-info")
 	return cmd
 }
 
@@ -143,13 +153,38 @@ func (s *session) runRecover(f *tafolder.Folder, path string) error {
 	if err != nil {
 		return err
 	}
-	rec := tafolder.Record{At: s.env.Now(), Response: file, Note: "recovered from the response"}
-	for hash, der := range r.DER {
+	return s.takeBack(f, tafolder.Record{Response: file, Note: "recovered from the response"}, r.DER, events[0])
+}
+
+func (s *session) runRecoverInfo(f *tafolder.Folder, path string) error {
+	file, err := readFile(path)
+	if err != nil {
+		return err
+	}
+	info, err := tafile.DecodeSigner(file, s.env.Now())
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	events, err := ta.RecoverObjects{Signer: info.Signer}.Process(&f.State, s.env.Now())
+	if err != nil {
+		return err
+	}
+	for _, key := range sortedKeys(info.Objects.Issued) {
+		c := info.Objects.Issued[key]
+		s.say("child %s, key %s until %s: %s", c.Child, key, at(c.NotAfter), setText(c.Resources))
+	}
+	return s.takeBack(f, tafolder.Record{Note: "recovered from what was told about the signer"}, info.DER, events[0])
+}
+
+// takeBack records what was recovered.
+func (s *session) takeBack(f *tafolder.Folder, r tafolder.Record, der tafile.DER, e es.Event) error {
+	r.At = s.env.Now()
+	for hash, one := range der {
 		if _, known := f.DER[hash]; !known {
-			rec.Objects = append(rec.Objects, der)
+			r.Objects = append(r.Objects, one)
 		}
 	}
-	if err := f.Append(rec, events[0]); err != nil {
+	if err := f.Append(r, e); err != nil {
 		return err
 	}
 	s.say("Done: the signer is at manifest number %d.", f.State.Objects.Number)

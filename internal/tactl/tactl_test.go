@@ -151,14 +151,42 @@ func TestOldCopies(t *testing.T) {
 		t.Errorf("after the recovery %+v", got)
 	}
 
+	out, _ := w.ok("-f json show")
+	w.file("info.json", []byte(out))
 	w.copyFolder("backup", "signer")
-	w.request("request.json", "n4")
-	w.refused("lacks exchanges", "process -r @request.json --ta-mft-number-override 4")
+	w.refused("that is another signer", "recover --signer-info @"+w.other("info.json"))
+	_, told := w.ok("recover --signer-info @info.json")
+	contains(t, told, "child online, key ", "the signer is at manifest number 4")
+	w.refused("knows number 4 already", "recover --signer-info @info.json")
+	w.ok("verify")
+	w.exchange(4)
+}
+
+// Where nothing was lost but numbers, another number is enough.
+func TestLostNumbers(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.copyFolder("signer", "backup")
+	w.exchange(1)
+	w.exchange(2)
+	w.copyFolder("backup", "signer")
+	w.request("request.json", "n3")
+	w.refused("lacks exchanges", "process -r @request.json --ta-mft-number-override 3")
 	_, told := w.ok("process -r @request.json -o @response.json --ta-mft-number-override 10", "yes", secret)
 	contains(t, told, "WARNING: 8 numbers are left out.")
 	w.respond("response.json")
 	out, _ := w.ok("last")
 	contains(t, out, "manifest number 10 was asked for after 1")
+}
+
+// other gives the name of a copy of a file about another signer.
+func (w *world) other(name string) string {
+	w.t.Helper()
+	o := newWorld(w.t)
+	o.begin()
+	out, _ := o.ok("-f json show")
+	w.file("other-"+name, []byte(out))
+	return "other-" + name
 }
 
 func TestCutLog(t *testing.T) {
@@ -225,4 +253,35 @@ func TestPassphraseChanges(t *testing.T) {
 	w.request("request.json", "n1")
 	w.refused("the passphrase is wrong", "process -r @request.json", "yes", secret)
 	w.ok("process -r @request.json", "yes", "another passphrase")
+}
+
+// What the trust anchor says of its keys reaches the proxy, and goes again.
+func TestAnnounce(t *testing.T) {
+	w, next := newWorld(t), newWorld(t)
+	w.begin()
+	next.file("key.pem", pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(w.child)})) // a key that w does not sign with
+	next.ok(initLine+" --private-key-pem @key.pem", "yes", secret, secret)
+	next.meet()
+	w.file("next.tal", next.proxy.Signer.TAL.Encode())
+	w.file("broken.tal", []byte("ftp://example.net/ta.cer\n\nAAAA"))
+	w.refused("RFC 8630", "announce --successor @broken.tal")
+	w.refused("nothing was announced", "announce --off")
+	w.ok("announce --comment ours --successor @next.tal")
+	w.request("request.json", "n1")
+	_, told := w.ok("process -r @request.json -o @response.json", "yes", secret)
+	contains(t, told, "Trust anchor keys: "+w.proxy.Signer.TA.KeyID.String()+" is the current one, "+next.proxy.Signer.TA.KeyID.String()+" after it")
+	w.respond("response.json")
+	if files := w.proxy.Published(); len(files) != 3 || w.proxy.Signer.Objects.Keys == nil {
+		t.Errorf("published %v", files)
+	}
+	out, _ := w.ok("show")
+	contains(t, out, "announces          its key, "+next.proxy.Signer.TA.KeyID.String()+" after it")
+	w.meet()
+	w.ok("announce --off")
+	w.now = w.now.Add(time.Hour)
+	w.exchange(2)
+	if files := w.proxy.Published(); len(files) != 2 || len(w.proxy.Signer.Objects.Revoked) != 1 {
+		t.Errorf("published %v", files)
+	}
+	w.ok("verify")
 }

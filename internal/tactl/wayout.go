@@ -15,8 +15,9 @@ var waysOut = map[string]string{
 	"ta-signer-behind": "1. Restore the newest backup of the whole folder, if there is a newer one.\n" +
 		"2. Otherwise take in every response that this signer gave and this folder lacks, the oldest first:\n" +
 		"   `baleen-ta recover --response FILE`. The last one alone is enough to go on.\n" +
-		"3. Only if none of them is left: `--ta-mft-number-override N` with N above the number that the proxy has seen. Certificates that\n" +
-		"   were issued in the lost exchanges are then no longer published, and their holders must ask again.",
+		"3. If there is none: `baleen-ta recover --signer-info FILE` with a description of the signer (`show`) that is as new as what the proxy has.\n" +
+		"4. Only if the lost exchanges issued and revoked nothing: `--ta-mft-number-override N` with N above the number that the proxy has\n" +
+		"   seen. Otherwise the server refuses the response: certificates would vanish, or come back after they were revoked.",
 }
 
 func wayOutOf(err error) string { return waysOut[fault.Code(err)] }
