@@ -6,6 +6,7 @@ SHELL       := /bin/bash
 TOOLS       := $(CURDIR)/bin/tools
 GO          ?= go
 FUZZTIME    ?= 5s
+BENCHFLAGS  ?= -quick
 RUN_DIR     ?= $(CURDIR)/data
 
 .PHONY: help
@@ -37,8 +38,8 @@ faults: postgres pooler ## the long fault tests (100 take-overs), with a report 
 	@scripts/faults
 
 .PHONY: bench
-bench: postgres ## times for one CA: answer, publication, signatures per second
-	@$(GO) run ./test/bench
+bench: postgres ## what operators feel and what bounds the system, a few minutes; BENCHFLAGS= for all of it (docs/performance.md)
+	@$(GO) run ./test/bench $(BENCHFLAGS)
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME

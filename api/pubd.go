@@ -6,6 +6,11 @@ type PublicationServerURIs struct {
 	RsyncJail   string `json:"rsync_jail"`    // rsync, ends in a slash
 }
 
+// PublishedURI is the body of POST /api/v1/pubd/delete.
+type PublishedURI struct {
+	BaseURI string `json:"base_uri"` // of one object, or of all below it if it ends in a slash
+}
+
 // PublisherList is the answer to GET /api/v1/pubd/publishers.
 type PublisherList struct {
 	Publishers []Handle `json:"publishers"`

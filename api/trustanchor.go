@@ -40,7 +40,8 @@ type TAObjects struct {
 	Revocations []TARevocation          `json:"revocations"`
 	CRL         TAObject                `json:"crl"`
 	Manifest    TAObject                `json:"manifest"`
-	Issued      map[string]TAIssuedCert `json:"issued"` // by the child's key
+	Issued      map[string]TAIssuedCert `json:"issued"`        // by the child's key
+	Keys        *TAObject               `json:"tak,omitempty"` // what is said of the trust anchor's keys (RFC 9691); other software does not know it
 }
 
 // TARevision numbers manifest and CRL.
@@ -57,7 +58,7 @@ type TARevocation struct {
 	Expires   Time   `json:"expires"` // when the certificate ends
 }
 
-// TAObject is the CRL or the manifest.
+// TAObject is the CRL, the manifest, or what is said of the keys.
 type TAObject struct {
 	Name    string  `json:"name"`
 	Base64  []byte  `json:"base64"` // DER

@@ -211,6 +211,25 @@ type AddChildRequest struct {
 	IDCert    []byte        `json:"id_cert"` // DER
 }
 
+// ImportChild is the answer to GET …/children/{child}/export, and the body of
+// POST …/children/{child}/import.
+type ImportChild struct {
+	Name       string        `json:"name"`
+	IDCert     []byte        `json:"id_cert"` // DER
+	Resources  resources.Set `json:"resources"`
+	IssuedCert ImportedCert  `json:"issued_cert"`
+}
+
+// ImportedCert says what key of a child is certified, and for which publication
+// point.
+type ImportedCert struct {
+	CARepository string  `json:"ca_repository"`
+	RPKIManifest string  `json:"rpki_manifest"`
+	RPKINotify   *string `json:"rpki_notify,omitempty"`
+	Key          []byte  `json:"key"`                  // DER of the SubjectPublicKeyInfo
+	ClassName    *string `json:"class_name,omitempty"` // the child's name for the class, if it is not the CA's
+}
+
 // UpdateChildRequest is the body of POST /api/v1/cas/{ca}/children/{child}.
 type UpdateChildRequest struct {
 	IDCert           []byte                    `json:"id_cert,omitempty"` // DER

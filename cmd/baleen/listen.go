@@ -5,10 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/url"
-	"os"
+	"os/user"
 	"time"
 
 	"baleen/internal/config"
@@ -23,12 +22,12 @@ func (n *node) newWeb() *web.Server {
 	h := n.cfg.Hide
 	proxies, _ := n.cfg.Testbed.TrustedProxies() // checked with the rest of the configuration
 	return web.New(web.Deps{
-		Service: n.service, AdminToken: n.token, PostLimit: n.cfg.PostLimit.API, UpDownLimit: n.cfg.PostLimit.RFC6492, PublicationLimit: n.cfg.PostLimit.RFC8181, RepoDir: n.cfg.RepoDir, Role: n.term, Log: n.log, Started: started,
+		Service: n.service, AdminToken: n.token, PostLimit: n.cfg.PostLimit.API, WholeLimit: n.cfg.PostLimit.Whole, UpDownLimit: n.cfg.PostLimit.RFC6492, PublicationLimit: n.cfg.PostLimit.RFC8181, RepoDir: n.cfg.RepoDir, Role: n.term, Log: n.log, Started: started,
 		Metrics: obs.NewMetrics(obs.MetricsConfig{
 			Source: n, Started: started, Log: n.log,
 			Hide: obs.Hide{CADetails: h.CADetails, ChildDetails: h.ChildDetails, PublisherDetails: h.PublisherDetails, ROADetails: h.ROADetails},
 		}),
-		Logins: n.logins, Testbed: n.cfg.Testbed.Enabled(), TestbedProxies: proxies, LogInfo: n.cfg.LogHTTP,
+		Logins: n.logins, Testbed: n.cfg.Testbed.Enabled(), TestbedProxies: proxies, LogInfo: n.cfg.LogHTTP, UnixUsers: n.cfg.UnixUsers,
 	})
 }
 
@@ -44,7 +43,7 @@ func (n *node) listen(ctx context.Context) (secure *tls.Config, listeners []net.
 	if n.cfg.UnixSocket == "" {
 		return secure, listeners, nil
 	}
-	l, err := listenUnix(ctx, n.cfg.UnixSocket)
+	l, err := web.ListenUnix(ctx, n.cfg.UnixSocket, others(n.cfg.UnixUsers))
 	if err != nil {
 		for _, open := range listeners {
 			err = errors.Join(err, open.Close())
@@ -54,20 +53,16 @@ func (n *node) listen(ctx context.Context) (secure *tls.Config, listeners []net.
 	return secure, append(listeners, l), nil
 }
 
-// listenUnix opens the socket, which only this user may use. One that a former
-// run left behind is removed.
-func listenUnix(ctx context.Context, path string) (net.Listener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
+// others says whether users of this system other than root and the server's own
+// are to use the Unix socket. The kernel tells who each is.
+func others(users config.UnixUsers) bool {
+	me, err := user.Current()
+	for name := range users {
+		if name != "root" && (err != nil || name != me.Username) {
+			return true
+		}
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("listen on %s: %w", path, err), l.Close())
-	}
-	return l, nil
+	return false
 }
 
 // tls gives the server's certificate; nil where TLS is disabled.

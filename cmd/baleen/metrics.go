@@ -5,12 +5,11 @@ import (
 	"time"
 
 	"baleen/internal/bgp/analysis"
-	"baleen/internal/ca"
 	"baleen/internal/castore"
-	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/leader"
 	"baleen/internal/obs"
+	"baleen/internal/service"
 	"baleen/internal/tasks"
 )
 
@@ -50,7 +49,7 @@ func (n *node) Snapshot(ctx context.Context) (obs.Snapshot, error) {
 }
 
 func (n *node) caFigures(ctx context.Context) ([]obs.CA, error) {
-	handles, err := n.service.Handles(ctx)
+	all, err := n.service.Figures(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -62,32 +61,17 @@ func (n *node) caFigures(ctx context.Context) ([]obs.CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]obs.CA, 0, len(handles))
-	for _, h := range handles {
-		c := obs.CA{Handle: h}
-		for _, x := range contacts[h] {
+	out := make([]obs.CA, len(all))
+	for i, f := range all {
+		out[i] = obs.CA{Handle: f.Handle, ROAs: f.ROAs, Children: childFigures(f.Children, statuses[f.Handle]), BGP: bgpFigures(f.BGP)}
+		for _, x := range contacts[f.Handle] {
 			contact := obs.Contact{Tried: true, OK: x.OK, LastSuccess: x.LastSuccess}
 			if x.Peer == "" {
-				c.Repository = contact
+				out[i].Repository = contact
 			} else {
-				c.Parents = append(c.Parents, obs.Parent{Handle: x.Peer, Contact: contact})
+				out[i].Parents = append(out[i].Parents, obs.Parent{Handle: x.Peer, Contact: contact})
 			}
 		}
-		var compared func() analysis.Stats
-		err := n.service.ViewCA(ctx, h, func(st *ca.State, version int64) error {
-			c.ROAs = len(st.ROAs)
-			c.Children = childFigures(st, statuses[h])
-			compared = n.service.CountROAs(st, version)
-			return nil
-		})
-		if err != nil && (fault.Of(err) == fault.NotFound || fault.Code(err) == pgstore.CodeStreamBroken) { // it was deleted meanwhile, or is counted as broken
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		c.BGP = bgpFigures(compared())
-		out = append(out, c)
 	}
 	return out, nil
 }
@@ -100,15 +84,15 @@ func bgpFigures(n analysis.Stats) *obs.BGP {
 }
 
 // childFigures gives the children of a CA, with their last exchange.
-func childFigures(st *ca.State, statuses []castore.ChildStatus) []obs.Child {
+func childFigures(children []service.ChildFigure, statuses []castore.ChildStatus) []obs.Child {
 	last := make(map[string]castore.ChildStatus, len(statuses))
 	for _, s := range statuses {
 		last[s.Child] = s
 	}
 	var out []obs.Child
-	for name, child := range st.Children {
-		c := obs.Child{Handle: name, Suspended: child.Suspended}
-		if s, ok := last[name]; ok {
+	for _, child := range children {
+		c := obs.Child{Handle: child.Handle, Suspended: child.Suspended}
+		if s, ok := last[child.Handle]; ok {
 			c.Last, c.Agent = s.At, s.UserAgent
 			c.Contact = obs.Contact{Tried: true, OK: s.Fault == nil}
 			if s.LastSuccess != nil {

@@ -150,16 +150,18 @@ func (n *node) serviceConfig() service.Config {
 	t, a, b := n.cfg.Timing, n.cfg.TATiming, n.cfg.Testbed
 	return service.Config{
 		ServiceURI: n.cfg.ServiceURI, ArchiveAfter: n.cfg.ArchiveAfter.Duration(),
-		ExchangeKeep: n.cfg.ExchangeKeep.Duration(), AnyHost: n.cfg.TestMode,
+		ExchangeKeep: n.cfg.ExchangeKeep.Duration(), AnyHost: n.cfg.TestMode, EmbeddedTA: n.cfg.TASigner,
 		Policy: ca.Policy{
 			ROAAggregate: int(n.cfg.ROAAggregateThreshold), ROADeaggregate: int(n.cfg.ROADeaggregate),
 			ROAValid: t.ROAValid.Duration(), ROARenewBefore: t.ROARenew.Duration(),
 			ChildValid: t.ChildCertificateValid.Duration(), ChildRenewBefore: t.ChildCertificateRenew.Duration(),
 			ASPAValid: t.ASPAValid.Duration(), ASPARenewBefore: t.ASPARenew.Duration(),
 			RouterValid: t.BGPsecValid.Duration(), RouterRenewBefore: t.BGPsecRenew.Duration(),
+			GhostbustersValid: t.GBRValid.Duration(), GhostbustersRenewBefore: t.GBRRenew.Duration(),
 		},
-		Manifest:     service.ManifestTiming{Next: t.PublishNext.Duration(), Jitter: t.PublishNextJitter.Duration(), Before: t.PublishBeforeNext.Duration()},
-		RefreshBatch: int(n.cfg.CARefreshBatch), SuspendAfter: n.cfg.SuspendAfter(),
+		ChecklistMaxValid: t.RSCValid.Duration(),
+		Manifest:          service.ManifestTiming{Next: t.PublishNext.Duration(), Jitter: t.PublishNextJitter.Duration(), Before: t.PublishBeforeNext.Duration()},
+		RefreshBatch:      int(n.cfg.CARefreshBatch), SuspendAfter: n.cfg.SuspendAfter(),
 		Refresh:   service.Refresh{Every: n.cfg.CARefresh.Duration(), Jitter: n.cfg.CARefreshJitter.Duration()},
 		TASupport: n.cfg.TASupport,
 		Testbed: service.TestbedConfig{

@@ -113,6 +113,7 @@ func (n *node) run(ctx context.Context, welcome io.Writer) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.web.Serve(ctx, secure, listeners...) })
+	g.Go(func() error { return n.profile(ctx) })
 	g.Go(func() error { return n.keys.Pool.Run(ctx) })
 	g.Go(func() error { return n.logins.Run(ctx) })
 	g.Go(func() error {
@@ -209,6 +210,11 @@ func (n *node) prepare(ctx context.Context, welcome io.Writer) error {
 	}
 	if err := n.service.ScheduleStart(ctx); err != nil {
 		return err
+	}
+	if b := n.cfg.Benchmark; b.CAs > 0 {
+		if err := n.service.StartBenchmark(ctx, int(b.CAs), int(b.ROAs)); err != nil {
+			return err
+		}
 	}
 	n.term.ready()
 	return n.welcome(ctx, welcome)

@@ -197,3 +197,26 @@ WHERE c.stream_id = @stream_id AND c.outcome = 'refused' AND c.name = @name AND 
       WHERE n.stream_id = @stream_id AND n.actor = @actor AND n.actor_key_id = @actor_key_id::text
       ORDER BY n.version DESC LIMIT 1
   );
+
+-- name: ListHeads :many
+-- Where all live streams of a kind stand, with the hash of the newest command of each.
+SELECT s.id, s.handle, s.version, c.hash FROM es_stream s JOIN es_command c ON c.stream_id = s.id AND c.version = s.version
+WHERE s.kind = @kind AND s.deleted_at IS NULL ORDER BY s.handle;
+
+-- name: ListSnapshotWorthy :many
+-- The live streams of a kind for which a load has to fold more than the newest snapshot of the format weighs, and more
+-- than the least that is worth a snapshot. See WeighSnapshot.
+SELECT s.handle FROM es_stream s
+LEFT JOIN LATERAL (
+    SELECT i.version, octet_length(i.state::text)::bigint AS bytes FROM es_snapshot i
+    WHERE i.stream_id = s.id AND i.format = @format ORDER BY i.version DESC LIMIT 1
+) p ON true
+JOIN LATERAL (
+    SELECT coalesce(sum(octet_length(e.payload::text)), 0)::bigint AS bytes FROM es_event_all e
+    WHERE e.stream_id = s.id AND e.version > coalesce(p.version, -1)
+) n ON true
+WHERE s.kind = @kind AND s.deleted_at IS NULL AND s.version > coalesce(p.version, -1)
+  AND n.bytes + sqlc.arg(command_weight)::bigint * (
+    SELECT count(*) FROM es_command_all c WHERE c.stream_id = s.id AND c.version > coalesce(p.version, -1)
+  ) >= greatest(coalesce(p.bytes, 0), sqlc.arg(least)::bigint)
+ORDER BY s.handle;

@@ -143,3 +143,8 @@ SELECT p.publisher, p.uri, p.hash, p.size, coalesce(octet_length(d.der), -1)::in
 FROM pub_object p LEFT JOIN der_object d ON d.hash = p.hash
 WHERE p.repository = @repository AND p.to_revision IS NULL AND NOT p.withdrawn
 ORDER BY p.publisher, p.uri;
+
+-- name: PubCountObjects :one
+-- How many objects the publishers have whose names begin so, without a manifest and a CRL of each.
+SELECT coalesce(sum(greatest(objects - 2, 0)), 0)::bigint FROM pub_publisher
+WHERE repository = @repository AND starts_with(handle, @prefix::text);

@@ -112,3 +112,12 @@ SELECT coalesce(max(created_at), 'epoch')::timestamptz AS created_at FROM task;
 UPDATE task SET run_at = run_at - make_interval(secs => @seconds::double precision),
     again_at = again_at - make_interval(secs => @seconds::double precision),
     created_at = CASE WHEN leased_by IS NULL THEN LEAST(created_at, @now::timestamptz) ELSE created_at END;
+
+-- name: TasksOfKind :many
+-- All tasks of a kind with their arguments, the oldest first.
+SELECT key, args, created_at FROM task WHERE kind = @kind ORDER BY created_at, key;
+
+-- name: TasksByKey :many
+-- Those tasks of a kind that are in the queue, in the order of their keys.
+SELECT key, (run_at = 'infinity' AND leased_by IS NULL)::boolean AS parked, failures, last_fault FROM task
+WHERE kind = @kind AND key = ANY(@keys::text[]) ORDER BY key;

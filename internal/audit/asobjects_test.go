@@ -196,7 +196,7 @@ func TestASObjectsAreFoundByIndex(t *testing.T) {
 	log := bulk{db: testdb.New(t)}
 	log.fill(t, 4000)
 	w := &world{t: t, db: log.db, now: bulkStart}
-	for _, view := range []string{"aspa_configuration", "aspa_object", "router_key", "router_certificate"} {
+	for _, view := range []string{"aspa_configuration", "aspa_object", "router_key", "router_certificate", "ghostbusters_configuration", "ghostbusters_object", "checklist", "checklist_file"} {
 		plan := ""
 		rows, err := w.db.Query(t.Context(), "EXPLAIN (VERBOSE) SELECT * FROM audit."+view+" WHERE ca = 'isp00001'")
 		w.check(err)

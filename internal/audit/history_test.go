@@ -49,6 +49,7 @@ func (w *world) story() {
 	w.dayOfDeletion()
 	w.dayOfTrouble()
 	w.dayOfProviders()
+	w.dayOfContacts()
 	w.exchanges()
 }
 

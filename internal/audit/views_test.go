@@ -328,7 +328,8 @@ func TestEveryEventIsKnown(t *testing.T) {
 		"certificate_requested/1", "ta_signer_initialized/1", "request_processed/1",
 		"signer_request_made/1", "child_request_added/1", "child_response_given/1",
 		"key_roll_initiated/1", "key_activation_started/1", "key_revocation_requested/1", "unexpected_key_found/1", "unexpected_key_revoked/1",
-		"repository_left/1", "child_class_mapped/1", "identity_renewed/1", "ca_deleted/1",
+		"repository_left/1", "child_class_mapped/1", "reissue_forced/1", "identity_renewed/1", "ca_deleted/1",
+		"issuing_paused/1", "issuing_resumed/1",
 	}
 	for _, names := range [][]string{
 		slices.Collect(maps.Keys(ca.Type().Codec)), slices.Collect(maps.Keys(ta.ProxyType().Codec)),

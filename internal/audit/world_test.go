@@ -229,6 +229,7 @@ func (w *world) issue(handle string) {
 		w.ca("task:ca_issue", handle, cmd)
 	}
 	w.issueForASes(handle)
+	w.issueGhostbusters(handle)
 	w.now = w.now.Add(2 * time.Second)
 	w.publish(handle)
 }

@@ -46,6 +46,12 @@ func apply(s *State, m es.Meta, e es.Event) {
 		s.applySuspension(e)
 	case ROAsConfigured:
 		s.configureROAs(m.At, e)
+	case ReissueForced:
+		s.markForReissue()
+	case IssuingPaused:
+		s.IssuingPaused = true
+	case IssuingResumed:
+		s.IssuingPaused = false
 	case RestoreNoted:
 		s.RestoreEpoch = e.Epoch
 	case ROAsIssued:
@@ -53,7 +59,7 @@ func apply(s *State, m es.Meta, e es.Event) {
 			c.roasIssued(m.At, e)
 		}
 	default:
-		if !s.applyASObjects(m.At, e) {
+		if !s.applyASObjects(m.At, e) && !s.applyGhostbusters(m.At, e) && !s.applyChecklists(m.At, e) {
 			applyKeys(s, m, e)
 		}
 	}

@@ -79,11 +79,13 @@ func (s *State) signer(class string, key cert.KeyID) (k *CertifiedKey, have *Obj
 	}
 }
 
-// stagedASObjectsComplete says whether the new key has signed exactly the ASPAs
-// and router certificates that are wanted under its certificate.
-func (s *State) stagedASObjectsComplete(c *Class, now time.Time) bool {
+// stagedObjectsComplete says whether the new key has signed exactly the ASPAs,
+// router certificates and Ghostbusters records that are wanted under its
+// certificate.
+func (s *State) stagedObjectsComplete(c *Class, now time.Time) bool {
 	k := c.New
-	return s.planASPAs(c, &k.CertifiedKey, k.ASPAs, now).Empty() && s.planRouterCerts(c, &k.CertifiedKey, k.RouterCerts, now).Empty()
+	return s.planASPAs(c, &k.CertifiedKey, k.ASPAs, now).Empty() && s.planRouterCerts(c, &k.CertifiedKey, k.RouterCerts, now).Empty() &&
+		s.planGhostbusters(c, &k.CertifiedKey, k.Ghostbusters, now).Empty()
 }
 
 // revokeASObjects revokes all ASPAs and router certificates.

@@ -32,6 +32,7 @@ type IssuedASPA struct {
 	Serial    string    `json:"serial"` // of its EE certificate, decimal
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
+	Again     bool      `json:"again,omitempty"` // only in a state: it is to be signed again
 }
 
 // ASPAUpdate is a change of the providers of a customer. Providers are all it

@@ -55,7 +55,7 @@ func (s *State) planASPAs(c *Class, k *CertifiedKey, have map[uint32]IssuedASPA,
 		if !k.Cert.Resources.ContainsAS(a.Customer) {
 			continue
 		}
-		if old, ok := have[a.Customer]; !ok || !old.Equal(a) || !old.NotAfter.After(until) {
+		if old, ok := have[a.Customer]; !ok || old.Again || !old.Equal(a) || !old.NotAfter.After(until) {
 			plan.Issue = append(plan.Issue, a)
 		}
 	}

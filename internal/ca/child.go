@@ -78,10 +78,10 @@ func (c UpdateChildResources) Process(s *State, _ time.Time) ([]es.Event, error)
 			Kind: fault.Invalid, Code: "ca-child-resources-required", Args: map[string]string{"ca": s.Handle, "child": c.Child},
 			Msg: "Child '" + c.Child + "' for CA '" + s.Handle + "' MUST have resources specified",
 		}
+	case child.Resources.Equal(c.Resources): // also where this CA lost some of them
+		return nil, nil
 	case !s.Held().Contains(c.Resources):
 		return nil, extraResources(s.Handle, c.Child)
-	case child.Resources.Equal(c.Resources):
-		return nil, nil
 	}
 	return []es.Event{ChildResourcesUpdated(c)}, nil
 }
@@ -105,10 +105,10 @@ func (s *State) Entitlements(handle string, now time.Time, p Policy) ([]Entitlem
 			continue
 		}
 		e.NotAfter, e.Issued = now.Add(p.ChildValid).Truncate(time.Second), []ListedCert{}
-		var longest time.Time // of several keys the one that lasts longest counts: then the others are renewed once, and no more
-		for _, key := range sortedKeys(c.Certs) {
-			issued := c.Certs[key]
-			if issued.Child != handle {
+		var longest time.Time                        // of several keys the one that lasts longest counts: then the others are renewed once, and no more
+		for _, key := range sortedKeys(child.Keys) { // not of all children: a parent may have very many
+			issued, ok := c.Certs[key]
+			if !ok || issued.Child != handle {
 				continue
 			}
 			e.Issued = append(e.Issued, ListedCert{URI: issued.URI, Hash: issued.Hash, KeyID: key, Limit: issued.Limit})

@@ -60,7 +60,7 @@ func (s *State) PlanChildCert(handle, class string, req *cert.Request, limit res
 		return PlannedCert{}, &fault.Error{Kind: fault.Invalid, Code: "rfc6492-protocol", Msg: "RFC 6492 Issue: " + cause, Args: map[string]string{"cause": cause}}
 	}
 	if s.keyTaken(handle, c.Name, req.KeyID) {
-		return PlannedCert{}, fault.New(fault.Exists, "key-re-use", "Attempt at re-using keys")
+		return PlannedCert{}, keyReuse()
 	}
 	return PlannedCert{
 		Child: handle, Class: c.Name, Key: c.Current.KeyID, Resources: want, Subject: req.KeyID, Limit: limit,

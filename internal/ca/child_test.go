@@ -35,6 +35,10 @@ func TestUpdateChildResources(t *testing.T) {
 	if got, err := (UpdateChildResources{Child: "kid", Resources: set(t, "", "10.0.0.0/16", "")}).Process(s, noon); err != nil || len(got) != 0 {
 		t.Errorf("the same resources again: %+v, %v", got, err)
 	}
+	lost := given(t, append(certified(t, set(t, "", "10.0.0.0/8", "")), ChildAdded{Child: "kid", Resources: set(t, "", "11.0.0.0/16", "")})...)
+	if got, err := (UpdateChildResources{Child: "kid", Resources: set(t, "", "11.0.0.0/16", "")}).Process(lost, noon); err != nil || len(got) != 0 {
+		t.Errorf("the same resources, which the CA lost meanwhile: %+v, %v", got, err)
+	}
 	_, err := UpdateChildResources{Child: "none", Resources: set(t, "", "10.0.0.0/16", "")}.Process(s, noon)
 	wantFault(t, err, fault.NotFound, "ca-child-unknown")
 	_, err = UpdateChildResources{Child: "kid", Resources: set(t, "", "11.0.0.0/16", "")}.Process(s, noon)
@@ -67,6 +71,9 @@ func TestPlanChildCert(t *testing.T) {
 	empty := given(t, append(events, CertificateReceived{Class: "0", KeyID: key(1), Cert: record(key(1), set(t, "AS1", "10.1.0.0/16", ""), "1001")})...)
 	_, err = empty.PlanChildCert("kid", "0", req, resources.Limit{})
 	wantFault(t, err, fault.Invalid, "rc-missing-resources")
+	uncertified := given(t, append(events[:4:4], events[5:]...)...)
+	_, err = uncertified.PlanChildCert("kid", "0", req, resources.Limit{})
+	wantFault(t, err, fault.Unavailable, "key-no-current")
 }
 
 func TestEntitlements(t *testing.T) {

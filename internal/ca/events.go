@@ -186,8 +186,16 @@ func codec() es.Codec {
 		"router_certs_issued/1":        es.JSON[RouterCertsIssued],
 		"aspas_staged/1":               es.JSON[ASPAsStaged],
 		"router_certs_staged/1":        es.JSON[RouterCertsStaged],
+		"reissue_forced/1":             es.JSON[ReissueForced],
+		"ghostbusters_configured/1":    es.JSON[GhostbustersConfigured],
+		"ghostbusters_issued/1":        es.JSON[GhostbustersIssued],
+		"ghostbusters_staged/1":        es.JSON[GhostbustersStaged],
+		"checklist_signed/1":           es.JSON[ChecklistSigned],
+		"checklists_revoked/1":         es.JSON[ChecklistsRevoked],
 		"child_suspended/1":            es.JSON[ChildSuspended],
 		"child_unsuspended/1":          es.JSON[ChildUnsuspended],
+		"issuing_paused/1":             es.JSON[IssuingPaused],
+		"issuing_resumed/1":            es.JSON[IssuingResumed],
 	}
 	maps.Copy(all, keysCodec())
 	return all

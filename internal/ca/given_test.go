@@ -17,6 +17,7 @@ var noon = time.Date(2026, 11, 3, 12, 0, 0, 0, time.UTC)
 var policy = Policy{
 	ROAAggregate: 100, ROADeaggregate: 90, ROAValid: 52 * week, ROARenewBefore: 4 * week, ChildValid: 52 * week, ChildRenewBefore: 4 * week,
 	ASPAValid: 52 * week, ASPARenewBefore: 4 * week, RouterValid: 52 * week, RouterRenewBefore: 4 * week,
+	GhostbustersValid: 52 * week, GhostbustersRenewBefore: 4 * week,
 }
 
 const week = 7 * 24 * time.Hour

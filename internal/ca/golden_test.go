@@ -41,14 +41,24 @@ func examples(t *testing.T) []es.Event {
 		ROAsConfigured{Added: []ConfiguredROA{r}, Removed: []ROA{roa(t, "2001:db8::/32-48 => 4294967295")}, Commented: []ConfiguredROA{r}},
 		ROAsIssued{Class: "0", Issued: []IssuedROA{issued("x.roa", "19", r.ROA)}, Withdrawn: []string{"y.roa"}},
 		RestoreNoted{Epoch: 7, Reason: "another cluster"},
+		ReissueForced{},
 		ASPAsConfigured{Added: []ASPA{{64496, []uint32{0}}}, Updated: []ASPAUpdate{{ASPA{64497, []uint32{1, 4294967295}}, []uint32{1}, []uint32{2}}}, Removed: []uint32{4294967295}},
 		ASPAsIssued{Class: "0", Issued: []IssuedASPA{issuedASPA("20", 64496, 65001, 65002)}, Withdrawn: []uint32{64497}},
 		ASPAsStaged{Class: "0", KeyID: key(9), Issued: []IssuedASPA{issuedASPA("22", 64496, 65001)}, Withdrawn: []uint32{64497}},
 		RouterCertsStaged{Class: "0", KeyID: key(9), Issued: []IssuedRouterCert{issuedRouter("23", router(64496, 5))}, Withdrawn: []RouterKey{router(64497, 6)}},
 		RouterKeysConfigured{Added: []ConfiguredRouterKey{{router(64496, 5), []byte{6}}}, Updated: []ConfiguredRouterKey{{router(4294967295, 7), []byte{8, 9}}}, Removed: []RouterKey{router(0, 8)}},
 		RouterCertsIssued{Class: "0", Issued: []IssuedRouterCert{issuedRouter("21", router(64496, 5))}, Withdrawn: []RouterKey{router(64497, 6)}},
+		GhostbustersConfigured{Added: []Ghostbusters{fullRecord()}, Updated: []Ghostbusters{record1("ops", "Ops")}, Removed: []string{"old"}},
+		GhostbustersIssued{Class: "0", Issued: []IssuedGhostbusters{issuedRecord("24", fullRecord())}, Withdrawn: []string{"old"}},
+		GhostbustersStaged{Class: "0", KeyID: key(9), Issued: []IssuedGhostbusters{issuedRecord("25", record1("ops", "Ops"))}, Withdrawn: []string{"old"}},
+		ChecklistSigned{Class: "0", KeyID: key(2), Checklist: IssuedChecklist{
+			Resources: res, Files: append(files("a.txt"), ChecklistEntry{Hash: Hash{1}}), Hash: HashOf([]byte("26")), Serial: "26", NotBefore: noon, NotAfter: noon.Add(week),
+		}},
+		ChecklistsRevoked{Class: "0", Serials: []string{"26"}, Reason: ChecklistsNotHeld},
 		ChildSuspended{Child: "kid"},
 		ChildUnsuspended{Child: "kid", Dropped: []cert.KeyID{key(3)}},
+		IssuingPaused{},
+		IssuingResumed{},
 	}...)
 }
 

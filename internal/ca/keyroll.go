@@ -122,7 +122,7 @@ func (c SwitchKeys) Process(s *State, now time.Time) ([]es.Event, error) {
 		return nil, nil
 	}
 	class := s.Classes[c.Class]
-	if !s.stagedROAsComplete(k, now) || !s.stagedCertsComplete(class, now) || !s.stagedASObjectsComplete(class, now) {
+	if !s.stagedROAsComplete(k, now) || !s.stagedCertsComplete(class, now) || !s.stagedObjectsComplete(class, now) {
 		return nil, fault.New(fault.Conflict, "key-roll-incomplete", "the new key of class '"+c.Class+"' has not signed everything yet")
 	}
 	return []es.Event{KeyRollActivated{Class: c.Class, KeyID: c.Key, OldKey: class.Current.KeyID}}, nil
@@ -167,7 +167,7 @@ func (s *State) planStagedCerts(c *Class, now time.Time) CertPlan {
 		issued := c.Certs[key]
 		want := s.mayHave(k.Cert.Resources, issued)
 		have, ok := k.Certs[key]
-		fits := ok && have.Resources.Equal(want) && have.SIA == issued.SIA && have.Child == issued.Child && have.NotAfter.After(now)
+		fits := ok && !have.Again && have.Resources.Equal(want) && have.SIA == issued.SIA && have.Child == issued.Child && have.NotAfter.After(now)
 		if want.IsEmpty() || fits {
 			continue
 		}
@@ -191,19 +191,13 @@ func (s *State) mayHave(held resources.Set, issued IssuedCert) resources.Set {
 	return may.Intersect(issued.Resources)
 }
 
-// planStagedROAs says what the new key must sign so that it has all ROAs that
-// are wanted under its certificate, with the names that they have now.
-func (s *State) planStagedROAs(c *Class, now time.Time, p Policy) ROAPlan {
-	return s.planROAs(c, &c.New.CertifiedKey, c.New.ROAs, now, p)
-}
-
 // ReadyKeys gives the new keys that have signed everything and can become
 // current.
 func (s *State) ReadyKeys(now time.Time, p Policy) []SwitchKeys {
 	var out []SwitchKeys
 	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
 		c := s.Classes[name]
-		if c.New != nil && c.New.Activated && s.planStagedROAs(c, now, p).Empty() && s.stagedCertsComplete(c, now) && s.stagedASObjectsComplete(c, now) {
+		if c.New != nil && c.New.Activated && s.planStagedROAs(c, now, p).Empty() && s.stagedCertsComplete(c, now) && s.stagedObjectsComplete(c, now) {
 			out = append(out, SwitchKeys{Class: name, Key: c.New.KeyID})
 		}
 	}

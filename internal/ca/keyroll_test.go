@@ -188,7 +188,8 @@ func TestStagedPlansFollowTheNewCertificate(t *testing.T) {
 }
 
 // Both keys of a roll follow what the parent offers, each with its own request;
-// the old key of a finished one does not.
+// the old key of a finished one does not, nor is anything filed for another key
+// in its name (defect D14).
 func TestEveryKeyAsksForItself(t *testing.T) {
 	held, more := set(t, "", "10.0.0.0/8", ""), set(t, "", "10.0.0.0/7", "")
 	offer := UpdateEntitlements{Parent: "up", Entitlements: []Entitlement{{Class: "0", Resources: more, NotAfter: noon.Add(52 * week)}}}

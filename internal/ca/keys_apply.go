@@ -172,6 +172,8 @@ func (s *State) activate(at time.Time, c *Class) {
 		old.revoke(at, c.ROAs[name].Serial, c.ROAs[name].NotAfter)
 	}
 	c.revokeASObjects(at, &old.CertifiedKey)
+	c.revokeGhostbusters(at, &old.CertifiedKey)
+	c.revokeChecklists(at, &old.CertifiedKey)
 	for _, key := range sortedKeys(c.Certs) {
 		issued := c.Certs[key]
 		old.revoke(at, issued.Serial, issued.NotAfter)

@@ -33,7 +33,10 @@ func (c SetParent) Process(s *State, _ time.Time) ([]es.Event, error) {
 			}
 		}
 	}
-	if _, ok := s.Parents[c.Parent]; ok {
+	if now, ok := s.Parents[c.Parent]; ok {
+		if now.same(c.Contact) {
+			return nil, nil
+		}
 		return []es.Event{ParentUpdated(c)}, nil
 	}
 	return []es.Event{ParentAdded(c)}, nil

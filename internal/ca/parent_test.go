@@ -31,6 +31,9 @@ func TestSetParent(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, []es.Event{ParentUpdated{Parent: "up", Contact: other}}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
+	if got, err := (SetParent{Parent: "up", Contact: same}).Process(s, noon); err != nil || len(got) != 0 {
+		t.Errorf("the contact that there is: got %+v, %v", got, err)
+	}
 }
 
 func TestRepositoryTwice(t *testing.T) {

@@ -1,10 +1,8 @@
 package ca
 
 import (
-	"encoding/hex"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,108 +23,15 @@ type Policy struct {
 	ASPARenewBefore   time.Duration // renew when less than this remains
 	RouterValid       time.Duration // of a new router certificate
 	RouterRenewBefore time.Duration // renew when less than this remains
-}
 
-// ROAPlan says what must be signed and withdrawn in one class so that what is
-// issued equals what is wanted. An empty plan means that nothing is to do.
-type ROAPlan struct {
-	Class    string
-	Key      cert.KeyID // that signs
-	Issuer   CertRecord // its certificate
-	Issue    []PlannedROA
-	Withdraw []string // file names
-}
-
-// PlannedROA is a ROA object to sign.
-type PlannedROA struct {
-	Name string
-	ROAs []ROA // one AS, sorted
-}
-
-// Empty says that nothing is to do.
-func (p ROAPlan) Empty() bool { return len(p.Issue)+len(p.Withdraw) == 0 }
-
-// PlanROAs compares what is wanted with what is issued in every class, and
-// renews what would expire soon. A new key that was activated is planned for
-// like the current one.
-func (s *State) PlanROAs(now time.Time, p Policy) []ROAPlan {
-	var plans []ROAPlan
-	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
-		c := s.Classes[name]
-		if c.Current == nil {
-			continue
-		}
-		if plan := s.planROAs(c, c.Current, c.ROAs, now, p); !plan.Empty() {
-			plans = append(plans, plan)
-		}
-		if c.New == nil || !c.New.Activated {
-			continue
-		}
-		if plan := s.planStagedROAs(c, now, p); !plan.Empty() {
-			plans = append(plans, plan)
-		}
-	}
-	return plans
-}
-
-// planROAs compares what a key should have signed with what it has.
-func (s *State) planROAs(c *Class, k *CertifiedKey, have map[string]IssuedROA, now time.Time, p Policy) ROAPlan {
-	plan := ROAPlan{Class: c.Name, Key: k.KeyID, Issuer: k.Cert}
-	wanted := s.wantedROAs(c, k.Cert.Resources, p)
-	for _, file := range slices.Sorted(maps.Keys(wanted)) {
-		old, ok := have[file]
-		if !ok || !slices.Equal(old.Authorizations, wanted[file]) || !old.NotAfter.After(now.Add(p.ROARenewBefore)) {
-			plan.Issue = append(plan.Issue, PlannedROA{Name: file, ROAs: wanted[file]})
-		}
-	}
-	for _, file := range slices.Sorted(maps.Keys(have)) {
-		if _, ok := wanted[file]; !ok {
-			plan.Withdraw = append(plan.Withdraw, file)
-		}
-	}
-	return plan
-}
-
-// wantedROAs gives the objects a class should have under a certificate with
-// these resources, by file name: one for each route or, where there are many,
-// one for each AS.
-func (s *State) wantedROAs(c *Class, res resources.Set, p Policy) map[string][]ROA {
-	var held []ROA
-	for r := range s.ROAs {
-		if res.ContainsPrefix(r.Prefix) {
-			held = append(held, r)
-		}
-	}
-	slices.SortFunc(held, CompareROAs)
-	wanted := make(map[string][]ROA, len(held))
-	if c.aggregates(len(held), p) {
-		for _, r := range held {
-			name := "AS" + strconv.FormatUint(uint64(r.ASID), 10) + ".roa"
-			wanted[name] = append(wanted[name], r)
-		}
-		return wanted
-	}
-	for _, r := range held {
-		wanted[hex.EncodeToString([]byte(r.String()))+".roa"] = []ROA{r}
-	}
-	return wanted
-}
-
-// aggregates decides between one object per route and one per AS. Between the
-// two thresholds a class stays as it is, so that it does not swing.
-func (c *Class) aggregates(n int, p Policy) bool {
-	for name := range c.ROAs {
-		if strings.HasPrefix(name, "AS") {
-			return n >= p.ROADeaggregate
-		}
-		break
-	}
-	return n > p.ROAAggregate
+	GhostbustersValid       time.Duration // of a new Ghostbusters record
+	GhostbustersRenewBefore time.Duration // renew when less than this remains
 }
 
 // CertPlan says which children's certificates claim more than they may now:
 // they are signed again with less, or revoked where nothing is left. With them
-// come those that were kept aside while their child was suspended.
+// come those that were kept aside while their child was suspended, and those that
+// are to be signed again in any case.
 type CertPlan struct {
 	Class  string
 	Key    cert.KeyID
@@ -158,7 +63,7 @@ func (s *State) PlanChildCerts(now time.Time) []CertPlan {
 			switch {
 			case left.IsEmpty():
 				plan.Revoke = append(plan.Revoke, key)
-			case !left.Equal(issued.Resources):
+			case issued.Again || !left.Equal(issued.Resources):
 				plan.Shrink = append(plan.Shrink, ShrinkCert{Old: issued, Resources: left})
 			}
 		}
@@ -240,6 +145,7 @@ func (o Objects) files(res resources.Set, now time.Time) []File {
 		}
 	}
 	out = append(append(out, aspaFiles(o.ASPAs, res, now)...), routerFiles(o.RouterCerts, res, now)...)
+	out = append(out, ghostbustersFiles(o.Ghostbusters, now)...)
 	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }

@@ -42,15 +42,20 @@ type IssuedROA struct {
 	Serial         string    `json:"serial"` // of its EE certificate, decimal
 	NotBefore      time.Time `json:"not_before"`
 	NotAfter       time.Time `json:"not_after"`
+	Again          bool      `json:"again,omitempty"` // only in a state: it is to be signed again
 }
 
 // String gives "10.0.0.0/16-24 => 64496".
-func (r ROA) String() string {
-	return r.Prefix.String() + "-" + strconv.Itoa(r.MaxLength) + " => " + strconv.FormatUint(uint64(r.ASID), 10)
+func (r ROA) String() string { return string(r.append(nil)) }
+
+func (r ROA) append(b []byte) []byte {
+	b = append(r.Prefix.AppendTo(b), '-')
+	b = append(strconv.AppendInt(b, int64(r.MaxLength), 10), " => "...)
+	return strconv.AppendUint(b, uint64(r.ASID), 10)
 }
 
 // MarshalText writes the form of String.
-func (r ROA) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+func (r ROA) MarshalText() ([]byte, error) { return r.append(nil), nil }
 
 // UnmarshalText reads the form of String and nothing else.
 func (r *ROA) UnmarshalText(text []byte) error {
@@ -214,11 +219,10 @@ func (c RecordROAs) Process(s *State, _ time.Time) ([]es.Event, error) {
 	if signer == nil {
 		return nil, fault.New(fault.Conflict, "roa-plan-stale", "the resource class changed while its ROAs were signed")
 	}
+	wants := s.wants(signer.Cert.Resources)
 	for _, issued := range c.Issued {
-		for _, r := range issued.Authorizations {
-			if _, ok := s.ROAs[r]; !ok || !signer.Cert.Resources.ContainsPrefix(r.Prefix) {
-				return nil, fault.New(fault.Conflict, "roa-plan-stale", "ROA "+r.String()+" is no longer wanted")
-			}
+		if i := slices.IndexFunc(issued.Authorizations, func(r ROA) bool { return !wants(r) }); i >= 0 {
+			return nil, fault.New(fault.Conflict, "roa-plan-stale", "ROA "+issued.Authorizations[i].String()+" is no longer wanted")
 		}
 	}
 	have := class.ROAs

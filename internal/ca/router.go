@@ -42,6 +42,7 @@ type IssuedRouterCert struct {
 	Serial    string    `json:"serial"` // decimal
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
+	Again     bool      `json:"again,omitempty"` // only in a state: it is to be signed again
 }
 
 // RouterKeysConfigured changes which keys routers may use. Updated holds keys

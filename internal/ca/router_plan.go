@@ -56,7 +56,7 @@ func (s *State) planRouterCerts(c *Class, k *CertifiedKey, have map[RouterKey]Is
 		if !k.Cert.Resources.ContainsAS(line.Router.ASID) {
 			continue
 		}
-		if old, ok := have[line.Router]; !ok || !old.NotAfter.After(until) {
+		if old, ok := have[line.Router]; !ok || old.Again || !old.NotAfter.After(until) {
 			plan.Issue = append(plan.Issue, line)
 		}
 	}

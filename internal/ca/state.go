@@ -33,8 +33,13 @@ type State struct {
 	ASPAs      map[uint32]ASPAConfig         `json:"aspas,omitempty"` // by customer
 	RouterKeys map[RouterKey]RouterKeyConfig `json:"router_keys,omitempty"`
 
+	Ghostbusters map[string]GhostbustersConfig `json:"ghostbusters,omitempty"` // by name
+
 	// Former has the repositories that the CA moved away from, until they are empty or were given up.
 	Former []Repository `json:"former_repositories,omitempty"`
+
+	// IssuingPaused says that no ROA is signed for routes that none authorises yet.
+	IssuingPaused bool `json:"issuing_paused,omitempty"`
 
 	// RestoreEpoch is the epoch of the last restore that was noted; 0: none.
 	RestoreEpoch int64 `json:"restore_epoch,omitempty"`
@@ -90,6 +95,9 @@ type Objects struct {
 
 	ASPAs       map[uint32]IssuedASPA          `json:"aspas,omitempty"` // by customer
 	RouterCerts map[RouterKey]IssuedRouterCert `json:"router_certs,omitempty"`
+
+	Ghostbusters map[string]IssuedGhostbusters `json:"ghostbusters,omitempty"` // by name
+	Checklists   map[string]IssuedChecklist    `json:"checklists,omitempty"`   // by serial number; handed out, not published
 }
 
 func noObjects() Objects {
@@ -177,7 +185,8 @@ type KeyUse struct {
 type IssuedCert struct {
 	CertRecord
 	Child string          `json:"child"`
-	Limit resources.Limit `json:"limit,omitzero"` // what the child limited itself to; it stays when the certificate is issued again
+	Limit resources.Limit `json:"limit,omitzero"`  // what the child limited itself to; it stays when the certificate is issued again
+	Again bool            `json:"again,omitempty"` // only in a state: it is to be signed again
 }
 
 // Held gives all resources that the CA's current certificates hold.

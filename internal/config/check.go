@@ -20,7 +20,7 @@ func (l *loader) derive() {
 	if c.DataDir == "" {
 		c.DataDir = l.defaultDataDir()
 	}
-	for name, path := range map[string]*string{"DATA_DIR": &c.DataDir, "POSTGRES_BIN_DIR": &c.PostgresBinDir, "UNIX_SOCKET": &c.UnixSocket} {
+	for name, path := range map[string]*string{"DATA_DIR": &c.DataDir, "POSTGRES_BIN_DIR": &c.PostgresBinDir, "UNIX_SOCKET": &c.UnixSocket, "PROFILE_SOCKET": &c.Profile} {
 		l.absolute(Prefix+name, path)
 	}
 	for _, d := range []struct {
@@ -106,6 +106,7 @@ func (l *loader) check() {
 	l.checkTiming()
 	l.checkTATiming()
 	l.checkTestbed()
+	l.checkBenchmark()
 	l.must(!l.cfg.TASigner || l.cfg.TASupport, "TA_SIGNER_ENABLED", "needs BALEEN_TA_SUPPORT_ENABLED=true: without it there is no trust anchor to sign for")
 	l.checkBGP()
 	c := &l.cfg
@@ -157,7 +158,7 @@ func (l *loader) checkNetwork() {
 			strings.HasSuffix(c.ServiceURI, "/") && strings.Count(c.ServiceURI, "/") == 3,
 			"SERVICE_URI", "%q is not of the form https://host/ or https://host:port/", c.ServiceURI)
 	}
-	for name, n := range map[string]int64{"API": c.PostLimit.API, "RFC8181": c.PostLimit.RFC8181, "RFC6492": c.PostLimit.RFC6492} {
+	for name, n := range map[string]int64{"API": c.PostLimit.API, "WHOLE": c.PostLimit.Whole, "RFC8181": c.PostLimit.RFC8181, "RFC6492": c.PostLimit.RFC6492} {
 		l.must(n >= 1 && n <= 1<<32, "POST_LIMIT_"+name, "must be from 1 to %d", int64(1<<32))
 	}
 }
@@ -187,11 +188,13 @@ func (l *loader) checkTiming() {
 		{"ROA", t.ROAValid, t.ROARenew},
 		{"ASPA", t.ASPAValid, t.ASPARenew},
 		{"BGPSEC", t.BGPsecValid, t.BGPsecRenew},
+		{"GBR", t.GBRValid, t.GBRRenew},
 	} {
 		valid, renew := "TIMING_"+v.kind+"_VALID_WEEKS", "TIMING_"+v.kind+"_REISSUE_WEEKS_BEFORE"
 		l.must(v.valid >= 2 && v.valid <= maxWeeks, valid, "must be from 2 to %d", maxWeeks)
 		l.must(l.bad[Prefix+valid] || v.renew >= 1 && v.renew < v.valid, renew, "must be at least 1 and less than BALEEN_%s (%d)", valid, v.valid)
 	}
+	l.must(t.RSCValid >= 1 && t.RSCValid <= maxWeeks, "TIMING_RSC_VALID_WEEKS", "must be from 1 to %d", maxWeeks)
 }
 
 func (l *loader) checkTATiming() {
@@ -240,6 +243,15 @@ func (l *loader) checkTestbed() {
 			*v.value += "/"
 		}
 	}
+}
+
+// checkBenchmark wants a testbed under which the CAs are, and numbers for which
+// there are prefixes.
+func (l *loader) checkBenchmark() {
+	b := l.cfg.Benchmark
+	l.must(b.CAs == 0 && b.ROAs == 0 || l.cfg.Testbed.Enabled(), "BENCHMARK_CAS", "needs a testbed: set BALEEN_TESTBED_TA_AIA, _TA_URI, _RRDP_BASE_URI and _RSYNC_JAIL")
+	l.must(b.CAs <= 65535, "BENCHMARK_CAS", "must be at most 65535")
+	l.must(b.ROAs <= 100, "BENCHMARK_CA_ROAS", "must be at most 100")
 }
 
 // checkBGP wants URIs from which something can be fetched.

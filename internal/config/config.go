@@ -38,7 +38,7 @@ type Config struct {
 	ForceRecover   bool   `envconfig:"FORCE_RECOVER" default:"false" desc:"once after each start: set snapshots aside that do not fit, rebuild every state from the log, and have everything planned, issued and published again"`
 
 	Listen     []string  `group:"Network" envconfig:"LISTEN" default:"127.0.0.1:3000" desc:"addresses and ports, separated by commas, of the API, the peers' protocols and the repository"`
-	UnixSocket string    `envconfig:"UNIX_SOCKET" desc:"path of a Unix socket to listen on too. Empty: none"`
+	UnixSocket string    `envconfig:"UNIX_SOCKET" desc:"path of a Unix socket to listen on too, such as /run/baleen/baleen.sock, where baleenctl looks for it. Its folder must be there. Empty: none"`
 	ServiceURI string    `envconfig:"SERVICE_URI" computed:"https://localhost:3000/ (address and port of the first of BALEEN_LISTEN)" desc:"where peers reach this server: https, a host and perhaps a port, and a slash. Children and publishers keep it, so it cannot easily change later"`
 	HTTPSMode  HTTPSMode `envconfig:"HTTPS_MODE" default:"generate" desc:"generate: make a self-signed certificate if there is none; existing: use cert.pem and key.pem; disable: plain HTTP, behind a proxy on the same host"`
 	TLSKeysDir string    `envconfig:"TLS_KEYS_DIR" computed:"ssl in the data folder" desc:"folder of cert.pem and key.pem"`
@@ -51,12 +51,14 @@ type Config struct {
 	RFC8181LogDir string   `envconfig:"RFC8181_LOG_DIR" desc:"the same for messages between publishers and repositories"`
 	ExchangeKeep  Days     `envconfig:"EXCHANGE_KEEP_DAYS" default:"90" desc:"how long the audit view of exchanges with peers goes back. 0: for ever"`
 
-	AdminToken string `group:"Access" envconfig:"ADMIN_TOKEN" secret:"true" computed:"made at the first start, in admin-token in the data folder" desc:"token that may do everything"`
+	AdminToken string    `group:"Access" envconfig:"ADMIN_TOKEN" secret:"true" computed:"made at the first start, in admin-token in the data folder" desc:"token that may do everything"`
+	UnixUsers  UnixUsers `envconfig:"UNIX_USERS" default:"root:admin" desc:"users of this system who may use the Unix socket without a token, each with a role: admin, readwrite or readonly; such as root:admin,bob:readonly. With others than root and the server's own user in it everybody may connect, and the system says who it is"`
 
 	LogLevel LogLevel `group:"Logging and metrics" envconfig:"LOG_LEVEL" default:"info" desc:"off, error, warn, info, debug or trace"`
 	LogType  LogType  `envconfig:"LOG_TYPE" default:"stderr" desc:"where the log goes: stderr, as text on a terminal and as one JSON object a line elsewhere"`
 	LogHTTP  bool     `envconfig:"HTTP_LOG_INFO" default:"false" desc:"log every request at level info instead of debug"`
 	Hide     Hide     `envconfig:"METRICS_HIDE"`
+	Profile  string   `envconfig:"PROFILE_SOCKET" desc:"path of a Unix socket, for this user only, that gives profiles of the running program (net/http/pprof). Empty: none"`
 
 	CARefresh             Seconds `group:"Certification authorities" envconfig:"CA_REFRESH_SECONDS" default:"86400" desc:"how often each CA asks each parent what it is entitled to. Outside 3600 to 259200 the nearer of these is used"`
 	CARefreshJitter       Seconds `envconfig:"CA_REFRESH_JITTER_SECONDS" default:"43200" desc:"a random part of this is added each time. At most half of BALEEN_CA_REFRESH_SECONDS is used"`
@@ -77,8 +79,9 @@ type Config struct {
 	KeyPoolSize int           `group:"Work in the background" envconfig:"KEY_POOL_SIZE" default:"32" desc:"how many one-off keys are kept ready. Making one takes 50 to 100 ms of one core. 0: none"`
 	TaskLease   time.Duration `envconfig:"TASK_LEASE" default:"5m" desc:"after this a task of a node that died is run by another; at least 10s"`
 
-	Testbed  Testbed `group:"Test systems" envconfig:"TESTBED"`
-	TestMode bool    `envconfig:"TEST_MODE" default:"false" desc:"for tests only: what failed at a peer is tried again after seconds instead of minutes, and host names that are not public are taken in URIs"`
+	Testbed   Testbed   `group:"Test systems" envconfig:"TESTBED"`
+	Benchmark Benchmark `envconfig:"BENCHMARK"`
+	TestMode  bool      `envconfig:"TEST_MODE" default:"false" desc:"for tests only: what failed at a peer is tried again after seconds instead of minutes, and host names that are not public are taken in URIs"`
 
 	// Warnings are values that were changed, for the log.
 	Warnings []string `ignored:"true"`
@@ -89,6 +92,7 @@ type Config struct {
 // PostLimit says how large a request may be, in octets.
 type PostLimit struct {
 	API     int64 `envconfig:"API" default:"262144" desc:"largest request to the API, in octets"`
+	Whole   int64 `envconfig:"WHOLE" default:"4194304" desc:"largest whole configuration of a CA that replaces the one it has, in octets: 10000 ROAs with comments of 200 octets fit"`
 	RFC8181 int64 `envconfig:"RFC8181" default:"33554432" desc:"largest message of a publisher, in octets"`
 	RFC6492 int64 `envconfig:"RFC6492" default:"1048576" desc:"largest message of a child CA, in octets"`
 }
@@ -114,6 +118,9 @@ type Timing struct {
 	ASPARenew             Weeks `envconfig:"ASPA_REISSUE_WEEKS_BEFORE" default:"4" desc:"they are issued again when less than this remains; at least 1 and less than that validity"`
 	BGPsecValid           Weeks `envconfig:"BGPSEC_VALID_WEEKS" default:"52" desc:"validity of router certificates; at least 2"`
 	BGPsecRenew           Weeks `envconfig:"BGPSEC_REISSUE_WEEKS_BEFORE" default:"4" desc:"they are issued again when less than this remains; at least 1 and less than that validity"`
+	GBRValid              Weeks `envconfig:"GBR_VALID_WEEKS" default:"52" desc:"validity of Ghostbusters records; at least 2"`
+	GBRRenew              Weeks `envconfig:"GBR_REISSUE_WEEKS_BEFORE" default:"4" desc:"they are issued again when less than this remains; at least 1 and less than that validity"`
+	RSCValid              Weeks `envconfig:"RSC_VALID_WEEKS" default:"52" desc:"the longest validity that somebody may choose for a signed checklist; at least 1"`
 }
 
 // BGP says where the routes come from that are seen announced.
@@ -176,6 +183,12 @@ func (t Testbed) TrustedProxies() ([]netip.Prefix, error) {
 
 // Enabled says whether there is a testbed.
 func (t Testbed) Enabled() bool { return t.RsyncJail != "" }
+
+// Benchmark makes CAs under the testbed, to measure a server with.
+type Benchmark struct {
+	CAs  uint32 `envconfig:"CAS" default:"0" desc:"so many CAs benchmark-0 and so on are made under the testbed, each with a /24 of 10.0.0.0/8; what is there already is not made again. At most 65535; needs a testbed. 0: none"`
+	ROAs uint32 `envconfig:"CA_ROAS" default:"0" desc:"so many ROAs each of them has for its /24, with the AS numbers from 64512 upward; at most 100"`
+}
 
 // SuspendAfter gives how long a child must be silent to be suspended; 0: none is.
 func (c Config) SuspendAfter() time.Duration {

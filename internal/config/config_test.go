@@ -39,13 +39,13 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		DataDir: "/data", RepoDir: "/data/repo", MasterKeyFile: "/data/master.key", TLSKeysDir: "/data/ssl", NodeName: thisHost().name,
 		Listen: []string{"127.0.0.1:3000"}, ServiceURI: "https://localhost:3000/", HTTPSMode: HTTPSGenerate,
-		PostLimit: PostLimit{API: 256 << 10, RFC8181: 32 << 20, RFC6492: 1 << 20}, LogLevel: "info", LogType: LogStderr,
-		PeerTimeout: 240, ExchangeKeep: 90,
+		PostLimit: PostLimit{API: 256 << 10, Whole: 4 << 20, RFC8181: 32 << 20, RFC6492: 1 << 20}, LogLevel: "info", LogType: LogStderr,
+		PeerTimeout: 240, ExchangeKeep: 90, UnixUsers: UnixUsers{"root": "admin"},
 		CARefresh: 86400, CARefreshJitter: 43200, CARefreshBatch: 25, ROAAggregateThreshold: 100, ROADeaggregate: 90,
 		BGP: BGP{
 			Enabled: true, V4URI: "https://www.ris.ripe.net/dumps/riswhoisdump.IPv4.gz", V6URI: "https://www.ris.ripe.net/dumps/riswhoisdump.IPv6.gz", Refresh: 60,
 		},
-		Timing:   Timing{24, 4, 8, 52, 4, 52, 4, 52, 4, 52, 4},
+		Timing:   Timing{24, 4, 8, 52, 4, 52, 4, 52, 4, 52, 4, 52, 4, 52},
 		TATiming: TATiming{100, 52, 26, 12, 14}, RRDP: RRDP{0, 5, 1200, 50, 7200},
 		Testbed:     Testbed{MaxPerAddress: 20, MaxRegistrations: 10_000},
 		KeyPoolSize: 32, TaskLease: 5 * time.Minute, origin: c.origin,
@@ -62,13 +62,13 @@ func TestValues(t *testing.T) {
 	c := load(t, at(
 		"DATABASE_URL", "postgres://u:p@db/x", "LISTEN", "[::1]:4000, 10.0.0.1:0", "HTTPS_MODE", "existing", "LOG_LEVEL", "DEBUG",
 		"TEST_MODE", "1", "TASK_LEASE", "90s", "POST_LIMIT_RFC8181", "1000", "TIMING_ROA_VALID_WEEKS", "10", "TA_TIMING_MFT_NEXT_UPDATE_WEEKS", "3",
-		"RRDP_DELTA_FILES_MAX_NR", "7", "METRICS_HIDE_CA_DETAILS", "true", "ADMIN_TOKEN", "secret", "NODE_NAME", "n1", "UNIX_SOCKET", "/run/b.sock",
+		"RRDP_DELTA_FILES_MAX_NR", "7", "METRICS_HIDE_CA_DETAILS", "true", "ADMIN_TOKEN", "secret", "NODE_NAME", "n1", "UNIX_SOCKET", "/run/b.sock", "UNIX_USERS", " root:admin, bob:readonly",
 		"ARCHIVE_THRESHOLD_DAYS", "365", "UPGRADE_ONLY", "1", "FORCE_RECOVER", "true", "HTTP_LOG_INFO", "1",
 		"ROA_AGGREGATE_THRESHOLD", "10", "TESTBED_TA_AIA", "rsync://h/ta/ta.cer", "TESTBED_TA_URI", "https://h/ta/ta.cer",
 		"TESTBED_RRDP_BASE_URI", "https://h/rrdp", "TESTBED_RSYNC_JAIL", "rsync://h/repo/"))
 	if c.Embedded() || !c.TestMode || c.HTTPSMode != HTTPSExisting || c.TaskLease != 90*time.Second || c.PostLimit.RFC8181 != 1000 ||
 		c.Timing.ROAValid.Duration() != 10*7*24*time.Hour || c.TATiming.ManifestNext != 3 || c.RRDP.FilesMaxNr != 7 || !c.Hide.CADetails ||
-		c.AdminToken != "secret" || c.NodeName != "n1" || c.UnixSocket != "/run/b.sock" || c.LogLevel.Level() != slog.LevelDebug ||
+		c.AdminToken != "secret" || c.NodeName != "n1" || c.UnixSocket != "/run/b.sock" || c.UnixUsers.String() != "bob:readonly,root:admin" || c.LogLevel.Level() != slog.LevelDebug ||
 		c.ArchiveAfter.Duration() != 365*24*time.Hour || !c.UpgradeOnly || !c.ForceRecover || !c.LogHTTP {
 		t.Errorf("got %+v", c)
 	}
@@ -158,6 +158,12 @@ func TestChecks(t *testing.T) {
 		{"LISTEN", []string{"LISTEN", "localhost:http"}},
 		{"LISTEN", []string{"LISTEN", "127.0.0.1:3000,127.0.0.1:443"}},
 		{"LISTEN", []string{"LISTEN", "127.0.0.1:65536"}},
+		{"UNIX_USERS", []string{"UNIX_USERS", "root"}},
+		{"UNIX_USERS", []string{"UNIX_USERS", ":admin"}},
+		{"UNIX_USERS", []string{"UNIX_USERS", "root:admin,"}},
+		{"UNIX_USERS", []string{"UNIX_USERS", "bob:owner"}},
+		{"UNIX_USERS", []string{"UNIX_USERS", "bob:admin,bob:readonly"}},
+		{"UNIX_USERS", []string{"UNIX_USERS", "uid 7:admin"}},
 		{"SERVICE_URI", []string{"SERVICE_URI", "http://h/"}},
 		{"SERVICE_URI", []string{"SERVICE_URI", "https://h"}},
 		{"SERVICE_URI", []string{"SERVICE_URI", "https://h/ca/"}},
@@ -167,6 +173,7 @@ func TestChecks(t *testing.T) {
 		{"LOG_TYPE", []string{"LOG_TYPE", "syslog"}},
 		{"LOG_LEVEL", []string{"LOG_LEVEL", "loud"}},
 		{"POST_LIMIT_API", []string{"POST_LIMIT_API", "0"}},
+		{"POST_LIMIT_WHOLE", []string{"POST_LIMIT_WHOLE", "0"}},
 		{"POST_LIMIT_RFC6492", []string{"POST_LIMIT_RFC6492", "-1"}},
 		{"KEY_POOL_SIZE", []string{"KEY_POOL_SIZE", "-1"}},
 		{"TASK_LEASE", []string{"TASK_LEASE", "1s"}},

@@ -92,7 +92,7 @@ func (s *session) aspas() *cobra.Command {
 		s.caDocument("list", "List the configured ASPAs", func(ctx context.Context, ca handle) error {
 			return ask(ctx, s, get(ca.path("/aspas")), aspasReport)
 		}),
-		s.aspaAdd(), s.aspaRemove(), s.aspaUpdate(),
+		s.aspaAdd(), s.aspaRemove(), s.aspaUpdate(), s.aspaApply(), s.export("Write the configured ASPAs as CSV", "/aspas"),
 	)
 }
 

@@ -134,5 +134,7 @@ func (s *session) bulk() *cobra.Command {
 		each("publish", "Re-issue the manifests and CRLs that are due", "publish"),
 		each("sync", "Compare all repositories with what is to be published", "sync/repo"),
 		each("suspend", "Suspend the children that have been silent for too long", "suspend"),
+		each("force-reissue", "Sign again all that the CAs issued", "force_reissue"),
+		s.bulkImport(), s.bulkImports(),
 	)
 }

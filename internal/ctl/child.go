@@ -12,7 +12,7 @@ import (
 
 func (s *session) children() *cobra.Command {
 	return group("children", "Manage the children of a CA",
-		s.childAdd(), s.childUpdate(), s.childInfo(), s.childResponse(), s.childRemove(),
+		s.childAdd(), s.childUpdate(), s.childInfo(), s.childResponse(), s.childRemove(), s.childExport(), s.childImport(),
 		s.caDocument("connections", "Show when each child last talked to the CA, with which software", func(ctx context.Context, ca handle) error {
 			return ask(ctx, s, get(ca.path("/stats/children/connections")), connectionsReport)
 		}),

@@ -28,7 +28,8 @@ const (
 type call struct {
 	method string
 	path   string // escaped, from the first slash on
-	body   any    // sent as JSON; nil: none
+	body   any    // a file, or what is sent as JSON; nil: none
+	accept string // the wanted type of the answer; empty: JSON
 }
 
 // client sends calls to one server.
@@ -61,9 +62,17 @@ func (e *callError) Error() string {
 // hint says what an operator may have forgotten, or is empty.
 func (e *callError) hint() string {
 	if e.noToken && (e.status == http.StatusUnauthorized || e.status == http.StatusForbidden) {
-		return "No token was given: see --token, --token-file and BALEEN_CLI_TOKEN."
+		return "No token was given: see --token, --token-file and BALEEN_CLI_TOKEN." + e.onSocket()
 	}
 	return ""
+}
+
+// onSocket says what else would do where a user of the system is not known.
+func (e *callError) onSocket() string {
+	if e.status != http.StatusUnauthorized {
+		return ""
+	}
+	return " On a Unix socket the server's BALEEN_UNIX_USERS can name you instead."
 }
 
 // hasLabel tells whether err is the server's error of this label.
@@ -174,7 +183,12 @@ func (c *client) refusal(q call, status int, body []byte) error {
 
 func (c *client) request(ctx context.Context, q call) (*http.Request, error) {
 	var body io.Reader
-	if q.body != nil {
+	contentType := "application/json"
+	switch content := q.body.(type) {
+	case nil:
+	case file:
+		body, contentType = bytes.NewReader(content.text), content.contentType
+	default:
 		text, err := json.Marshal(q.body)
 		if err != nil {
 			return nil, err
@@ -187,7 +201,10 @@ func (c *client) request(ctx context.Context, q call) (*http.Request, error) {
 	}
 	request.Header.Set("User-Agent", "baleenctl")
 	if q.body != nil {
-		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Content-Type", contentType)
+	}
+	if q.accept != "" {
+		request.Header.Set("Accept", q.accept)
 	}
 	if c.token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.token)

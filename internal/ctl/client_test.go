@@ -40,6 +40,11 @@ func TestRefusals(t *testing.T) {
 			[]string{"list"},
 			"Error: Insufficient rights\nNo token was given: see --token, --token-file and BALEEN_CLI_TOKEN.\n",
 		},
+		"not known on the socket": {
+			401, `{"label":"api-invalid-credentials","msg":"Invalid credentials: Unauthorised system user 'x'","args":{}}`,
+			[]string{"list"},
+			"Error: Invalid credentials: Unauthorised system user 'x'\nNo token was given: see --token, --token-file and BALEEN_CLI_TOKEN. On a Unix socket the server's BALEEN_UNIX_USERS can name you instead.\n",
+		},
 		"wrong token": {
 			403, `{"label":"api-insufficient-rights","msg":"Insufficient rights","args":{}}`,
 			[]string{"--token", "x", "list"},
@@ -176,6 +181,38 @@ func TestUnixSocket(t *testing.T) {
 	defer server.Close()
 	if status, _, stderr := runWith(t, []string{"-s", "unix://" + path, "list"}, nil); status != 0 {
 		t.Error(stderr)
+	}
+}
+
+// TestWhichServerIsAsked: the one that is named, else the one on the socket of
+// this system, else the one on the usual port.
+func TestWhichServerIsAsked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() //nolint:errcheck // nobody sent anything
+	nobody := filepath.Join(t.TempDir(), "s")
+	for name, test := range map[string]struct {
+		socket, given, environ, want string
+	}{
+		"socket":         {path, "", "", "unix://" + path},
+		"environment":    {path, "", "https://env.example/", "https://env.example/"},
+		"option":         {path, "https://option.example/", "https://env.example/", "https://option.example/"},
+		"no socket":      {"", "", "", defaultServer},
+		"nobody on it":   {nobody, "", "", defaultServer},
+		"option socket":  {path, "unix:///other", "", "unix:///other"},
+		"environ socket": {"", "", "unix:///other", "unix:///other"},
+	} {
+		o := options{server: defaultServer, format: formatText, socket: test.socket}
+		if test.given != "" {
+			o.server = test.given
+		}
+		given := func(flag string) bool { return flag == "server" && test.given != "" }
+		if err := o.resolve(given, func(name string) string { return map[string]string{"BALEEN_CLI_SERVER": test.environ}[name] }); err != nil || o.server != test.want {
+			t.Errorf("%s: got %s, %v; want %s", name, o.server, err, test.want)
+		}
 	}
 }
 

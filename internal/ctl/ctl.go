@@ -20,12 +20,13 @@ type Env struct {
 	Stdout   io.Writer           // reports
 	Stderr   io.Writer           // errors and progress
 	Terminal bool                // Stderr is a terminal, on which a line can be drawn again
+	Socket   string              // DefaultSocket, or another that is asked where no server is named; "": none
 }
 
 // Run does what one command line says and gives the exit status: 0 when it
 // succeeded, 1 when it did not, with the reason on Stderr.
 func Run(ctx context.Context, env Env) int {
-	s := &session{env: env}
+	s := &session{env: env, opt: options{socket: env.Socket}}
 	root := s.root()
 	root.SetArgs(env.Args)
 	root.SetOut(env.Stdout)
@@ -62,8 +63,8 @@ func (s *session) root() *cobra.Command {
 	root.Flags().BoolP("version", "V", false, "print the version")
 	s.opt.bind(root.PersistentFlags())
 	root.AddCommand(
-		s.health(), s.info(), s.list(), s.show(), s.add(), s.deleteCA(), s.issues(), s.tasks(),
-		s.history(), s.children(), s.parents(), s.keyroll(), s.repo(), s.identity(), s.roas(), s.aspas(), s.bgpsec(),
+		s.health(), s.info(), s.list(), s.show(), s.add(), s.deleteCA(), s.issues(), s.tasks(), s.forceReissue(),
+		s.history(), s.children(), s.parents(), s.keyroll(), s.repo(), s.identity(), s.roas(), s.aspas(), s.bgpsec(), s.ghostbusters(), s.rsc(),
 		s.pubserver(), s.bulk(), s.ta(), s.testbed(), s.demo(),
 	)
 	return root

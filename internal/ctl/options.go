@@ -3,10 +3,12 @@ package ctl
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // The three formats of reports.
@@ -16,7 +18,12 @@ const (
 	formatText = "text"
 )
 
+// defaultServer is asked where no server is named and none listens on the socket
+// of this system.
 const defaultServer = "https://localhost:3000/"
+
+// DefaultSocket is where a server may listen for users of this system.
+const DefaultSocket = "/run/baleen/baleen.sock"
 
 // options are those that every command takes.
 type options struct {
@@ -26,6 +33,7 @@ type options struct {
 	format    string
 	api       bool // print calls instead of sending them
 	rootCerts []string
+	socket    string // asked where no server is named and one listens there
 
 	base *url.URL // server, parsed
 }
@@ -40,7 +48,7 @@ type flagSet interface {
 // bind defines the flags. The environment is looked at later, so that no
 // secret from it shows up as a default in a help text.
 func (o *options) bind(flags flagSet) {
-	flags.StringVarP(&o.server, "server", "s", defaultServer, "`URI` of the server: https, http or unix")
+	flags.StringVarP(&o.server, "server", "s", defaultServer, "`URI` of the server: https, http or unix; unix://"+DefaultSocket+" is the default where a server listens there")
 	flags.StringVarP(&o.token, "token", "t", "", "bearer `token` to show to the server")
 	flags.StringVarP(&o.tokenFile, "token-file", "", "", "`file` that holds the token")
 	flags.StringVarP(&o.format, "format", "f", formatText, "`format` of reports: none, json or text")
@@ -63,6 +71,9 @@ func (o *options) resolve(given func(name string) bool, getenv func(string) stri
 	}
 
 	fallBack("server", "BALEEN_CLI_SERVER", &o.server)
+	if !given("server") && getenv("BALEEN_CLI_SERVER") == "" && listens(o.socket) {
+		o.server = "unix://" + o.socket
+	}
 	o.api = o.api || getenv("BALEEN_CLI_API") != "" && !given("api")
 	if !given("root-cert") {
 		o.rootCerts = filepath.SplitList(getenv("BALEEN_HTTPS_ROOT_CERTS"))
@@ -71,6 +82,19 @@ func (o *options) resolve(given func(name string) bool, getenv func(string) stri
 		return err
 	}
 	return o.parseServer()
+}
+
+// listens tells whether somebody whom this user may ask listens on a socket.
+func listens(socket string) bool {
+	if socket == "" {
+		return false
+	}
+	conn, err := net.DialTimeout("unix", socket, time.Second)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close() // nothing was sent
+	return true
 }
 
 func (o *options) resolveToken(given func(name string) bool, fromEnv string) error {

@@ -55,6 +55,9 @@ func (s *session) printCall(q call) error {
 	if err := s.print(fmt.Appendf(nil, "%s %s%s\n", q.method, s.client.base, q.path)); err != nil || q.body == nil {
 		return err
 	}
+	if f, ok := q.body.(file); ok {
+		return s.print(f.text)
+	}
 	return s.printValue(q.body)
 }
 

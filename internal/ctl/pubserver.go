@@ -27,7 +27,8 @@ func (s *session) pubserver() *cobra.Command {
 				return s.tell(ctx, remove(p.publisherPath("")))
 			}),
 		),
-		group("server", "Manage the server itself", s.serverInit(), s.serverStats(), s.sessionReset()),
+		group("server", "Manage the server itself", s.serverInit(), s.serverStats(), s.sessionReset(), s.serverClear()),
+		s.pubserverDelete(),
 	)
 }
 

@@ -15,7 +15,8 @@ func (s *session) roas() *cobra.Command {
 		s.caDocument("list", "List the configured ROAs", func(ctx context.Context, ca handle) error {
 			return ask(ctx, s, get(ca.path("/routes")), roasReport)
 		}),
-		s.roaUpdate(), s.bgp(),
+		s.roaUpdate(), s.roaApply(), s.export("Write the configured ROAs as CSV", "/routes"), s.bgp(),
+		s.progress(), s.pauseIssuing(), s.resumeIssuing(),
 	)
 }
 

@@ -96,6 +96,8 @@ func segment(handle string) string {
 		switch {
 		case r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z':
 			return r
+		case r == '\\':
+			return '='
 		default:
 			return '+'
 		}

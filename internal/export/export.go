@@ -105,9 +105,6 @@ func (r *Renderer) Render(ctx context.Context) error {
 		return err
 	}
 
-	if err := r.notify(d, p); err != nil {
-		return err
-	}
 	if err := r.switchTree(d, p); err != nil {
 		return err
 	}
@@ -137,11 +134,15 @@ type plan struct {
 	tree         string          // what current should point to; empty: as it is
 }
 
-// build makes what is missing, out of anybody's sight.
+// build makes what is missing, out of anybody's sight. RRDP clients see theirs
+// before the tree is made, which may take long.
 func (r *Renderer) build(ctx context.Context, d *disk, s *source) (plan, error) {
 	p := plan{state: s.state}
 	if err := r.buildRRDP(ctx, d, s, &p); err != nil {
 		return plan{}, fmt.Errorf("render RRDP: %w", err)
+	}
+	if err := r.notify(d, p); err != nil {
+		return plan{}, err
 	}
 	if err := r.buildTree(ctx, d, s, &p); err != nil {
 		return plan{}, fmt.Errorf("render rsync tree: %w", err)

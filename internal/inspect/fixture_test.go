@@ -18,10 +18,12 @@ import (
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/crl"
+	"baleen/internal/rpki/gbr"
 	"baleen/internal/rpki/manifest"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/rpki/roa"
 	"baleen/internal/rpki/rrdp"
+	"baleen/internal/rpki/rsc"
 	"baleen/internal/rpki/tal"
 )
 
@@ -99,7 +101,18 @@ func objects(t testing.TB) map[string][]byte {
 	}
 	files["AS64496.roa"] = sign(t, ee, by, roa.ContentType, prefixes("192.0.2.0/24", "192.0.2.128/25"))
 	files["notheld.roa"] = sign(t, ee, by, roa.ContentType, prefixes("192.0.2.0/24", "10.0.0.0/8"))
-	files["other.gbr"] = sign(t, ee, by, cms.OID{1, 2, 840, 113549, 1, 9, 16, 1, 35}, []byte{0x30, 0})
+	files["other.spl"] = sign(t, ee, by, cms.OID{1, 2, 840, 113549, 1, 9, 16, 1, 51}, []byte{0x30, 0})
+	files["nobody.gbr"] = sign(t, ee, by, gbr.ContentType, []byte("BEGIN:VCARD\r\nVERSION:4.0\r\nORG:Example\r\nEND:VCARD\r\n"))
+	noc := gbr.Contact{FN: "NOC, night", Tel: []string{"tel:+1-666-555-1212"}, Email: []string{"noc@example.org"}}
+	inherits := ee
+	inherits.SIA.SignedObject, inherits.Inherit, inherits.Resources = repo+"ca/noc.gbr", true, resources.Set{}
+	files["noc.gbr"] = sign(t, inherits, by, gbr.ContentType, must(noc.Encode())(t))
+	unpublished := ee
+	unpublished.SIA, unpublished.Unpublished = cert.SIA{}, true
+	list := rsc.Checklist{Resources: ee.Resources, Files: []rsc.File{{Name: "letter.pdf", Hash: sha256.Sum256([]byte("letter"))}, {Hash: sha256.Sum256([]byte("other"))}}}
+	files["letter.sig"] = sign(t, unpublished, by, rsc.ContentType, must(list.Encode())(t))
+	list.Resources = held(t, "AS64496", "", "")
+	files["foreign.sig"] = sign(t, ee, by, rsc.ContentType, must(list.Encode())(t))
 	files["foreign.asa"] = sign(t, ee, by, aspa.ContentType, must(aspa.ASPA{Customer: 64497, Providers: []uint32{1}}.Encode())(t))
 	asEE := ee
 	asEE.Serial, asEE.SIA.SignedObject, asEE.Resources = big.NewInt(22), repo+"ca/AS64496.asa", held(t, "AS64496", "", "")

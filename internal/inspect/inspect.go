@@ -156,6 +156,10 @@ func (in inspector) read(r *Report, name string, f io.Reader) error {
 		in.aspa(r, data)
 	case TypeTAK:
 		in.tak(r, data)
+	case TypeCard:
+		in.ghostbusters(r, data)
+	case TypeChecklist:
+		in.checklist(r, data)
 	case TypeSignedObject:
 		in.signedObject(r, data)
 	case TypeTAL:

@@ -57,14 +57,14 @@ func TestGolden(t *testing.T) {
 		valid bool
 	}{
 		"alone": {inspect.Options{Files: []string{
-			"ta.cer", "ca.cer", "ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "ta.tal", "other.gbr",
+			"ta.cer", "ca.cer", "ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "ta.tal", "noc.gbr", "letter.sig", "other.spl",
 		}}, true},
 		"rrdp":   {inspect.Options{Files: []string{"notification.xml", "snapshot.xml", "delta.xml"}}, true},
-		"issuer": {inspect.Options{Issuer: "ca.cer", Files: []string{"ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "other.gbr"}}, true},
+		"issuer": {inspect.Options{Issuer: "ca.cer", Files: []string{"ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "noc.gbr", "letter.sig", "other.spl"}}, true},
 		"anchor": {inspect.Options{Issuer: "ta.cer", Files: []string{"ta.cer", "ca.cer", "ta.tal"}}, true},
 		"keys":   {inspect.Options{Issuer: "ta.cer", Files: []string{"ta.tak"}}, true},
 		"stray":  {inspect.Options{Issuer: "ca.cer", Files: []string{"foreign.tak"}}, false},
-		"broken": {inspect.Options{Issuer: "ca.cer", Files: []string{"notheld.roa", "foreign.asa", "ca.cer", "ta.tal", "nosuch.roa"}}, false},
+		"broken": {inspect.Options{Issuer: "ca.cer", Files: []string{"notheld.roa", "foreign.asa", "nobody.gbr", "foreign.sig", "ca.cer", "ta.tal", "nosuch.roa"}}, false},
 		"peers":  {inspect.Options{Files: []string{"peer.cer", "child_request.xml", "repository_response.xml", "error.xml", "half.xml"}}, false},
 		"wire":   {inspect.Options{Files: []string{"publish.cms", "publish.b64", "old.cms", "text.cms"}}, false},
 		"provisioning": {inspect.Options{Files: []string{
@@ -103,7 +103,7 @@ func TestGolden(t *testing.T) {
 
 // Each line of the JSON output is a whole Report, with nothing left over.
 func TestJSONReadsBack(t *testing.T) {
-	files := []string{"ta.cer", "ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "ta.tak", "ta.tal", "notification.xml", "snapshot.xml", "delta.xml", "publish.cms", "publish.b64", "child_request.xml"}
+	files := []string{"ta.cer", "ca.crl", "ca.mft", "AS64496.roa", "AS64496.asa", "noc.gbr", "letter.sig", "ta.tak", "ta.tal", "notification.xml", "snapshot.xml", "delta.xml", "publish.cms", "publish.b64", "child_request.xml"}
 	out, _ := run(t, "testdata", inspect.Options{JSON: true, Files: files})
 	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 	if len(lines) != len(files) {
@@ -138,7 +138,10 @@ func TestTypes(t *testing.T) {
 		"CRL under a wrong name":     {"x.cer", made["ca.crl"], inspect.TypeCRL},
 		"ROA without name":           {"x", made["AS64496.roa"], inspect.TypeROA},
 		"manifest without name":      {"x", made["ca.mft"], inspect.TypeManifest},
-		"other signed object":        {"x", made["other.gbr"], inspect.TypeSignedObject},
+		"other signed object":        {"x", made["other.spl"], inspect.TypeSignedObject},
+		"record without name":        {"x", made["noc.gbr"], inspect.TypeCard},
+		"garbage called record":      {"x.gbr", []byte{0x30, 0x84, 0xff}, inspect.TypeCard},
+		"checklist without name":     {"x", made["letter.sig"], inspect.TypeChecklist},
 		"ASPA without name":          {"x", made["AS64496.asa"], inspect.TypeASPA},
 		"TAK without name":           {"x", made["ta.tak"], inspect.TypeTAK},
 		"garbage called TAK":         {"x.tak", []byte{0x30, 0x84, 0xff}, inspect.TypeTAK},

@@ -12,8 +12,10 @@ import (
 
 	"baleen/internal/rpki/aspa"
 	"baleen/internal/rpki/cms"
+	"baleen/internal/rpki/gbr"
 	"baleen/internal/rpki/manifest"
 	"baleen/internal/rpki/roa"
+	"baleen/internal/rpki/rsc"
 	"baleen/internal/rpki/strictxml"
 	"baleen/internal/rpki/tak"
 )
@@ -48,7 +50,7 @@ func xmlRoot(head []byte) (name rootName, ok bool) {
 func typeOf(data []byte, name string) string {
 	hint := map[string]string{
 		".cer": TypeCertificate, ".crl": TypeCRL, ".mft": TypeManifest, ".roa": TypeROA, ".tal": TypeTAL,
-		".asa": TypeASPA, ".tak": TypeTAK, ".gbr": TypeSignedObject,
+		".asa": TypeASPA, ".gbr": TypeCard, ".tak": TypeTAK,
 	}[strings.ToLower(filepath.Ext(name))]
 	if text := isText(data); text || len(data) == 0 || data[0] != byte(asn1.SEQUENCE) {
 		if text && (hint == "" || hint == TypeTAL) && looksLikeTAL(data) {
@@ -61,7 +63,7 @@ func typeOf(data []byte, name string) string {
 	case !ok || len(contents) == 0:
 		return hint
 	case contents[0] == byte(asn1.OBJECT_IDENTIFIER):
-		if hint == TypeManifest || hint == TypeROA || hint == TypeASPA || hint == TypeTAK {
+		if hint == TypeManifest || hint == TypeROA || hint == TypeASPA || hint == TypeCard || hint == TypeTAK {
 			return hint
 		}
 		return contentType(data)
@@ -98,7 +100,8 @@ func unwrapped(data []byte) []byte {
 	return plain
 }
 
-// contentType tells messages, ROAs, ASPAs, trust anchor keys and manifests from other signed objects.
+// contentType tells messages and the signed objects that are known from others.
+// Checklists may have any name: .sig is that of other things too.
 func contentType(data []byte) string {
 	if id, ok := cms.ContentTypeOf(data); ok && id.Equal(cms.OIDXML) {
 		return TypeMessage
@@ -113,6 +116,10 @@ func contentType(data []byte) string {
 		return TypeASPA
 	case err == nil && o.ContentType.Equal(tak.ContentType):
 		return TypeTAK
+	case err == nil && o.ContentType.Equal(gbr.ContentType):
+		return TypeCard
+	case err == nil && o.ContentType.Equal(rsc.ContentType):
+		return TypeChecklist
 	}
 	return TypeSignedObject
 }

@@ -19,11 +19,13 @@ type Report struct {
 
 	Certificate  *Certificate  `json:"certificate,omitempty"`
 	CRL          *CRL          `json:"crl,omitempty"`
-	SignedObject *SignedObject `json:"signed_object,omitempty"` // also of manifests, ROAs, ASPAs and trust anchor keys
+	SignedObject *SignedObject `json:"signed_object,omitempty"` // also of manifests, ROAs, ASPAs and all that follow
 	Manifest     *Manifest     `json:"manifest,omitempty"`
 	ROA          *ROA          `json:"roa,omitempty"`
 	ASPA         *ASPA         `json:"aspa,omitempty"`
 	TAK          *TAK          `json:"tak,omitempty"`
+	Card         *Card         `json:"ghostbusters,omitempty"`
+	Checklist    *Checklist    `json:"checklist,omitempty"`
 	TAL          *TAL          `json:"tal,omitempty"`
 	Notification *Notification `json:"rrdp_notification,omitempty"`
 	Snapshot     *Snapshot     `json:"rrdp_snapshot,omitempty"`
@@ -40,6 +42,8 @@ const (
 	TypeROA          = "roa"
 	TypeASPA         = "aspa"
 	TypeTAK          = "tak"
+	TypeCard         = "ghostbusters"
+	TypeChecklist    = "checklist"     // RFC 9323
 	TypeSignedObject = "signed_object" // of any other content type
 	TypeTAL          = "tal"
 	TypeNotification = "rrdp_notification"

@@ -52,7 +52,8 @@ func title(r *Report) string {
 		}[c.Kind]
 	}
 	return map[string]string{
-		TypeCertificate: "certificate", TypeCRL: "CRL", TypeManifest: "manifest", TypeROA: "ROA", TypeASPA: "ASPA", TypeTAK: "trust anchor key",
+		TypeCertificate: "certificate", TypeCRL: "CRL", TypeManifest: "manifest", TypeROA: "ROA", TypeASPA: "ASPA",
+		TypeCard: "Ghostbusters record", TypeChecklist: "signed checklist", TypeTAK: "trust anchor key",
 		TypeSignedObject: "signed object", TypeTAL: "trust anchor locator", TypeNotification: "RRDP notification",
 		TypeSnapshot: "RRDP snapshot", TypeDelta: "RRDP delta", TypeMessage: "protocol message", TypeSetup: "set-up document",
 	}[r.Type]
@@ -89,7 +90,7 @@ func (r *Report) how() string {
 func (r *Report) lines() []line {
 	var lines []line
 	for _, part := range []interface{ lines() []line }{
-		r.Certificate, r.CRL, r.Manifest, r.ROA, r.ASPA, r.TAK, r.SignedObject, r.TAL, r.Notification, r.Snapshot, r.Delta,
+		r.Certificate, r.CRL, r.Manifest, r.ROA, r.ASPA, r.Card, r.Checklist, r.TAK, r.SignedObject, r.TAL, r.Notification, r.Snapshot, r.Delta,
 		r.Message, r.Setup,
 	} {
 		lines = append(lines, part.lines()...)
@@ -161,6 +162,7 @@ func contentName(oid string) string {
 		"1.2.840.113549.1.9.16.1.48": "id-ct-signedChecklist",
 		"1.2.840.113549.1.9.16.1.49": "id-ct-ASPA",
 		"1.2.840.113549.1.9.16.1.50": "id-ct-signedTAL",
+		"1.2.840.113549.1.9.16.1.51": "id-ct-rpkiSignedPrefixList",
 	}[oid]
 	if name == "" {
 		return oid

@@ -24,7 +24,8 @@ const (
 	AdminToken    = "admin-token"
 	ConfigFile    = "config-file"
 	OpenIDConnect = "openid-connect"
-	Bearer        = "bearer" // a request with a token that nobody has
+	Bearer        = "bearer"      // a request with a token that nobody has
+	UnixSocket    = "unix-socket" // a request over the Unix socket
 )
 
 const (
@@ -106,7 +107,7 @@ func (r *Recorder) Refused(a Attempt, fault string) {
 		k.User, k.Remote = "", netip.Addr{}
 	} else if !r.seen[k] {
 		r.seen[k] = true
-		r.Log.Warn("login refused", "provider", k.Provider, "remote", k.Remote, "fault", fault)
+		r.Log.Warn("login refused", "user", k.User, "provider", k.Provider, "remote", k.Remote, "fault", fault)
 	}
 	r.add(k, count{first: now, last: now, n: 1})
 }

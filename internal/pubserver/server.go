@@ -17,6 +17,7 @@ import (
 	"baleen/internal/postgres/pgq"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
+	"baleen/internal/tasks"
 	"baleen/internal/testbed"
 )
 
@@ -103,8 +104,9 @@ func (s *Server) open(ctx context.Context, tx pgx.Tx, c pgstore.Commit, session 
 }
 
 // Clear closes the repository. With publishers left it is
-// pub-repo-has-publishers. The history of what was published stays.
-func (s *Server) Clear(ctx context.Context, actor es.Actor) error {
+// pub-repo-has-publishers. The history of what was published stays. What is to
+// be done next is scheduled with it.
+func (s *Server) Clear(ctx context.Context, actor es.Actor, next ...tasks.Scheduled) error {
 	_, err := s.Store.Delete(ctx, Repository, ClearRepository{}, pgstore.Write{Actor: actor, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 		if err := s.lockExclusive(ctx, tx); err != nil {
 			return err
@@ -116,8 +118,14 @@ func (s *Server) Clear(ctx context.Context, actor es.Actor) error {
 		if _, err := s.freeze(ctx, tx, st, c.At); err != nil {
 			return err
 		}
-		return s.q().PubDeleteState(ctx, tx, Repository)
+		if err := s.q().PubDeleteState(ctx, tx, Repository); err != nil {
+			return err
+		}
+		return tasks.Enqueue(ctx, tx, c.At, next...)
 	}})
+	if err == nil {
+		s.wake()
+	}
 	return initialized(err)
 }
 

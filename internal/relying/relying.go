@@ -15,6 +15,7 @@ import (
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/crl"
+	"baleen/internal/rpki/gbr"
 	"baleen/internal/rpki/manifest"
 	"baleen/internal/rpki/profile"
 	"baleen/internal/rpki/roa"
@@ -33,6 +34,7 @@ type Payloads struct {
 	VRPs       map[string]bool // "10.0.0.0/16-24 => 64496"
 	ASPAs      map[string]bool // "AS65000 => AS65002, AS65003"
 	RouterKeys map[string]bool // "ROUTER-0000FDE8-" and the key identifier
+	Contacts   map[string]bool // "FN:" and the name that a Ghostbusters record has
 }
 
 // Validate gives the validated routes of a repository at a time, in the form
@@ -52,7 +54,7 @@ func ValidateAll(now time.Time, anchor []byte, objects map[string][]byte) (Paylo
 	if err != nil {
 		return Payloads{}, err
 	}
-	p := party{now: now, objects: objects, seen: map[string]bool{}, valid: Payloads{map[string]bool{}, map[string]bool{}, map[string]bool{}}}
+	p := party{now: now, objects: objects, seen: map[string]bool{}, valid: Payloads{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}}
 	if err := p.point(c); err != nil {
 		return Payloads{}, err
 	}
@@ -145,6 +147,8 @@ func (p *party) file(issuer *cert.Certificate, list *crl.CRL, uri string, hash [
 		return p.aspa(issuer, list, uri, der)
 	case ".roa":
 		return p.roa(issuer, list, uri, der)
+	case ".gbr":
+		return p.ghostbusters(issuer, list, uri, der)
 	default:
 		return fmt.Errorf("%s is of an unknown type", uri)
 	}
@@ -198,6 +202,26 @@ func (p *party) aspa(issuer *cert.Certificate, list *crl.CRL, uri string, der []
 		return err
 	}
 	p.valid.ASPAs[ca.ASPA(payload).String()] = true
+	return nil
+}
+
+func (p *party) ghostbusters(issuer *cert.Certificate, list *crl.CRL, uri string, der []byte) error {
+	if err := profile.CheckGhostbusters(der, issuer, p.now); err != nil {
+		return fmt.Errorf("%s: %w", uri, err)
+	}
+	content, err := contentOf(list, uri, der)
+	if err != nil {
+		return err
+	}
+	card, err := gbr.Decode(content)
+	if err != nil {
+		return err
+	}
+	for _, line := range card {
+		if line.Name == "FN" {
+			p.valid.Contacts[line.String()] = true
+		}
+	}
 	return nil
 }
 

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"sync"
 
 	"baleen/internal/bgp"
 	"baleen/internal/bgp/analysis"
@@ -10,7 +9,6 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
-	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 )
 
@@ -106,58 +104,4 @@ func (s *Service) advise(ctx context.Context, handle string, cmd ca.ConfigureROA
 		return nil, err
 	}
 	return &Advice{Effect: c.Report(), Now: now}, nil
-}
-
-// counted remembers figures for as long as nothing changes that they follow
-// from: everybody may ask for them, as often as they like.
-type counted struct {
-	mu   sync.Mutex
-	seen *bgp.Set // what the figures were compared with
-	last map[string]count
-}
-
-// count is of one CA at one version.
-type count struct {
-	identity cert.KeyID // which tells CAs apart that had one name after the other
-	version  int64
-	stats    analysis.Stats
-}
-
-// CountROAs takes from a state what is needed to compare its ROAs with what is
-// announced; stats, which is to be called once the state is let go, does it.
-// The testbed is not compared: it holds everything, for others.
-func (s *Service) CountROAs(st *ca.State, version int64) (stats func() analysis.Stats) {
-	handle, of := st.Handle, count{identity: st.Identity.KeyID, version: version}
-	in := analysis.Input{Seen: s.seen()}
-	known, ok := s.counts.get(in.Seen, handle)
-	switch {
-	case handle == testbedHandle:
-		return func() analysis.Stats { return analysis.Stats{} }
-	case ok && known.identity == of.identity && known.version == version:
-		return func() analysis.Stats { return known.stats }
-	}
-	in.ROAs, in.Held = st.SortedROAs(), st.Held()
-	return func() analysis.Stats {
-		of.stats = analysis.Compare(in).Stats()
-		s.counts.put(in.Seen, handle, of)
-		return of.stats
-	}
-}
-
-func (c *counted) get(seen *bgp.Set, handle string) (count, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n, ok := c.last[handle]
-	return n, ok && c.seen == seen
-}
-
-// put forgets all that was compared with something else: also of CAs that are
-// no more.
-func (c *counted) put(seen *bgp.Set, handle string, n count) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.last == nil || c.seen != seen {
-		c.seen, c.last = seen, map[string]count{}
-	}
-	c.last[handle] = n
 }

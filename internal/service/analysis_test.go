@@ -32,15 +32,17 @@ func (w *world) announce(v4 string) {
 
 func (w *world) figures(name string) analysis.Stats {
 	w.t.Helper()
-	var stats func() analysis.Stats
-	err := w.ViewCA(w.t.Context(), name, func(st *ca.State, version int64) error {
-		stats = w.CountROAs(st, version)
-		return nil
-	})
+	all, err := w.Figures(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return stats()
+	for _, f := range all {
+		if f.Handle == name {
+			return f.BGP
+		}
+	}
+	w.t.Fatalf("no figures of %s", name)
+	return analysis.Stats{}
 }
 
 // over is the fence of a node whose term is over.

@@ -46,9 +46,10 @@ func follow(handle string, e es.Event) []tasks.Scheduled {
 		return now(IssueCA{CA: handle}, PublishCA{CA: handle})
 	case ca.ChildResourcesUpdated:
 		return now(IssueCA{CA: handle}, RefreshCA{CA: e.Child})
-	case ca.ChildCertificatesIssued, ca.ChildCertificatesRevoked, ca.ROAsIssued, ca.ASPAsIssued, ca.RouterCertsIssued:
+	case ca.ChildCertificatesIssued, ca.ChildCertificatesRevoked, ca.ROAsIssued, ca.ASPAsIssued, ca.RouterCertsIssued,
+		ca.GhostbustersIssued, ca.ChecklistsRevoked:
 		return now(PublishCA{CA: handle})
-	case ca.ROAsConfigured, ca.ASPAsConfigured, ca.RouterKeysConfigured:
+	case ca.ROAsConfigured, ca.ASPAsConfigured, ca.RouterKeysConfigured, ca.GhostbustersConfigured, ca.ReissueForced, ca.IssuingResumed:
 		return now(IssueCA{CA: handle})
 	case ca.ChildUnsuspended:
 		return now(IssueCA{CA: handle}, RefreshCA{CA: e.Child})

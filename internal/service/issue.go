@@ -13,19 +13,24 @@ import (
 )
 
 // issueBatch is how many ROAs are recorded at once: a large job shows its
-// progress, and a restart goes on behind the last batch.
+// progress, what it issued is published meanwhile, and a restart goes on behind
+// the last batch.
 const issueBatch = 100
 
 // issueCA signs what the configuration wants and is not issued, and withdraws
-// what is no longer wanted. Running it twice changes nothing.
+// what is no longer wanted. Running it twice changes nothing. A large job takes
+// many runs, so that each begins with what is wanted then, and what was signed
+// is published in between.
 func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error) {
 	defer s.locks.lock(a.CA)()
 	var certs []ca.CertPlan
 	var roas []ca.ROAPlan
 	var aspas []ca.ASPAPlan
 	var routers []ca.RouterPlan
-	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
+	var planned int64
+	err := s.view(ctx, a.CA, func(st *ca.State, version int64) error {
 		now, policy := s.Now(), s.Config.Policy
+		planned = version
 		certs, roas, aspas, routers = st.PlanChildCerts(now), st.PlanROAs(now, policy), st.PlanASPAs(now, policy), st.PlanRouterCerts(now, policy)
 		return nil
 	})
@@ -37,39 +42,53 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 			return tasks.Outcome{}, err
 		}
 	}
+	more := false
 	for _, p := range roas {
-		if err := s.issueROAs(ctx, a.CA, p); err != nil {
+		left, err := s.issueROAs(ctx, a.CA, p, planned)
+		if err != nil {
 			return tasks.Outcome{}, err
 		}
+		more = more || left
 	}
 	if err := s.issueASObjects(ctx, a.CA, aspas, routers); err != nil {
 		return tasks.Outcome{}, err
 	}
+	if err := s.issueGhostbusters(ctx, a.CA); err != nil {
+		return tasks.Outcome{}, err
+	}
+	if err := s.revokeChecklists(ctx, a.CA); err != nil {
+		return tasks.Outcome{}, err
+	}
+	if more {
+		return tasks.Outcome{Again: s.Now()}, nil
+	}
 	return tasks.Outcome{}, s.switchKeys(ctx, a.CA)
 }
 
-// issueROAs carries out one plan, batch by batch. What is withdrawn goes with
-// the first batch: a route that lost its authorization must not wait.
-func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan) error {
+// issueROAs carries out one batch of a plan that was made for a version, and
+// tells whether more is left. What is withdrawn goes with the first: a route that
+// lost its authorization must not wait.
+func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan, planned int64) (more bool, err error) {
 	auth, err := s.authority(ctx, p.Key, p.Issuer)
 	if err != nil {
-		return err
+		return false, err
 	}
-	withdraw := p.Withdraw
-	for start := 0; start == 0 || start < len(p.Issue); start += issueBatch {
-		batch := p.Issue[start:min(start+issueBatch, len(p.Issue))]
-		issued, ders, err := s.signROAs(ctx, auth, batch)
-		if err != nil {
-			return err
-		}
-		cmd := ca.RecordROAs{Class: p.Class, Key: p.Key.String(), Issued: issued, Withdrawn: withdraw}
-		if _, err := s.execute(ctx, handle, cmd, s.recording("ca_issue", ders)); err != nil {
-			return fmt.Errorf("record ROAs of %s: %w", handle, err)
-		}
-		withdraw = nil
-		s.Log.Info("ROAs issued", "ca", handle, "class", p.Class, "issued", min(start+issueBatch, len(p.Issue)), "of", len(p.Issue))
+	issued, ders, err := s.signROAs(ctx, auth, p.Issue[:min(issueBatch, len(p.Issue))], func(ctx context.Context) (bool, error) {
+		// Whatever an operator does meanwhile ends the batch with what is signed: a job that is held or taken back stops, and
+		// a single change does not wait for it.
+		same := false
+		err := s.view(ctx, handle, func(_ *ca.State, version int64) error { same = version == planned; return nil })
+		return same, err
+	})
+	if err != nil {
+		return false, err
 	}
-	return nil
+	cmd := ca.RecordROAs{Class: p.Class, Key: p.Key.String(), Issued: issued, Withdrawn: p.Withdraw}
+	if _, err := s.execute(ctx, handle, cmd, s.recording("ca_issue", ders)); err != nil {
+		return false, fmt.Errorf("record ROAs of %s: %w", handle, err)
+	}
+	s.Log.Info("ROAs issued", "ca", handle, "class", p.Class, "issued", p.Wanted-len(p.Issue)+len(issued), "of", p.Wanted)
+	return len(issued) < len(p.Issue), nil
 }
 
 // shrinkCerts replaces children's certificates that claim too much, or signs

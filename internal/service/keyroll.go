@@ -16,8 +16,8 @@ import (
 
 // InitiateKeyRoll gives every class whose keys are at rest a new key, for which
 // a certificate is asked by task.
-func (s *Service) InitiateKeyRoll(ctx context.Context, actor es.Actor, handle string) error {
-	return s.withNewKeys(ctx, handle, pgstore.Write{Actor: actor}, func(keys map[string]cert.KeyID) es.Command[ca.State] {
+func (s *Service) InitiateKeyRoll(ctx context.Context, actor es.Actor, handle string, ifVersion ...*int64) error {
+	return s.withNewKeys(ctx, handle, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)}, func(keys map[string]cert.KeyID) es.Command[ca.State] {
 		return ca.InitiateKeyRoll{NewKeys: keys}
 	})
 }
@@ -25,18 +25,17 @@ func (s *Service) InitiateKeyRoll(ctx context.Context, actor es.Actor, handle st
 // ActivateKeyRoll lets the new keys follow the current ones. It answers once
 // the intent is committed: everything is signed again by task, and published
 // in one go.
-func (s *Service) ActivateKeyRoll(ctx context.Context, actor es.Actor, handle string) error {
-	_, err := s.execute(ctx, handle, ca.ActivateKeyRoll{}, pgstore.Write{Actor: actor})
+func (s *Service) ActivateKeyRoll(ctx context.Context, actor es.Actor, handle string, ifVersion ...*int64) error {
+	_, err := s.execute(ctx, handle, ca.ActivateKeyRoll{}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
 	return err
 }
 
 // moveTo gives a CA a repository that has answered.
-func (s *Service) moveTo(ctx context.Context, actor es.Actor, handle string, repo ca.Repository) error {
+func (s *Service) moveTo(ctx context.Context, w pgstore.Write, handle string, repo ca.Repository) error {
 	var now *ca.Repository
 	if err := s.view(ctx, handle, func(st *ca.State, _ int64) error { now = st.Repository; return nil }); err != nil {
 		return err
 	}
-	w := pgstore.Write{Actor: actor}
 	if now != nil {
 		w.InTx = func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 			return s.Rows.Settle(ctx, tx, c.StreamID, now.ServiceURI)

@@ -2,8 +2,6 @@ package service
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -26,6 +24,9 @@ const patience = time.Minute
 // changed or comes close to its nextUpdate, and records what the CA wants
 // published. Several changes that wait for one CA make one new manifest.
 func (s *Service) publishCA(ctx context.Context, a PublishCA) (tasks.Outcome, error) {
+	if wait := s.calm.wait(a.CA, s.Now()); wait > 0 {
+		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
+	}
 	defer s.locks.lock(a.CA)()
 	stream, err := s.CAs.StreamID(ctx, a.CA)
 	if err != nil {
@@ -119,21 +120,6 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// coverage is the hash over all that a manifest and its CRL say, but for their
-// number and times.
-func coverage(p ca.Point) (ca.Hash, error) {
-	b, err := json.Marshal(struct {
-		Cert    ca.Hash
-		URI     string
-		Files   []ca.File
-		Revoked []ca.Revocation
-	}{p.Cert.Hash, p.Cert.URI, p.Files, p.Revoked})
-	if err != nil {
-		return ca.Hash{}, fmt.Errorf("coverage: %w", err)
-	}
-	return sha256.Sum256(b), nil
 }
 
 func (s *Service) recordPublication(ctx context.Context, handle string, stream uuid.UUID, rec castore.Publication) error {

@@ -45,7 +45,7 @@ func (s *Service) renewalDue(ctx context.Context, handle string) (bool, error) {
 	var first []castore.Expiry
 	err = s.view(ctx, handle, func(st *ca.State, version int64) error {
 		now, policy := s.Now(), s.Config.Policy
-		due = len(st.PlanROAs(now, policy))+len(st.PlanASPAs(now, policy))+len(st.PlanRouterCerts(now, policy)) > 0
+		due = len(st.PlanROAs(now, policy))+len(st.PlanASPAs(now, policy))+len(st.PlanRouterCerts(now, policy))+len(st.PlanGhostbusters(now, policy)) > 0
 		at, first = version, expiries(st)
 		return nil
 	})

@@ -13,6 +13,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/es"
+	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
@@ -27,7 +28,7 @@ func (s *Service) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 // ConfigureRepository says where a CA publishes. The repository is asked
 // first: one that does not answer is not taken. For a CA that publishes
 // elsewhere this is a key roll in every class.
-func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handle string, r oob.RepositoryResponse) error {
+func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handle string, r oob.RepositoryResponse, ifVersion ...*int64) error {
 	repo := ca.Repository{ServiceURI: r.ServiceURI, SIABase: r.SIABase, NotificationURI: r.NotificationURI, ServerIDCert: r.IDCert}
 	var id ca.Identity
 	if err := s.view(ctx, handle, func(st *ca.State, _ int64) error { id = st.Identity; return nil }); err != nil {
@@ -41,7 +42,7 @@ func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handl
 				"to send XML to all other parties again: parent(s), children, and repository",
 		}
 	}
-	return s.moveTo(ctx, actor, handle, repo)
+	return s.moveTo(ctx, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)}, handle, repo)
 }
 
 // askRepo says whether the repository knows the publisher, and under this base
@@ -186,6 +187,9 @@ func difference(wanted map[string]ca.Hash, have []pubserver.Object) (changes []p
 // updateRRDP freezes what was staged into the next serial and makes its files.
 // The files are always made, so that what a crash left undone is done.
 func (s *Service) updateRRDP(ctx context.Context, _ pubserver.UpdateRRDP) (tasks.Outcome, error) {
+	if wait := s.calm.wait(calmRepository, s.Now()); wait > 0 {
+		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
+	}
 	frozen, err := s.Pubs.Update(ctx)
 	if fault.Code(err) == "pub-repo-not-initialized" { // this server only publishes elsewhere
 		return tasks.Outcome{}, nil

@@ -53,9 +53,10 @@ func keepRows(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 
 // The names of what is renewed, where expiries are kept by kind.
 const (
-	kindROA    = "roa"
-	kindASPA   = "aspa"
-	kindRouter = "router"
+	kindROA          = "roa"
+	kindASPA         = "aspa"
+	kindRouter       = "router"
+	kindGhostbusters = "ghostbusters"
 )
 
 // firstOf gives when the first of the objects expires that an event brings.
@@ -74,6 +75,10 @@ func firstOf(e es.Event) castore.Expiry {
 		return first(kindRouter, slices.Values(e.Issued), func(o ca.IssuedRouterCert) time.Time { return o.NotAfter })
 	case ca.RouterCertsStaged:
 		return first(kindRouter, slices.Values(e.Issued), func(o ca.IssuedRouterCert) time.Time { return o.NotAfter })
+	case ca.GhostbustersIssued:
+		return first(kindGhostbusters, slices.Values(e.Issued), func(o ca.IssuedGhostbusters) time.Time { return o.NotAfter })
+	case ca.GhostbustersStaged:
+		return first(kindGhostbusters, slices.Values(e.Issued), func(o ca.IssuedGhostbusters) time.Time { return o.NotAfter })
 	}
 	return castore.Expiry{}
 }
@@ -88,12 +93,13 @@ func first[T any](kind string, list iter.Seq[T], notAfter func(T) time.Time) cas
 
 // expiries gives, by kind, when the first of a CA's objects expires.
 func expiries(st *ca.State) []castore.Expiry {
-	out := []castore.Expiry{{Kind: kindROA}, {Kind: kindASPA}, {Kind: kindRouter}}
+	out := []castore.Expiry{{Kind: kindROA}, {Kind: kindASPA}, {Kind: kindRouter}, {Kind: kindGhostbusters}}
 	add := func(o ca.Objects) {
 		for i, e := range []castore.Expiry{
 			first(kindROA, maps.Values(o.ROAs), func(r ca.IssuedROA) time.Time { return r.NotAfter }),
 			first(kindASPA, maps.Values(o.ASPAs), func(a ca.IssuedASPA) time.Time { return a.NotAfter }),
 			first(kindRouter, maps.Values(o.RouterCerts), func(r ca.IssuedRouterCert) time.Time { return r.NotAfter }),
+			first(kindGhostbusters, maps.Values(o.Ghostbusters), func(g ca.IssuedGhostbusters) time.Time { return g.NotAfter }),
 		} {
 			out[i].NotAfter = sooner(out[i].NotAfter, e.NotAfter)
 		}
@@ -114,5 +120,6 @@ func (s *Service) renewBefore(now time.Time) []castore.Expiry {
 		{Kind: kindROA, NotAfter: now.Add(p.ROARenewBefore)},
 		{Kind: kindASPA, NotAfter: now.Add(p.ASPARenewBefore)},
 		{Kind: kindRouter, NotAfter: now.Add(p.RouterRenewBefore)},
+		{Kind: kindGhostbusters, NotAfter: now.Add(p.GhostbustersRenewBefore)},
 	}
 }

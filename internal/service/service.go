@@ -40,8 +40,14 @@ type Config struct {
 
 	RefreshBatch int           // how many parents of a CA one request for all CAs asks; 0: the default
 	SuspendAfter time.Duration // how long a child must be silent to be suspended; 0: no child is
+	// ChecklistMaxValid is how long a signed checklist may be valid.
+	ChecklistMaxValid time.Duration
+
 	ArchiveAfter time.Duration // how old a command must be to go to the archive; 0: none does
 	ExchangeKeep time.Duration // how long exchanges with peers are remembered; 0: for ever
+
+	// EmbeddedTA lets this server hold the key of a trust anchor.
+	EmbeddedTA bool
 
 	// AnyHost takes host names that are not public in what children ask for, as tests need.
 	AnyHost bool
@@ -91,7 +97,8 @@ type Service struct {
 	locks       keyedMutex
 	voices      voices
 	crowd       crowd
-	counts      counted
+	calm        calm
+	figures     figured
 	activeSince atomic.Pointer[time.Time] // when this term as the active node began
 }
 

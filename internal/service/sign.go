@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -120,15 +121,20 @@ func (s *Service) signROA(ctx context.Context, a authority, p ca.PlannedROA) (ca
 	}, obj.der, nil
 }
 
-// signROAs signs many at once, on every core.
-func (s *Service) signROAs(ctx context.Context, a authority, planned []ca.PlannedROA) ([]ca.IssuedROA, [][]byte, error) {
-	return signEach(ctx, s.Cores, planned, func(ctx context.Context, p ca.PlannedROA) (ca.IssuedROA, []byte, error) {
+// signROAs signs many at once, on every core, as long as goOn says so, and gives
+// those that it signed.
+func (s *Service) signROAs(ctx context.Context, a authority, planned []ca.PlannedROA, goOn func(context.Context) (bool, error)) ([]ca.IssuedROA, [][]byte, error) {
+	issued, ders, err := signEach(ctx, s.Cores, planned, func(ctx context.Context, p ca.PlannedROA) (ca.IssuedROA, []byte, error) {
+		if ok, err := goOn(ctx); !ok || err != nil {
+			return ca.IssuedROA{}, nil, err
+		}
 		issued, der, err := s.signROA(ctx, a, p)
 		if err != nil {
 			err = fmt.Errorf("ROA %s: %w", p.Name, err)
 		}
 		return issued, der, err
 	})
+	return slices.DeleteFunc(issued, func(i ca.IssuedROA) bool { return i.Name == "" }), slices.DeleteFunc(ders, func(der []byte) bool { return der == nil }), err
 }
 
 // signEach signs what is planned, so many at once; what it gives is in the same

@@ -41,12 +41,12 @@ func (a SuspendCA) Key() string { return a.CA }
 
 // SetChildSuspended suspends a child or makes it active again. Its
 // certificates are withdrawn, or issued again, by task.
-func (s *Service) SetChildSuspended(ctx context.Context, actor es.Actor, parent, child string, suspended bool) error {
+func (s *Service) SetChildSuspended(ctx context.Context, actor es.Actor, parent, child string, suspended bool, ifVersion ...*int64) error {
 	var cmd es.Command[ca.State] = ca.UnsuspendChild{Child: child}
 	if suspended {
 		cmd = ca.SuspendChild{Child: child}
 	}
-	_, err := s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor})
+	_, err := s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
 	return err
 }
 

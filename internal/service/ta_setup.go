@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/rsa"
 
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
@@ -70,7 +71,7 @@ func (s *Service) ensureTASigner(ctx context.Context, t Testbed, proxy ta.Identi
 	if err != nil {
 		return info, err
 	}
-	plan, err := ta.PlanInit(root.Record, 1, s.Now(), s.Config.TA)
+	plan, err := ta.PlanInit(root.Record, max(1, t.TANumber), s.Now(), s.Config.TA)
 	if err != nil {
 		return info, err
 	}
@@ -87,8 +88,25 @@ func (s *Service) ensureTASigner(ctx context.Context, t Testbed, proxy ta.Identi
 	return info, s.Signer.View(ctx, taHandle, read)
 }
 
+// taKey makes the trust anchor's key or takes in the one that it had elsewhere,
+// once.
+func (s *Service) taKey(ctx context.Context, had *rsa.PrivateKey) (cert.KeyID, error) {
+	const purpose = "key of the trust anchor"
+	if had == nil {
+		return s.Keys.Generate(ctx, purpose)
+	}
+	id, err := cert.KeyIDOf(had.Public())
+	if err != nil {
+		return id, err
+	}
+	if there, err := s.Keys.Exists(ctx, id); there || err != nil {
+		return id, err
+	}
+	return s.Keys.Import(ctx, had, purpose)
+}
+
 func (s *Service) buildTA(ctx context.Context, t Testbed, repo ta.Repository) (ta.TrustAnchor, error) {
-	id, err := s.Keys.Generate(ctx, "key of the trust anchor")
+	id, err := s.taKey(ctx, t.TAKey)
 	if err != nil {
 		return ta.TrustAnchor{}, err
 	}

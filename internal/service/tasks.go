@@ -161,4 +161,9 @@ func (s *Service) Register(w, peers *tasks.Worker) {
 	tasks.Register(w, s.suspendSilent)
 	tasks.Register(w, s.suspendCA)
 	tasks.Register(w, s.refreshAnnouncements)
+	tasks.Register(w, s.forceReissue)
+	tasks.Register(w, s.clearRepository)
+	tasks.Register(w, s.importCAs)
+	tasks.Register(w, s.makeCA)
+	tasks.Register(w, s.benchmark)
 }

@@ -2,13 +2,16 @@ package service
 
 import (
 	"context"
+	"crypto/rsa"
 	"fmt"
 	"time"
 
 	"baleen/internal/ca"
 	"baleen/internal/es"
+	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/pubserver"
+	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
 )
@@ -22,6 +25,9 @@ type Testbed struct {
 	TAURI       string // https URI of it
 	RRDPBaseURI string // https, ends in a slash
 	RsyncJail   string // rsync, ends in a slash
+
+	TAKey    *rsa.PrivateKey // of the trust anchor; nil: a new one
+	TANumber uint64          // of its first manifest; 0: 1
 }
 
 // InitPublicationServer starts the publication server with an identity of its
@@ -31,9 +37,13 @@ func (s *Service) InitPublicationServer(ctx context.Context, actor es.Actor, rrd
 	if err != nil {
 		return err
 	}
-	return s.Pubs.Init(ctx, actor, pubserver.InitParams{
+	err = s.Pubs.Init(ctx, actor, pubserver.InitParams{
 		RRDPBase: rrdpBase, RsyncBase: rsyncBase, KeyID: id.KeyID, IDCert: id.Cert,
 	})
+	if err != nil && fault.Code(err) != pgstore.CodeOutcomeUnknown {
+		s.dropKeys(ctx, []cert.KeyID{id.KeyID})
+	}
+	return err
 }
 
 // EnsureTestbed makes what is missing of a testbed: publication server, trust

@@ -29,7 +29,7 @@ func (ArchiveLog) Key() string { return "all" }
 
 // logStore is what all kinds of streams have in common.
 type logStore interface {
-	Handles(ctx context.Context) ([]string, error)
+	Worthy(ctx context.Context) ([]string, error)
 	Snapshot(ctx context.Context, handle string) (taken bool, err error)
 	Recover(ctx context.Context) (pgstore.Recovered, error)
 	Broken() []pgstore.Broken
@@ -39,13 +39,14 @@ type logStore interface {
 // stores gives the streams of every kind.
 func (s *Service) stores() []logStore { return []logStore{s.CAs, s.Proxy, s.Signer, s.Pubs.Store} }
 
-// snapshotLog goes through all streams. One that is broken, or whose snapshot
-// fails, does not hold up the others.
+// snapshotLog takes the snapshots that pay; the database says which, and no other
+// stream is loaded. One that is broken, or whose snapshot fails, does not hold up
+// the others.
 func (s *Service) snapshotLog(ctx context.Context, _ SnapshotLog) (tasks.Outcome, error) {
 	var failed error
 	taken := 0
 	for _, st := range s.stores() {
-		handles, err := st.Handles(ctx)
+		handles, err := st.Worthy(ctx)
 		if err != nil {
 			return tasks.Outcome{}, err
 		}

@@ -151,3 +151,26 @@ func TestLimitStays(t *testing.T) {
 		}
 	}
 }
+
+// A parent that refuses more than one thing is told of in one error.
+func TestSeveralFailuresAreOneError(t *testing.T) {
+	w := verdictWorld(t)
+	stray := ca.ListedCert{URI: "rsync://localhost/x.cer", KeyID: cert.KeyID{1}}
+	_, err := w.CAs.Execute(t.Context(), "ca1", ca.UpdateEntitlements{Parent: "testbed", Entitlements: []ca.Entitlement{{
+		Class: "0", Resources: set("AS65000", "10.0.0.0/16", ""), Issued: []ca.ListedCert{stray},
+	}}}, pgstore.Write{Actor: operator})
+	w.must(err)
+	no := fault.New(fault.Denied, "no", "not now")
+	_, err = w.Talk(t.Context(), "ca1", "testbed", &service.Link{
+		List: func(offered []ca.Entitlement) []ca.Entitlement {
+			offered[0].Issued = append(offered[0].Issued, stray)
+			return offered
+		},
+		Revoke: func(string, cert.KeyID) error { return no },
+		Issue:  func(string) error { return no },
+	})
+	if fault.Code(err) != "multiple-errors" || fault.Of(err) != fault.Unavailable ||
+		!strings.HasPrefix(err.Error(), "Multiple errors: CA 'ca1' could not sync") || strings.Count(err.Error(), "not now") != 2 {
+		t.Errorf("got %v", err)
+	}
+}

@@ -69,7 +69,8 @@ func (p place) class(c *ca.Class) []object {
 	return append(list, signedObjects(c.Objects)...)
 }
 
-// signedObjects gives what a key signed beside its manifest and CRL.
+// signedObjects gives what a key signed beside its manifest and CRL. Checklists
+// are there although they are not published.
 func signedObjects(o ca.Objects) []object {
 	var list []object
 	for _, name := range slices.Sorted(maps.Keys(o.ROAs)) {
@@ -83,6 +84,12 @@ func signedObjects(o ca.Objects) []object {
 	}
 	for _, r := range slices.SortedFunc(maps.Keys(o.RouterCerts), ca.CompareRouterKeys) {
 		list = append(list, object{hash: o.RouterCerts[r].Hash, what: "router certificate " + r.FileName(), check: fitsRouter(o.RouterCerts[r])})
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Ghostbusters)) {
+		list = append(list, object{hash: o.Ghostbusters[name].Hash, what: "Ghostbusters record " + o.Ghostbusters[name].FileName(), check: fitsGhostbusters(o.Ghostbusters[name])})
+	}
+	for _, serial := range slices.Sorted(maps.Keys(o.Checklists)) {
+		list = append(list, object{hash: o.Checklists[serial].Hash, what: "signed checklist " + serial, check: fitsChecklist(o.Checklists[serial])})
 	}
 	return list
 }

@@ -57,7 +57,7 @@ func (s Signed) Check(ta *cert.Certificate, now time.Time) error {
 			return err
 		}
 	}
-	return s.Objects.checkLists(ta, s.CRL, s.Manifest, now)
+	return s.Objects.checkLists(ta, lists{s.CRL, s.Manifest, s.Announcement}, now)
 }
 
 // Check does the same for objects that were signed elsewhere or earlier, whose
@@ -76,7 +76,11 @@ func (o Objects) Check(ta *cert.Certificate, ders map[Hash][]byte, now time.Time
 	if HashOf(list) != o.CRL.Hash || HashOf(mft) != o.Manifest.Hash {
 		return errors.New("CRL or manifest is another one than its hash says")
 	}
-	return o.checkLists(ta, list, mft, now)
+	in := lists{crl: list, manifest: mft}
+	if o.Keys != nil {
+		in.keys = ders[o.Keys.Hash]
+	}
+	return o.checkLists(ta, in, now)
 }
 
 // check reads a child's certificate under that of the trust anchor.
@@ -87,12 +91,18 @@ func (c IssuedCert) check(der []byte, ta *cert.Certificate, now time.Time) error
 	return c.describes(der)
 }
 
-func (o Objects) checkLists(ta *cert.Certificate, crlDER, mftDER []byte, now time.Time) error {
-	list, err := o.checkCRL(ta, crlDER, now)
+// lists is the DER of what there is one of.
+type lists struct{ crl, manifest, keys []byte }
+
+func (o Objects) checkLists(ta *cert.Certificate, in lists, now time.Time) error {
+	list, err := o.checkCRL(ta, in.crl, now)
 	if err != nil {
 		return fmt.Errorf("CRL: %w", err)
 	}
-	if err := o.checkManifest(ta, list, mftDER, now); err != nil {
+	if err := o.checkKeys(ta, in.keys, now, list.Revoked); err != nil {
+		return fmt.Errorf("trust anchor keys: %w", err)
+	}
+	if err := o.checkManifest(ta, list, in.manifest, now); err != nil {
 		return fmt.Errorf("manifest: %w", err)
 	}
 	return nil

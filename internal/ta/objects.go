@@ -76,6 +76,8 @@ type Keys struct {
 	Signer   crypto.Signer     // its key
 	Manifest crypto.Signer     // a fresh key for the manifest's certificate, to be forgotten afterwards
 	Serials  []*big.Int        // as many as Plan.Serials says, never used before
+
+	Announcement crypto.Signer // another fresh key, where Plan.Keys is not nil
 }
 
 // Signed is a plan that was carried out. Nothing of it is recorded yet.
@@ -85,6 +87,8 @@ type Signed struct {
 	Certs    [][]byte // DER of the new certificates, in the plan's order
 	CRL      []byte
 	Manifest []byte
+
+	Announcement []byte // nil if nothing is said of the keys
 }
 
 // Sign makes the planned certificates, a CRL and a manifest. The same plan,
@@ -107,6 +111,9 @@ func (p Plan) Sign(k Keys) (Signed, error) {
 	if err := s.signCRL(k); err != nil {
 		return Signed{}, fmt.Errorf("trust anchor CRL: %w", err)
 	}
+	if err := s.signKeys(k); err != nil {
+		return Signed{}, fmt.Errorf("trust anchor keys: %w", err)
+	}
 	if err := s.signManifest(k); err != nil {
 		return Signed{}, fmt.Errorf("trust anchor manifest: %w", err)
 	}
@@ -120,6 +127,9 @@ func (p Plan) checkKeys(k Keys) error {
 	}
 	if k.TA.KeyID != p.TA.KeyID || id != p.TA.KeyID || HashOf(k.TA.Raw) != p.TA.Hash {
 		return errors.New("certificate or key is not the one of the plan")
+	}
+	if p.Keys != nil && k.Announcement == nil {
+		return errors.New("there is no key for what is said of the keys")
 	}
 	if len(k.Serials) != p.Serials() {
 		return fmt.Errorf("%d serial numbers, want %d", len(k.Serials), p.Serials())
@@ -200,7 +210,13 @@ func (s *Signed) signManifest(k Keys) error {
 }
 
 // DER gives all objects that are new, to be kept by their hashes.
-func (s Signed) DER() [][]byte { return append(slices.Clone(s.Certs), s.CRL, s.Manifest) }
+func (s Signed) DER() [][]byte {
+	out := append(slices.Clone(s.Certs), s.CRL, s.Manifest)
+	if s.Announcement != nil {
+		out = append(out, s.Announcement)
+	}
+	return out
+}
 
 // Response gives the answer for the proxy.
 func (s Signed) Response() Response {

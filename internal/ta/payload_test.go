@@ -68,6 +68,13 @@ func frozenResponse() ta.Response {
 	}}}
 }
 
+// announcement says all that can be said.
+var announcement = ta.Announcement{
+	Comments:    []string{"ours"},
+	Predecessor: &ta.KeyInfo{Comments: []string{}, URIs: []string{"rsync://example.net/ta/old.cer"}, SPKI: []byte{0x30, 0x02}},
+	Successor:   &ta.KeyInfo{Comments: []string{"next"}, URIs: []string{"https://example.net/ta/next.cer"}, SPKI: []byte{0x30, 0x03}},
+}
+
 func events() []es.Event {
 	request := frozenRequest()
 	return []es.Event{
@@ -85,6 +92,7 @@ func events() []es.Event {
 		ta.SignerInitialized{Identity: signID, ProxyID: proxyID, TA: frozenTA, TAL: frozenTAL, Objects: objects(1)},
 		ta.RequestProcessed{RequestMadeAt: request.MadeAt, Response: frozenResponse(), ResponseHash: ta.HashOf([]byte("response"))},
 		ta.TAReissued{TA: frozenTA, TAL: frozenTAL, ProxyID: proxyID},
+		ta.KeysAnnounced{Announcement: &announcement},
 		ta.ObjectsRecovered{TA: frozenTA, TAL: frozenTAL, Objects: objects(3, record("online", keyA, some))},
 	}
 }
@@ -133,6 +141,7 @@ func TestCommandPayloadsAreFrozen(t *testing.T) {
 		ta.ProcessRequest{Request: request, Response: frozenResponse(), After: 1},
 		ta.ReissueTA{TA: frozenTA, TAL: frozenTAL, ProxyID: proxyID},
 		ta.RecoverResponse{Response: frozenResponse(), SignedAt: start},
+		ta.AnnounceKeys{Announcement: &announcement},
 		ta.RecoverObjects{Signer: signer(3, record("online", keyA, some))},
 	} {
 		t.Run(c.CommandName(), func(t *testing.T) { golden(t, "command_"+c.CommandName(), c) })

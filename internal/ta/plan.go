@@ -12,6 +12,7 @@ import (
 	"baleen/internal/fault"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
+	"baleen/internal/rpki/tak"
 )
 
 // Plan says what to sign. It always has a new CRL and a new manifest.
@@ -27,6 +28,7 @@ type Plan struct {
 	Keep       map[cert.KeyID]IssuedCert // stay as they are
 	Revoked    []Revocation              // whole content of the CRL
 	Answers    map[string]map[cert.KeyID]KeyResponse
+	Keys       *tak.TAK // what to say of the trust anchor's keys; nil: nothing
 }
 
 // PlannedCert is a certificate to sign for a child's key.
@@ -125,8 +127,13 @@ func (p Plan) CheckSeen() error {
 }
 
 // Serials gives how many serial numbers Sign needs: one for each certificate
-// and one for the manifest's.
-func (p Plan) Serials() int { return len(p.Issue) + 1 }
+// one for what is said of the keys, and the last for the manifest's.
+func (p Plan) Serials() int {
+	if p.Keys != nil {
+		return len(p.Issue) + 2
+	}
+	return len(p.Issue) + 1
+}
 
 // PlanRequest decides on all that a request asks for. A single request that
 // cannot be served fails alone; the others are done. Certificates of other keys
@@ -137,6 +144,7 @@ func (s *SignerState) PlanRequest(req Request, now time.Time, t Timing) (Plan, e
 	}
 	p := newPlan(s.TA, s.Objects, now, t)
 	p.Request = req
+	p.announce(s)
 	for _, child := range req.Children {
 		for _, key := range sortedKeys(child.Requests) {
 			if err := p.decide(child, key, t); err != nil {

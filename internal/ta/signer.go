@@ -20,6 +20,8 @@ type SignerState struct {
 	Objects   Objects                               `json:"objects"`
 	Answers   map[string]map[cert.KeyID]KeyResponse `json:"answers"`   // of the last exchange
 	Exchanges []Exchange                            `json:"exchanges"` // oldest first, the last maxExchanges of them
+
+	Announcement *Announcement `json:"announcement,omitempty"` // what to say of the keys; nil: nothing
 }
 
 // Exchange sums up a request that was answered.
@@ -65,6 +67,8 @@ func applySigner(s *SignerState, m es.Meta, e es.Event) {
 		s.Exchanges = slices.Delete(s.Exchanges, 0, max(0, len(s.Exchanges)-maxExchanges))
 	case TAReissued:
 		s.TA, s.TAL, s.ProxyID = e.TA, e.TAL, e.ProxyID
+	case KeysAnnounced:
+		s.Announcement = e.Announcement
 	case ObjectsRecovered:
 		s.recovered(e, m.At)
 	}

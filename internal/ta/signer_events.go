@@ -40,6 +40,12 @@ type ObjectsRecovered struct {
 	Objects Objects    `json:"objects"`
 }
 
+// KeysAnnounced says what the trust anchor says of its keys from the next
+// manifest on; nil: nothing.
+type KeysAnnounced struct {
+	Announcement *Announcement `json:"announcement"`
+}
+
 // EventName names the event in the log.
 func (SignerInitialized) EventName() string { return "ta_signer_initialized/1" }
 
@@ -52,6 +58,9 @@ func (TAReissued) EventName() string { return "ta_reissued/1" }
 // EventName names the event in the log.
 func (ObjectsRecovered) EventName() string { return "objects_recovered/1" }
 
+// EventName names the event in the log.
+func (KeysAnnounced) EventName() string { return "keys_announced/1" }
+
 // SignerType tells the event store how the signer is kept.
 func SignerType() es.Type[SignerState] {
 	return es.Type[SignerState]{Kind: SignerKind, Apply: applySigner, Codec: es.Codec{
@@ -59,5 +68,6 @@ func SignerType() es.Type[SignerState] {
 		"request_processed/1":     es.JSON[RequestProcessed],
 		"ta_reissued/1":           es.JSON[TAReissued],
 		"objects_recovered/1":     es.JSON[ObjectsRecovered],
+		"keys_announced/1":        es.JSON[KeysAnnounced],
 	}}
 }

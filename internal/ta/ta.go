@@ -101,6 +101,14 @@ type Objects struct {
 	Issued     map[cert.KeyID]IssuedCert `json:"issued"` // by the child's key
 	CRL        Object                    `json:"crl"`
 	Manifest   Object                    `json:"manifest"`
+	Keys       *KeysObject               `json:"keys,omitempty"` // what the trust anchor says of its keys; nil if nothing
+}
+
+// KeysObject is a trust anchor key object (RFC 9691).
+type KeysObject struct {
+	Object
+	Serial   string    `json:"serial"` // of its certificate, decimal
+	NotAfter time.Time `json:"not_after"`
 }
 
 // Published is one file of the publication point.
@@ -124,6 +132,9 @@ func (o Objects) Published() []Published {
 func (o Objects) listed() []Published {
 	out := make([]Published, 0, len(o.Issued)+2)
 	out = append(out, Published{o.CRL.Name, o.CRL.Hash})
+	if o.Keys != nil {
+		out = append(out, Published{o.Keys.Name, o.Keys.Hash})
+	}
 	for _, c := range o.Issued {
 		out = append(out, Published{c.Name(), c.Hash})
 	}

@@ -122,6 +122,11 @@ func (s *session) sign(plan ta.Plan, keys tafolder.Keys, der []byte) (ta.Signed,
 	if k.Manifest, err = s.env.NewKey(); err != nil {
 		return ta.Signed{}, err
 	}
+	if plan.Keys != nil {
+		if k.Announcement, err = s.env.NewKey(); err != nil {
+			return ta.Signed{}, err
+		}
+	}
 	for range plan.Serials() {
 		n, err := cert.NewSerial()
 		if err != nil {

@@ -63,6 +63,7 @@ func (s *session) runProcess(f *tafolder.Folder, x exchange) error {
 	}
 	s.tellRequest(f, plan)
 	s.tellPlan(plan)
+	s.tellKeys(plan.Keys, st.Announcement != nil)
 	if err := s.confirm(x.yes); err != nil {
 		return err
 	}

@@ -64,6 +64,9 @@ func (s *session) show() *cobra.Command {
 			c := st.Objects.Issued[key]
 			line(&b, "child %s, key %s until %s: %s", c.Child, key, at(c.NotAfter), setText(c.Resources))
 		}
+		if st.Announcement != nil {
+			line(&b, "announces          its key%s%s", also("before it", st.Announcement.About(st.TAL).Predecessor), also("after it", st.Announcement.About(st.TAL).Successor))
+		}
 		line(&b, "\n%s", st.TAL.Encode())
 		return b.Bytes(), nil
 	})

@@ -90,7 +90,7 @@ func (s *session) root() *cobra.Command {
 	root.PersistentFlags().StringVarP(&s.dir, "dir", "d", "", "folder of the signer (required)")
 	root.PersistentFlags().StringVarP(&s.format, "format", "f", formatText, "how to show things: text or json")
 	_ = root.MarkPersistentFlagRequired("dir") // the flag is there
-	root.AddCommand(s.init(), s.reissue(), s.process(), s.recover(), s.show(), s.last(), s.exchanges(), s.verify(), s.passphrase())
+	root.AddCommand(s.init(), s.reissue(), s.process(), s.recover(), s.announce(), s.show(), s.last(), s.exchanges(), s.verify(), s.passphrase())
 	return root
 }
 

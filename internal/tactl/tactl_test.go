@@ -254,3 +254,34 @@ func TestPassphraseChanges(t *testing.T) {
 	w.refused("the passphrase is wrong", "process -r @request.json", "yes", secret)
 	w.ok("process -r @request.json", "yes", "another passphrase")
 }
+
+// What the trust anchor says of its keys reaches the proxy, and goes again.
+func TestAnnounce(t *testing.T) {
+	w, next := newWorld(t), newWorld(t)
+	w.begin()
+	next.file("key.pem", pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(w.child)})) // a key that w does not sign with
+	next.ok(initLine+" --private-key-pem @key.pem", "yes", secret, secret)
+	next.meet()
+	w.file("next.tal", next.proxy.Signer.TAL.Encode())
+	w.file("broken.tal", []byte("ftp://example.net/ta.cer\n\nAAAA"))
+	w.refused("RFC 8630", "announce --successor @broken.tal")
+	w.refused("nothing was announced", "announce --off")
+	w.ok("announce --comment ours --successor @next.tal")
+	w.request("request.json", "n1")
+	_, told := w.ok("process -r @request.json -o @response.json", "yes", secret)
+	contains(t, told, "Trust anchor keys: "+w.proxy.Signer.TA.KeyID.String()+" is the current one, "+next.proxy.Signer.TA.KeyID.String()+" after it")
+	w.respond("response.json")
+	if files := w.proxy.Published(); len(files) != 3 || w.proxy.Signer.Objects.Keys == nil {
+		t.Errorf("published %v", files)
+	}
+	out, _ := w.ok("show")
+	contains(t, out, "announces          its key, "+next.proxy.Signer.TA.KeyID.String()+" after it")
+	w.meet()
+	w.ok("announce --off")
+	w.now = w.now.Add(time.Hour)
+	w.exchange(2)
+	if files := w.proxy.Published(); len(files) != 2 || len(w.proxy.Signer.Objects.Revoked) != 1 {
+		t.Errorf("published %v", files)
+	}
+	w.ok("verify")
+}

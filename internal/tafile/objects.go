@@ -46,6 +46,15 @@ func encodeObjects(o ta.Objects, root ta.CertRecord, d DER) (api.TAObjects, erro
 		return out, err
 	}
 	out.Manifest = encodeObject(o, o.Manifest, mft, ee.Serial)
+	if o.Keys != nil {
+		der, err := d.get(o.Keys.Name, o.Keys.Hash)
+		if err != nil {
+			return out, err
+		}
+		serial, _ := new(big.Int).SetString(o.Keys.Serial, 10) // it was written by String
+		keys := encodeObject(o, o.Keys.Object, der, serial)
+		out.Keys = &keys
+	}
 	for key, c := range o.Issued {
 		info, err := encodeCert(c.CertRecord, d)
 		if err != nil {
@@ -133,6 +142,9 @@ func readObjects(in api.TAObjects, d DER) (ta.Objects, error) {
 	for _, r := range in.Revocations {
 		out.Revoked = append(out.Revoked, ta.Revocation{Serial: r.Serial, RevokedAt: seconds(r.RevokedAt), NotAfter: seconds(r.Expires)})
 	}
+	if out.Keys, err = readKeys(in.Keys, key, d); err != nil {
+		return out, err
+	}
 	for text, c := range in.Issued {
 		record, spki, err := readCert(c.CertInfo, d)
 		if err != nil {
@@ -142,6 +154,22 @@ func readObjects(in api.TAObjects, d DER) (ta.Objects, error) {
 			return out, bad("the certificate at '%s' is listed for key %s", record.URI, text)
 		}
 		out.Issued[record.KeyID] = ta.IssuedCert{CertRecord: record, Child: c.Child, SPKI: spki}
+	}
+	return out, nil
+}
+
+// readKeys takes in what is said of the keys, if anything.
+func readKeys(in *api.TAObject, key cert.KeyID, d DER) (*ta.KeysObject, error) {
+	if in == nil {
+		return nil, nil
+	}
+	ee, err := signerOf(in.Base64)
+	if err != nil {
+		return nil, bad("trust anchor keys: %v", err)
+	}
+	out := &ta.KeysObject{Object: ta.Object{Name: key.String() + ".tak", Hash: d.add(in.Base64)}, Serial: ee.Serial.String(), NotAfter: ee.NotAfter}
+	if out.Hash.String() != in.Hash {
+		return nil, bad("trust anchor keys: the hash is that of another object")
 	}
 	return out, nil
 }

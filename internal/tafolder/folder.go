@@ -116,15 +116,28 @@ func (f *Folder) Append(r Record, e es.Event) error {
 // take brings the state to what a record says.
 func (f *Folder) take(r Record, e es.Event, hash string) error {
 	before := f.State.Objects.Number
+	if signs(e) {
+		before++
+	}
 	ta.SignerType().Apply(&f.State, es.Meta{Handle: ta.Handle, Version: int64(r.Number), At: r.At}, e)
-	if _, reissued := e.(ta.TAReissued); !reissued && f.State.Objects.Number <= before {
-		return fmt.Errorf("record %d has manifest number %d after %d", r.Number, f.State.Objects.Number, before)
+	if f.State.Objects.Number < before {
+		return fmt.Errorf("record %d has manifest number %d, at least %d must follow", r.Number, f.State.Objects.Number, before)
 	}
 	for _, der := range r.Objects {
 		f.DER[ta.HashOf(der)] = der
 	}
 	f.Records, f.last = append(f.Records, r), hash
 	return nil
+}
+
+// signs says whether an event comes with a new manifest.
+func signs(e es.Event) bool {
+	switch e.(type) {
+	case ta.TAReissued, ta.KeysAnnounced:
+		return false
+	default:
+		return true
+	}
 }
 
 // New is what a folder begins with.

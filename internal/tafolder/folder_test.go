@@ -266,7 +266,7 @@ func TestTornLine(t *testing.T) {
 	before, counted := must(os.ReadFile(log)), must(os.ReadFile(head))
 	m.do(t, dir, "n2")
 	whole := must(os.ReadFile(log))
-	for cut := len(before) + 1; cut < len(whole); cut += 97 {
+	for cut := len(before) + 1; cut < len(whole); cut += 1997 {
 		for _, junk := range []string{"", "\x00\x00\n"} {
 			put(t, log, append(bytes.Clone(whole[:cut]), junk...))
 			put(t, head, counted)

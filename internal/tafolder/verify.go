@@ -27,7 +27,7 @@ func (f *Folder) Verify() error {
 		}
 		ta.SignerType().Apply(&s, es.Meta{At: r.At}, e)
 		if err == nil {
-			err = f.verifyIssued(r, &s)
+			err = f.verifyIssued(r, &s, signs(e))
 		}
 		if err != nil {
 			return fmt.Errorf("%s: record %d: %w", logName, r.Number, err)
@@ -58,7 +58,7 @@ func (f *Folder) verifyExchange(r Record, e ta.RequestProcessed, before *ta.Sign
 }
 
 // verifyIssued looks at certificate, manifest and CRL as they were then.
-func (f *Folder) verifyIssued(r Record, s *ta.SignerState) error {
+func (f *Folder) verifyIssued(r Record, s *ta.SignerState, fresh bool) error {
 	at := r.At
 	if at.Before(s.Objects.ThisUpdate) {
 		at = s.Objects.ThisUpdate
@@ -71,8 +71,8 @@ func (f *Folder) verifyIssued(r Record, s *ta.SignerState) error {
 	if err != nil {
 		return err
 	}
-	if r.Event == (ta.TAReissued{}).EventName() {
-		return nil // nothing else is new, and the manifest may be old
+	if !fresh {
+		return nil // the manifest is that of before, and may be old
 	}
 	return s.Objects.Check(root, f.DER, at)
 }

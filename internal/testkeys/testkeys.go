@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// bank is every key that was made in this process.
+// bank is every key that was made, or is being made, in this process.
 var bank struct {
 	sync.Mutex
-	keys []*rsa.PrivateKey
+	keys []func() (*rsa.PrivateKey, error)
 	used map[testing.TB]int // how many of them, from the first on, a running test has
 }
 
@@ -25,25 +25,20 @@ func Source(t testing.TB) func() (*rsa.PrivateKey, error) {
 		defer bank.Unlock()
 		delete(bank.used, t)
 	})
-	return func() (*rsa.PrivateKey, error) {
-		bank.Lock()
-		if bank.used == nil {
-			bank.used = map[testing.TB]int{}
-		}
-		n := bank.used[t]
-		bank.used[t]++
-		if n < len(bank.keys) {
-			defer bank.Unlock()
-			return bank.keys[n], nil
-		}
-		bank.Unlock()
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			return nil, err
-		}
-		bank.Lock()
-		defer bank.Unlock()
-		bank.keys = append(bank.keys, key)
-		return key, nil
+	return func() (*rsa.PrivateKey, error) { return next(t)() }
+}
+
+// next gives the place of the next key of a test. Who comes first makes the key.
+func next(t testing.TB) func() (*rsa.PrivateKey, error) {
+	bank.Lock()
+	defer bank.Unlock()
+	if bank.used == nil {
+		bank.used = map[testing.TB]int{}
 	}
+	n := bank.used[t]
+	bank.used[t]++
+	if n == len(bank.keys) {
+		bank.keys = append(bank.keys, sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }))
+	}
+	return bank.keys[n]
 }

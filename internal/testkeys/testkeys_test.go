@@ -2,6 +2,7 @@ package testkeys_test
 
 import (
 	"crypto/rsa"
+	"sync"
 	"testing"
 
 	"baleen/internal/testkeys"
@@ -30,4 +31,34 @@ func TestKeysAreMadeOnce(t *testing.T) {
 			t.Error("a key was made although there was one")
 		}
 	})
+}
+
+// Tests that run side by side make keys at the same time; still no key may come
+// to one of them twice.
+func TestKeysOfParallelTests(t *testing.T) {
+	for range 4 {
+		t.Run("one of them", func(t *testing.T) {
+			t.Parallel()
+			seen := map[string]bool{}
+			var mu sync.Mutex
+			var all sync.WaitGroup
+			source := testkeys.Source(t)
+			for range 6 {
+				all.Go(func() {
+					key, err := source()
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					if seen[key.N.String()] {
+						t.Error("a key came twice")
+					}
+					seen[key.N.String()] = true
+				})
+			}
+			all.Wait()
+		})
+	}
 }

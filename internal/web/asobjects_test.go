@@ -194,7 +194,7 @@ func TestPathsOfASObjects(t *testing.T) {
 		}
 		w.ask(admin, method, aspas+path, body).nothing(http.StatusNotFound)
 	}
-	for _, request := range []string{"GET " + aspas + "/as/1", "PUT " + aspas, "DELETE " + aspas, "DELETE " + bgpsec, "HEAD " + bgpsec} {
+	for _, request := range []string{"GET " + aspas + "/as/1", "PATCH " + aspas, "DELETE " + aspas, "DELETE " + bgpsec, "HEAD " + bgpsec} {
 		method, path, _ := strings.Cut(request, " ")
 		w.ask(admin, method, path, "").nothing(http.StatusMethodNotAllowed)
 	}

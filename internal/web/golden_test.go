@@ -83,3 +83,12 @@ func (a answer) record(name string) answer {
 	compare(a.t, filepath.Join("errors", name), a.body+"\n")
 	return a
 }
+
+// flagNamed gives the value of a flag of the test program, "" if it has none.
+func flagNamed(name string) string {
+	f := flag.Lookup(name)
+	if f == nil || f.Value.String() == f.DefValue {
+		return ""
+	}
+	return f.Value.String()
+}

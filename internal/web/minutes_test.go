@@ -97,6 +97,10 @@ func (w *world) checkHistory() {
 	if page.Offset != 1 || page.Total != all.Total || len(page.Commands) != 2 || page.Commands[0].Version != all.Commands[1].Version {
 		w.t.Errorf("got %+v", page)
 	}
+	w.get(commands + "/1").json(&page)
+	if page.Offset != 0 || page.Total != all.Total || len(page.Commands) != 1 {
+		w.t.Errorf("got %+v", page)
+	}
 	first, last := all.Commands[0].Timestamp, all.Commands[all.Total-1].Timestamp
 	for path, want := range map[string]int{
 		fmt.Sprintf("/100/0/%d", first):                all.Total,

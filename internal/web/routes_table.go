@@ -15,6 +15,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 	const (
 		get    = http.MethodGet
 		post   = http.MethodPost
+		put    = http.MethodPut
 		remove = http.MethodDelete
 
 		ca        = "/api/v1/cas/:ca"
@@ -75,6 +76,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{post, ca + "/keys/roll_activate", rest.CAUpdate, none, a.Keys.Activate},
 		{post, ca + "/sync/parents", rest.CAUpdate, none, a.CAs.SyncParents},
 		{post, ca + "/sync/repo", rest.CAUpdate, none, a.CAs.SyncRepository},
+		{get, ca + "/children", rest.CARead, none, a.Children.List},
 		{post, ca + "/children", rest.CAUpdate, content, a.Children.Add},
 		{get, child, rest.CARead, none, a.Children.Get},
 		{post, child, rest.CAUpdate, content, a.Children.Update},
@@ -83,6 +85,9 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{get, child + "/contact", rest.CARead, none, a.Children.ResponseJSON},
 		{get, child + "/parent_response.json", rest.CARead, none, a.Children.ResponseJSON},
 		{get, child + "/parent_response.xml", rest.CARead, none, a.Children.ResponseXML},
+		{get, child + "/export", rest.CARead, none, a.Children.Export},
+		{post, child + "/import", rest.CAAdmin, content, a.Children.Import},
+		{post, ca + "/force_reissue", rest.CAUpdate, none, a.CAs.ForceReissue},
 		{get, ca + "/parents", rest.CARead, none, a.Parents.List},
 		{post, ca + "/parents", rest.CAUpdate, content, a.Parents.Set},
 		{get, ca + "/parents/:parent", rest.CARead, none, a.Parents.Get},
@@ -92,18 +97,29 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{post, ca + "/repo", rest.CAUpdate, content, a.Repo.Set},
 		{get, ca + "/repo/status", rest.CARead, none, a.Repo.Status},
 		{get, ca + "/routes", rest.RoutesRead, none, a.ROAs.List},
+		{put, ca + "/routes", rest.RoutesUpdate, content, a.ROAs.Replace},
 		{post, ca + "/routes", rest.RoutesUpdate, content, a.ROAs.Update},
+		{get, ca + "/issuing", rest.CARead, none, a.Issuing.Get},
+		{post, ca + "/issuing/pause", rest.RoutesUpdate, none, a.Issuing.Pause},
+		{post, ca + "/issuing/resume", rest.RoutesUpdate, none, a.Issuing.Resume},
 		{post, ca + "/routes/try", rest.RoutesUpdate, content, a.Analysis.Try},
 		{get, analysis + "/full", rest.RoutesAnalysis, none, a.Analysis.Full},
 		{post, analysis + "/dryrun", rest.RoutesAnalysis, content, a.Analysis.DryRun},
 		{get, analysis + "/suggest", rest.RoutesAnalysis, none, a.Analysis.Suggest},
 		{post, analysis + "/suggest", rest.RoutesAnalysis, content, a.Analysis.SuggestFor},
 		{get, ca + "/aspas", rest.ASPAsRead, none, a.ASPAs.List},
+		{put, ca + "/aspas", rest.ASPAsUpdate, content, a.ASPAs.Replace},
 		{post, ca + "/aspas", rest.ASPAsUpdate, content, a.ASPAs.Update},
 		{post, ca + "/aspas/as/:asn", rest.ASPAsUpdate, content, a.ASPAs.UpdateOne},
 		{remove, ca + "/aspas/as/:asn", rest.ASPAsUpdate, none, a.ASPAs.Remove},
 		{get, ca + "/bgpsec", rest.BGPsecRead, none, a.BGPsec.List},
 		{post, ca + "/bgpsec", rest.BGPsecUpdate, content, a.BGPsec.Update},
+		{get, ca + "/ghostbusters", rest.CARead, none, a.Ghostbusters.List},
+		{post, ca + "/ghostbusters", rest.CAUpdate, content, a.Ghostbusters.Update},
+		{get, ca + "/rscs", rest.CARead, none, a.Checklists.List},
+		{post, ca + "/rscs", rest.CAUpdate, content, a.Checklists.Sign},
+		{get, ca + "/rscs/:serial", rest.CARead, none, a.Checklists.Get},
+		{remove, ca + "/rscs/:serial", rest.CAUpdate, none, a.Checklists.Revoke},
 		{get, commands, rest.CARead, none, a.History.Commands},
 		{get, commands + "/:rows", rest.CARead, none, a.History.Commands},
 		{get, commands + "/:rows/:offset", rest.CARead, none, a.History.Commands},
@@ -115,10 +131,15 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{post, "/api/v1/bulk/cas/sync/repo", rest.CAAdmin, none, a.Bulk.SyncRepositories},
 		{post, "/api/v1/bulk/cas/publish", rest.CAAdmin, none, a.Bulk.Publish},
 		{post, "/api/v1/bulk/cas/force_publish", rest.CAAdmin, none, a.Bulk.ForcePublish},
+		{post, "/api/v1/bulk/cas/force_reissue", rest.CAAdmin, none, a.Bulk.ForceReissue},
+		{get, "/api/v1/bulk/cas/import", rest.CAAdmin, none, a.Bulk.ImportProgress},
+		{post, "/api/v1/bulk/cas/import", rest.CAAdmin, content, a.Bulk.Import},
 		{post, "/api/v1/bulk/cas/suspend", rest.CAAdmin, none, a.Bulk.Suspend},
 
 		// Operators: the publication server.
 		{post, "/api/v1/pubd/init", rest.PubAdmin, content, a.Publishers.Init},
+		{remove, "/api/v1/pubd/init", rest.PubAdmin, none, a.Publishers.Clear},
+		{post, "/api/v1/pubd/delete", rest.PubAdmin, content, a.Publishers.Delete},
 		{get, "/api/v1/pubd/publishers", rest.PubList, none, a.Publishers.List},
 		{post, "/api/v1/pubd/publishers", rest.PubCreate, content, a.Publishers.Add},
 		{get, publisher, rest.PubRead, none, a.Publishers.Get},

@@ -53,7 +53,7 @@ func TestPathsAndMethodsThatDoNotExist(t *testing.T) {
 	for _, request := range []string{
 		"POST /health", "HEAD /health", "OPTIONS /health", "DELETE /metrics", "PUT /stats/info", "POST /rrdp/notification.xml", "HEAD /rrdp/notification.xml", "DELETE /rrdp/nope",
 		"PATCH /auth/login", "GET /auth/logout", "GET /rfc6492/ca1", "GET /rfc8181/p/", "FOO /health",
-		"DELETE /api/v1/cas", "GET /api/v1/cas/ca1/children", "PUT /api/v1/cas/ca1", "HEAD /api/v1/cas", "OPTIONS /api/v1/cas", "GET /api/v1/cas/ca1/sync/repo",
+		"DELETE /api/v1/cas", "PUT /api/v1/cas/ca1/children", "PUT /api/v1/cas/ca1", "HEAD /api/v1/cas", "OPTIONS /api/v1/cas", "GET /api/v1/cas/ca1/sync/repo",
 		"POST /api/v1/cas/ca1/repo/status", "GET /api/v1/bulk/cas/publish", "POST /api/v1/pubd/stale", "DELETE /api/v1/cas/ca1/routes",
 	} {
 		method, path, _ := strings.Cut(request, " ")

@@ -27,10 +27,16 @@ func serve(t *testing.T, s *web.Server, secure *tls.Config) (address string, sto
 	if err != nil {
 		t.Fatal(err)
 	}
+	return listeners[0].Addr().String(), background(t, s, secure, listeners...)
+}
+
+// background runs a server on listeners. stop ends it and waits.
+func background(t *testing.T, s *web.Server, secure *tls.Config, listeners ...net.Listener) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, secure, listeners...) }()
-	return listeners[0].Addr().String(), func() {
+	return func() {
 		t.Helper()
 		cancel()
 		if err := <-done; err != nil {

@@ -4,6 +4,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -56,6 +57,11 @@ type Deps struct {
 	TestbedProxies []netip.Prefix
 
 	LogInfo bool // log every request at level info, else debug
+
+	// UnixUsers are the system's users who may use the Unix socket without a token: login name to one of rest.Roles.
+	UnixUsers map[string]string
+
+	WholeLimit int64 // octets of a whole configuration; 0: PostLimit
 }
 
 // Server answers HTTP requests.
@@ -73,8 +79,8 @@ func New(d Deps) *Server {
 		d.Now = time.Now
 	}
 	s := &Server{Deps: d, echo: echo.New(), api: rest.New(rest.Deps{
-		Service: d.Service, Log: d.Log, Now: d.Now, AdminToken: d.AdminToken, BodyLimit: d.PostLimit, Version: obs.Version, Started: d.Started, Logins: d.Logins,
-		VisitorIP: visitorIP(d.TestbedProxies),
+		Service: d.Service, Log: d.Log, Now: d.Now, AdminToken: d.AdminToken, BodyLimit: d.PostLimit, WholeLimit: cmp.Or(d.WholeLimit, d.PostLimit),
+		Version: obs.Version, Started: d.Started, Logins: d.Logins, VisitorIP: visitorIP(d.TestbedProxies), UnixUsers: d.UnixUsers,
 	})}
 	s.echo.IPExtractor = echo.ExtractIPDirect()
 	s.echo.HTTPErrorHandler = s.api.WriteError
@@ -109,7 +115,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.Serv
 func (s *Server) Serve(ctx context.Context, secure *tls.Config, listeners ...net.Listener) error {
 	srv := &http.Server{
 		Handler: s, TLSConfig: secure.Clone(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), Protocols: new(http.Protocols),
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), Protocols: new(http.Protocols), ConnContext: connected,
 	}
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetHTTP2(true)

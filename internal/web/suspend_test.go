@@ -128,6 +128,8 @@ func TestLoginsAreNoted(t *testing.T) {
 	}
 	w.ask(anybody, "GET", "/api/v1/cas", "").fails(http.StatusForbidden, "api-insufficient-rights") // no token is no try
 	w.get("/api/v1/cas").ok()                                                                       // a good one is no login
+	w.ask(overSocket("eve"), "GET", "/api/v1/cas", "")
+	w.ask(overSocket("eve"), "GET", "/health", "") // she may
 	if err := recorder.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -149,12 +151,12 @@ func TestLoginsAreNoted(t *testing.T) {
 		}
 		got = append(got, r)
 	}
-	want := []row{{user: "admin-token", provider: "admin-token", outcome: "ok", attempts: 1}, {provider: "admin-token", outcome: "refused", attempts: 3}, {provider: "bearer", outcome: "refused", attempts: 3}}
+	want := []row{{user: "admin-token", provider: "admin-token", outcome: "ok", attempts: 1}, {provider: "admin-token", outcome: "refused", attempts: 3}, {provider: "bearer", outcome: "refused", attempts: 3}, {user: "eve", provider: "unix-socket", outcome: "refused", attempts: 1}}
 	if len(got) != len(want) {
 		t.Fatalf("got %+v", got)
 	}
 	for i, r := range got {
-		if r.outcome == "refused" && (r.remote == nil || *r.remote != netip.MustParseAddr("2001:db8::7")) {
+		if r.outcome == "refused" && r.provider != "unix-socket" && (r.remote == nil || *r.remote != netip.MustParseAddr("2001:db8::7")) {
 			t.Errorf("from %v", r.remote)
 		}
 		if r.remote = nil; r != want[i] {

@@ -15,6 +15,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/es/pgstore"
+	"baleen/internal/exchange"
 	"baleen/internal/export"
 	"baleen/internal/login"
 	"baleen/internal/obs"
@@ -39,7 +40,8 @@ type world struct {
 	worker  *tasks.Worker
 	role    *role
 	repo    string
-	logins  *login.Recorder // nil: not noted
+	logins  *login.Recorder   // nil: not noted
+	users   map[string]string // of the system, with their roles
 }
 
 // role is the part that the test lets the node play.
@@ -80,10 +82,13 @@ func newWorld(t *testing.T) *world {
 			Policy: ca.Policy{
 				ROAAggregate: 100, ROADeaggregate: 90, ROAValid: 52 * week, ROARenewBefore: 4 * week, ChildValid: 52 * week, ChildRenewBefore: 4 * week,
 				ASPAValid: 52 * week, ASPARenewBefore: 4 * week, RouterValid: 52 * week, RouterRenewBefore: 4 * week,
+				GhostbustersValid: 52 * week, GhostbustersRenewBefore: 4 * week,
 			},
-			Manifest: service.ManifestTiming{Next: 24 * time.Hour, Jitter: 4 * time.Hour, Before: 8 * time.Hour},
-			Refresh:  service.Refresh{Every: 24 * time.Hour, Jitter: 12 * time.Hour},
-			TA:       ta.DefaultTiming(),
+			Manifest:          service.ManifestTiming{Next: 24 * time.Hour, Jitter: 4 * time.Hour, Before: 8 * time.Hour},
+			ChecklistMaxValid: 52 * week,
+
+			Refresh: service.Refresh{Every: 24 * time.Hour, Jitter: 12 * time.Hour},
+			TA:      ta.DefaultTiming(),
 		},
 		CAs:    &pgstore.Store[ca.State]{Type: ca.Type(), DB: db, Fence: fence, Now: time.Now, Listeners: follow},
 		Proxy:  &pgstore.Store[ta.ProxyState]{Type: ta.ProxyType(), DB: db, Fence: fence, Now: time.Now, Listeners: follow},
@@ -92,8 +97,9 @@ func newWorld(t *testing.T) *world {
 			Store: &pgstore.Store[pubserver.State]{Type: pubserver.Type(), DB: db, Fence: fence, Now: time.Now},
 			DB:    db, Fence: fence, Now: time.Now, ServiceURI: uri,
 		},
-		Export: &export.Renderer{DB: db, Repository: pubserver.Repository, Dir: w.repo, Settings: export.DefaultSettings(), Now: time.Now, Log: log},
-		Rows:   &castore.Store{DB: db}, Keys: &signer.Keys{DB: db, Fence: fence, Master: master, Pool: pool, Now: time.Now},
+		Export:    &export.Renderer{DB: db, Repository: pubserver.Repository, Dir: w.repo, Settings: export.DefaultSettings(), Now: time.Now, Log: log},
+		Exchanges: &exchange.Log{DB: db, Fence: fence, Now: time.Now, Log: log},
+		Rows:      &castore.Store{DB: db}, Keys: &signer.Keys{DB: db, Fence: fence, Master: master, Pool: pool, Now: time.Now},
 		OneOff: pool, DB: db, Fence: fence, Log: log, Now: time.Now, Cores: 2, Wake: func() {},
 	}
 	w.service.Register(w.worker, w.worker)
@@ -104,8 +110,8 @@ func newWorld(t *testing.T) *world {
 // newServer makes the HTTP side.
 func (w *world) newServer(testbed bool) *web.Server {
 	return web.New(web.Deps{
-		Service: w.service, AdminToken: token, PostLimit: 4096, UpDownLimit: 1 << 20, PublicationLimit: 1 << 20, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
-		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Started: time.Now(), Log: w.service.Log}), Started: time.Now(), Testbed: testbed, Logins: w.logins,
+		Service: w.service, AdminToken: token, PostLimit: 4096, WholeLimit: 4 << 20, UpDownLimit: 1 << 20, PublicationLimit: 1 << 20, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
+		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Started: time.Now(), Log: w.service.Log}), Started: time.Now(), Testbed: testbed, Logins: w.logins, UnixUsers: w.users,
 	})
 }
 
@@ -166,6 +172,7 @@ func (w *world) ask(who as, method, path, body string) answer {
 	w.server.ServeHTTP(rec, r)
 	a := answer{t: w.t, what: method + " " + path, status: rec.Code, header: rec.Header(), body: rec.Body.String()}
 	contractFor(w.t).check(w.t, r, body, a)
+	exercised(w.t, w.server, method, path, rec.Code)
 	return a
 }
 

@@ -1,239 +1,187 @@
-// Command bench measures what an operator feels and what bounds the system:
-// for one CA the time to the answer for one ROA and until its delta is in the
-// notification, with the pool of ready keys and without; and how many objects
-// a bulk load publishes per second. It prints figures and judges nothing.
+// Command bench measures what operators feel and what bounds the system: CAs
+// made, ROA changes, manifests issued again, CAs with many ROAs, a bulk load, and
+// the share of processor time that is not spent on keys and signatures. It
+// prints figures, and the command that makes each again, and judges nothing.
+//
+// Where KRILL_BIN names the folder of the program krill, that one is given the
+// same work over the same REST API, and the ratio is printed.
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
-	"net/http"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"baleen/test/harness"
 )
 
+// options say how much is measured.
+type options struct {
+	parts     string
+	pool      int
+	cas       []int // CAs of the changes and of the re-issue
+	made      int   // CAs to make
+	changes   int   // changes of one ROA on a CA of each size
+	storm     int   // changes over many CAs
+	bulk      int   // ROAs in one call
+	sizes     []int
+	krillROAs int
+	krillCAs  int
+	limit     time.Duration
+
+	bin   string
+	krill string // the program; empty: not measured
+}
+
+// parts are all measurements, in the order in which they run.
+var parts = []struct {
+	name, what string
+	run        func(context.Context, options) error
+}{
+	{"ceiling", "keys and signatures per second, if nothing else is done", ceiling},
+	{"bulk", "many ROAs in one call, and one more while they are issued", bulk},
+	{"create", "CAs made and certified per second", create},
+	{"changes", "ROA changes per second over many CAs, 8 clients, until all are published", changes},
+	{"reissue", "all manifests of many CAs issued again", reissue},
+	{"sizes", "one ROA more on a CA that has many", sizes},
+	{"storage", "octets and commits of a CA, a ROA, a manifest", storage},
+}
+
 func main() {
-	changes := flag.Int("changes", 60, "single ROA changes to measure in each run")
-	bulk := flag.Int("bulk", 300, "ROAs of the bulk load, in one call")
+	var o options
+	quick := flag.Bool("quick", false, "a few minutes in all")
+	flag.StringVar(&o.parts, "run", "", "parts to run, separated by commas; all without it")
+	flag.IntVar(&o.pool, "pool", 64, "one-off keys kept ready")
+	casFlag := flag.String("cas", "", "numbers of CAs for changes and reissue, separated by commas")
+	sizesFlag := flag.String("sizes", "", "numbers of ROAs for sizes, separated by commas")
+	flag.IntVar(&o.changes, "one", 0, "changes of one ROA on a CA of each size")
+	flag.IntVar(&o.storm, "changes", 0, "changes over many CAs")
+	flag.IntVar(&o.made, "made", 0, "CAs that create makes")
+	flag.IntVar(&o.bulk, "bulk", 0, "ROAs in one call")
+	flag.IntVar(&o.krillROAs, "krill-roas", 1000, "Krill is given no CA with more ROAs than this")
+	flag.IntVar(&o.krillCAs, "krill-cas", 100, "Krill is given no more CAs than this")
+	flag.DurationVar(&o.limit, "limit", 30*time.Minute, "how long one system may take for one measurement")
 	flag.Parse()
-	if err := run(context.Background(), *changes, *bulk); err != nil {
+	err := o.settle(*quick, *casFlag, *sizesFlag)
+	if err == nil {
+		err = run(context.Background(), o)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, changes, bulk int) error {
-	bin, err := os.MkdirTemp("", "baleen-bench-")
+// settle fills in what was not given.
+func (o *options) settle(quick bool, cas, sizes string) (err error) {
+	or := func(n *int, whole, short int) {
+		if *n == 0 {
+			*n = whole
+			if quick {
+				*n = short
+			}
+		}
+	}
+	or(&o.changes, 60, 10)
+	or(&o.storm, 400, 60)
+	or(&o.made, 100, 10)
+	or(&o.bulk, 300, 60)
+	list := func(text, whole, short string) []int {
+		if text == "" {
+			text = whole
+			if quick {
+				text = short
+			}
+		}
+		var out []int
+		for part := range strings.SplitSeq(text, ",") {
+			var n int
+			if _, scan := fmt.Sscan(part, &n); scan != nil {
+				err = fmt.Errorf("%q is no list of numbers", text)
+			}
+			out = append(out, n)
+		}
+		return out
+	}
+	o.cas, o.sizes = list(cas, "40,100,1000", "10"), list(sizes, "10,1000,10000", "10,1000")
+	return err
+}
+
+func run(ctx context.Context, o options) (err error) {
+	bin, remove, err := tempDir()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(bin) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	if err := harness.Build(ctx, bin); err != nil {
 		return err
 	}
-	fmt.Printf("%s, %d cores\n", runtime.Version(), runtime.NumCPU())
-	if err := keysAndSignatures(); err != nil {
-		return err
+	o.bin = bin
+	if dir := os.Getenv("KRILL_BIN"); dir != "" {
+		o.krill = filepath.Join(dir, "krill")
 	}
-	for _, pool := range []string{"64", "0"} {
-		if err := oneCA(ctx, bin, pool, changes, bulk); err != nil {
+	fmt.Printf("%s, %d cores; %s\n", runtime.Version(), runtime.NumCPU(), command(slices.Collect(anyOf(os.Args[1:]))...))
+	wanted := strings.Split(o.parts, ",")
+	for _, p := range parts {
+		if o.parts != "" && !slices.Contains(wanted, p.name) {
+			continue
+		}
+		fmt.Printf("\n%s: %s (%s)\n", p.name, p.what, command("-run", p.name))
+		if err := p.run(ctx, o); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// each runs a measurement on every system, each in a folder of its own.
+func (o options) each(ctx context.Context, measure func(ctx context.Context, s system) error) error {
+	for _, start := range []func(dir string) system{
+		func(dir string) system { return newBaleen(o.bin, dir, fmt.Sprint("BALEEN_KEY_POOL_SIZE=", o.pool)) },
+		func(dir string) system { return &krill{program: o.krill, dir: dir} },
+	} {
+		if err := o.on(ctx, start, measure); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// keysAndSignatures gives the ceiling: what the machine can do if it does
-// nothing else.
-func keysAndSignatures() error {
-	const n = 40
-	var wg sync.WaitGroup
-	errs := make(chan error, n)
-	start := time.Now()
-	for range runtime.NumCPU() {
-		wg.Go(func() {
-			for range n / runtime.NumCPU() {
-				if _, err := rsa.GenerateKey(rand.Reader, 2048); err != nil {
-					errs <- err
-				}
-			}
-		})
-	}
-	wg.Wait()
-	keys := time.Since(start)
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+func (o options) on(ctx context.Context, make func(dir string) system, measure func(ctx context.Context, s system) error) (err error) {
+	dir, remove, err := tempDir()
 	if err != nil {
 		return err
 	}
-	digest := sha256.Sum256([]byte("x"))
-	start = time.Now()
-	for range 500 {
-		if _, err := rsa.SignPKCS1v15(rand.Reader, key, 5, digest[:]); err != nil {
-			return err
-		}
+	defer func() { err = errors.Join(err, remove()) }()
+	s := make(dir)
+	if _, theirs := s.(*krill); theirs && o.krill == "" {
+		return nil
 	}
-	fmt.Printf("ceiling: %.1f RSA-2048 keys/s on all cores, %.0f signatures/s on one\n", n/keys.Seconds(), 500/time.Since(start).Seconds())
-	return nil
-}
-
-// oneCA measures one server with one CA.
-func oneCA(ctx context.Context, bin, pool string, changes, bulk int) (err error) {
-	dir, err := os.MkdirTemp("", "baleen-bench-data-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return err
-	}
-	s := &harness.Server{Bin: bin, Dir: dir, Env: []string{
-		// One object for each ROA, whatever their number.
-		"BALEEN_KEY_POOL_SIZE=" + pool, "BALEEN_ROA_AGGREGATE_THRESHOLD=100000",
-	}}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, o.limit)
 	defer cancel()
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
-	defer func() {
-		if stopErr := s.Stop(); err == nil {
-			err = stopErr
-		}
-	}()
-	if _, err := s.Ctl(ctx, "testbed", "join", "--ca", "ca1", "--ipv4", "10.0.0.0/8"); err != nil {
-		return err
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	if err := measure(ctx, s); err != nil {
+		return fmt.Errorf("%s: %w", s.Name(), err)
 	}
-	if err := s.Settle(ctx); err != nil {
-		return err
-	}
-	fmt.Printf("\none CA, key pool %s\n", pool)
-	if err := single(ctx, s, changes, pool != "0"); err != nil {
-		return err
-	}
-	return load(ctx, s, bulk)
+	return nil
 }
 
-// single changes one ROA at a time. With a pool it waits until the pool is full
-// again, so that what is measured is a warm server.
-func single(ctx context.Context, s *harness.Server, n int, warm bool) error {
-	var answers, visible []time.Duration
-	for i := range n {
-		if warm {
-			if err := waitPool(ctx, s); err != nil {
-				return err
+func anyOf(list []string) func(yield func(any) bool) {
+	return func(yield func(any) bool) {
+		for _, s := range list {
+			if !yield(s) {
+				return
 			}
 		}
-		before, err := s.Notification(ctx)
-		if err != nil {
-			return err
-		}
-		start := time.Now()
-		if err := add(ctx, s, []roa{{64496, fmt.Sprintf("10.1.%d.0/24", i)}}); err != nil {
-			return err
-		}
-		answered := time.Since(start)
-		err = s.Until(ctx, "the change is in RRDP", func() (bool, error) {
-			n, err := s.Notification(ctx)
-			return err == nil && n.Serial > before.Serial, nil
-		})
-		if err != nil {
-			return err
-		}
-		answers, visible = append(answers, answered), append(visible, time.Since(start)-answered)
-		if err := s.Settle(ctx); err != nil {
-			return err
-		}
 	}
-	fmt.Printf("  answer to one ROA:           %s\n", quantiles(answers))
-	fmt.Printf("  answer to delta in RRDP:     %s\n", quantiles(visible))
-	return nil
-}
-
-// load adds many ROAs in one call and waits until all are published.
-func load(ctx context.Context, s *harness.Server, n int) error {
-	var list []roa
-	for i := range n {
-		list = append(list, roa{uint32(64500 + i%2), fmt.Sprintf("10.%d.%d.0/24", 2+i/256, i%256)})
-	}
-	cpuBefore, start := cpu(s), time.Now()
-	if err := add(ctx, s, list); err != nil {
-		return err
-	}
-	answered := time.Since(start)
-	if err := s.Settle(ctx); err != nil {
-		return err
-	}
-	all := time.Since(start)
-	fmt.Printf("  %d ROAs in one call:        answered in %s, all published after %s: %.1f objects/s, %.0f ms CPU an object\n", n, round(answered), round(all),
-		float64(n)/all.Seconds(), float64((cpu(s)-cpuBefore).Milliseconds())/float64(n))
-	return nil
-}
-
-// roa is a route of the benchmark.
-type roa struct {
-	ASN    uint32 `json:"asn"`
-	Prefix string `json:"prefix"`
-}
-
-func add(ctx context.Context, s *harness.Server, roas []roa) error {
-	status, body, err := s.Do(ctx, http.MethodPost, "/api/v1/cas/ca1/routes", map[string]any{"added": roas, "removed": []roa{}})
-	if err != nil {
-		return err
-	}
-	if status != http.StatusOK {
-		return fmt.Errorf("status %d: %s", status, body)
-	}
-	return nil
-}
-
-// waitPool waits until the pool of ready keys has at least four.
-func waitPool(ctx context.Context, s *harness.Server) error {
-	return s.Until(ctx, "the key pool is warm", func() (bool, error) {
-		_, body, err := s.Do(ctx, http.MethodGet, "/metrics", nil)
-		if err != nil {
-			return false, nil
-		}
-		for line := range bytes.Lines(body) {
-			var ready float64
-			if strings.HasPrefix(string(line), "baleen_key_pool_ready ") && json.Unmarshal(bytes.TrimSpace(line[len("baleen_key_pool_ready "):]), &ready) == nil {
-				return ready >= 4, nil
-			}
-		}
-		return false, fmt.Errorf("no metric baleen_key_pool_ready")
-	})
-}
-
-// cpu gives the processor time that all processes of this one's children used
-// so far: of the server, read from the kernel.
-func cpu(s *harness.Server) time.Duration {
-	out, err := exec.Command("ps", "-o", "cputimes=", "-p", fmt.Sprint(s.PID())).Output()
-	if err != nil {
-		return 0
-	}
-	var seconds int64
-	if _, err := fmt.Sscan(string(out), &seconds); err != nil {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
-}
-
-func round(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
-
-func quantiles(d []time.Duration) string {
-	slices.Sort(d)
-	at := func(q float64) time.Duration { return round(d[min(len(d)-1, int(q*float64(len(d))))]) }
-	return fmt.Sprintf("p50 %s, p99 %s, worst %s (%d)", at(0.5), at(0.99), at(1), len(d))
 }

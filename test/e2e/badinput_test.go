@@ -310,6 +310,8 @@ func TestWhoAreYou(t *testing.T) {
 	}
 }
 
+// D24: what is not there is answered with 404, whether one asks for it or sends it
+// a command.
 func TestNoSuchThing(t *testing.T) {
 	const unknown = `{"label":"ca-unknown","msg":"CA 'nope' is unknown","args":{"ca":"nope"}}`
 	var cases []badInput
@@ -345,7 +347,23 @@ func TestNoSuchThing(t *testing.T) {
 		cases = append(cases, badInput{name: c[0] + strings.ReplaceAll(c[1], "/", "|"), method: c[0], path: c[1], status: 405})
 	}
 	delta := add(`{"asn":1,"prefix":"10.9.0.0/16"}`)
+	for _, c := range [][3]string{ // commands for a CA that is not there
+		{"POST", "/aspas", `{"add_or_replace":[],"remove":[65000]}`},
+		{"POST", "/aspas/as/AS65000", `{"added":[65001],"removed":[]}`},
+		{"DELETE", "/aspas/as/AS65000", ""},
+		{"POST", "/bgpsec", `{"add":[],"remove":["ROUTER-0000FDE8-17316903F0671229E8808BA8E8AB0105FA915A07"]}`},
+		{"POST", "/children/ca1", `{"suspend":true}`},
+		{"DELETE", "/children/ca1", ""},
+		{"POST", "/id", ""},
+		{"POST", "/keys/roll_init", ""},
+		{"POST", "/keys/roll_activate", ""},
+		{"DELETE", "/parents/testbed", ""},
+		{"DELETE", "", ""},
+	} {
+		cases = append(cases, badInput{name: c[0] + strings.ReplaceAll(c[1], "/", "|") + " of nobody", method: c[0], path: "/api/v1/cas/nope" + c[1], body: c[2], status: 404, form: unknown})
+	}
 	cases = append(cases,
+		badInput{name: "version of the history that is not there", method: http.MethodGet, path: "/api/v1/cas/ca1/history/details/999999", status: 404, form: `{"label":"~.+","msg":"~.+","args":{"ca":"ca1","version":"999999"}}`},
 		badInput{name: "routes of nobody", path: "/api/v1/cas/nope/routes", body: delta, status: 404, form: unknown},
 		badInput{name: "sync for nobody", path: "/api/v1/cas/nope/sync/parents", status: 404, form: unknown},
 		badInput{name: "unknown publisher", method: http.MethodGet, path: "/api/v1/pubd/publishers/nope", status: 404, form: `{"label":"pub-unknown","msg":"Unknown publisher 'nope'","args":{"publisher":"nope"}}`},

@@ -12,8 +12,8 @@ import (
 	"baleen/test/harness"
 )
 
-// A child that is silent is suspended and comes back as soon as it speaks; an
-// operator can do both by hand. What relying parties see follows.
+// T12: a child that is silent is suspended and comes back as soon as it speaks;
+// an operator can do both by hand. What relying parties see follows.
 func TestSuspendedChild(t *testing.T) {
 	ctx := bounded(t)
 	s := newServer(t, testdb.URL(t))
@@ -21,9 +21,9 @@ func TestSuspendedChild(t *testing.T) {
 	mustStart(ctx, t, s)
 	join(ctx, t, s, "ca1", "--ipv4", "10.0.0.0/16")
 	settle(ctx, t, s)
-	first := childCert(ctx, t, s)
-	if first == nil {
-		t.Fatal("no certificate is published for the child")
+	uri, first := childCert(ctx, t, s)
+	if first == nil || isSuspended(ctx, t, s) {
+		t.Fatal("no certificate is published for the child, or it is suspended")
 	}
 
 	done := func(path string, body any) {
@@ -38,7 +38,8 @@ func TestSuspendedChild(t *testing.T) {
 			if nudge != nil {
 				nudge()
 			}
-			return isSuspended(ctx, t, s) == suspended && (childCert(ctx, t, s) == nil) == suspended, nil
+			_, der := childCert(ctx, t, s)
+			return isSuspended(ctx, t, s) == suspended && (der == nil) == suspended, nil
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -51,8 +52,8 @@ func TestSuspendedChild(t *testing.T) {
 	until("the child is suspended by hand", true, nil)
 	done("/api/v1/cas/testbed/children/ca1", map[string]bool{"suspend": false})
 	until("the child is active by hand", false, nil)
-	if again := childCert(ctx, t, s); string(again) == string(first) {
-		t.Error("the first certificate, which is revoked, is published again")
+	if now, again := childCert(ctx, t, s); now != uri || string(again) == string(first) {
+		t.Errorf("there is %s, want another certificate than the first, which is revoked, at %s", now, uri)
 	}
 	if _, err := s.VRPs(ctx); err != nil {
 		t.Error(err)
@@ -74,9 +75,9 @@ func isSuspended(ctx context.Context, t *testing.T, s *harness.Server) bool {
 	return slices.Contains(info.Suspended, "ca1")
 }
 
-// childCert gives the certificate that testbed publishes for its child; nil if
-// there is none.
-func childCert(ctx context.Context, t *testing.T, s *harness.Server) []byte {
+// childCert gives the certificate that testbed publishes for its child, and
+// where; nil if there is none.
+func childCert(ctx context.Context, t *testing.T, s *harness.Server) (uri string, der []byte) {
 	t.Helper()
 	p, err := s.Published(ctx)
 	if err != nil {
@@ -84,8 +85,8 @@ func childCert(ctx context.Context, t *testing.T, s *harness.Server) []byte {
 	}
 	for uri, der := range p.Objects {
 		if strings.HasPrefix(uri, "rsync://localhost/repo/testbed/") && strings.HasSuffix(uri, ".cer") {
-			return der
+			return uri, der
 		}
 	}
-	return nil
+	return "", nil
 }

@@ -48,13 +48,18 @@ func (st *Store[S]) entry(handle string) *entry[S] {
 	defer st.mu.Unlock()
 	e, ok := st.entries[handle]
 	if !ok {
-		e = &entry[S]{handle: handle, write: make(chan struct{}, 1)}
-		e.write <- struct{}{}
+		e = newEntry[S](handle)
 		if st.entries == nil {
 			st.entries = map[string]*entry[S]{}
 		}
 		st.entries[handle] = e
 	}
+	return e
+}
+
+func newEntry[S any](handle string) *entry[S] {
+	e := &entry[S]{handle: handle, write: make(chan struct{}, 1)}
+	e.write <- struct{}{}
 	return e
 }
 

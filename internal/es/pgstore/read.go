@@ -32,7 +32,10 @@ func (st *Store[S]) View(ctx context.Context, handle string, f func(s *S, versio
 	if !possible(handle) {
 		return unknownStream(st.Type.Kind, handle)
 	}
-	e := st.entry(handle)
+	return st.view(ctx, st.entry(handle), f)
+}
+
+func (st *Store[S]) view(ctx context.Context, e *entry[S], f func(s *S, version int64) error) error {
 	for range readTries {
 		if err := st.refresh(ctx, e); err != nil {
 			return err
@@ -41,7 +44,7 @@ func (st *Store[S]) View(ctx context.Context, handle string, f func(s *S, versio
 			return err
 		}
 	}
-	return versionRace(handle)
+	return versionRace(e.handle)
 }
 
 // look calls f with the state, if there is one.

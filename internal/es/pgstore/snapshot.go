@@ -57,10 +57,22 @@ func (st *Store[S]) Snapshot(ctx context.Context, handle string) (taken bool, er
 	return true, nil
 }
 
+// Worthy names the streams for which Snapshot would take one, found without
+// loading any.
+func (st *Store[S]) Worthy(ctx context.Context) ([]string, error) {
+	handles, err := pgq.New().ListSnapshotWorthy(ctx, st.DB, pgq.ListSnapshotWorthyParams{
+		Kind: st.Type.Kind, Format: int32(st.Type.Format), CommandWeight: commandWeight, Least: snapshotFloor,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("weigh %s streams: %w", st.Type.Kind, postgres.Classify(err))
+	}
+	return handles, nil
+}
+
 // freeze encodes the newest state and makes sure that it survives the way
 // through JSON.
 func (st *Store[S]) freeze(ctx context.Context, handle string) (state json.RawMessage, at head, err error) {
-	e := st.entry(handle)
+	e := st.passing(handle)
 	if err := st.refresh(ctx, e); err != nil {
 		return nil, head{}, err
 	}

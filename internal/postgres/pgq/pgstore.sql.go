@@ -616,6 +616,95 @@ func (q *Queries) ListHandles(ctx context.Context, db DBTX, kind string) ([]stri
 	return items, nil
 }
 
+const ListHeads = `-- name: ListHeads :many
+SELECT s.id, s.handle, s.version, c.hash FROM es_stream s JOIN es_command c ON c.stream_id = s.id AND c.version = s.version
+WHERE s.kind = $1 AND s.deleted_at IS NULL ORDER BY s.handle
+`
+
+type ListHeadsRow struct {
+	ID      uuid.UUID
+	Handle  string
+	Version int64
+	Hash    []byte
+}
+
+// Where all live streams of a kind stand, with the hash of the newest command of each.
+func (q *Queries) ListHeads(ctx context.Context, db DBTX, kind string) ([]ListHeadsRow, error) {
+	rows, err := db.Query(ctx, ListHeads, kind)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListHeadsRow
+	for rows.Next() {
+		var i ListHeadsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Handle,
+			&i.Version,
+			&i.Hash,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListSnapshotWorthy = `-- name: ListSnapshotWorthy :many
+SELECT s.handle FROM es_stream s
+LEFT JOIN LATERAL (
+    SELECT i.version, octet_length(i.state::text)::bigint AS bytes FROM es_snapshot i
+    WHERE i.stream_id = s.id AND i.format = $1 ORDER BY i.version DESC LIMIT 1
+) p ON true
+JOIN LATERAL (
+    SELECT coalesce(sum(octet_length(e.payload::text)), 0)::bigint AS bytes FROM es_event_all e
+    WHERE e.stream_id = s.id AND e.version > coalesce(p.version, -1)
+) n ON true
+WHERE s.kind = $2 AND s.deleted_at IS NULL AND s.version > coalesce(p.version, -1)
+  AND n.bytes + $3::bigint * (
+    SELECT count(*) FROM es_command_all c WHERE c.stream_id = s.id AND c.version > coalesce(p.version, -1)
+  ) >= greatest(coalesce(p.bytes, 0), $4::bigint)
+ORDER BY s.handle
+`
+
+type ListSnapshotWorthyParams struct {
+	Format        int32
+	Kind          string
+	CommandWeight int64
+	Least         int64
+}
+
+// The live streams of a kind for which a load has to fold more than the newest snapshot of the format weighs, and more
+// than the least that is worth a snapshot. See WeighSnapshot.
+func (q *Queries) ListSnapshotWorthy(ctx context.Context, db DBTX, arg ListSnapshotWorthyParams) ([]string, error) {
+	rows, err := db.Query(ctx, ListSnapshotWorthy,
+		arg.Format,
+		arg.Kind,
+		arg.CommandWeight,
+		arg.Least,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var handle string
+		if err := rows.Scan(&handle); err != nil {
+			return nil, err
+		}
+		items = append(items, handle)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListSnapshots = `-- name: ListSnapshots :many
 SELECT s.id, p.version, p.format, p.state, p.hash, c.hash AS command_hash
 FROM es_stream s

@@ -103,6 +103,24 @@ func (q *Queries) PubContents(ctx context.Context, db DBTX, hashes [][]byte) ([]
 	return items, nil
 }
 
+const PubCountObjects = `-- name: PubCountObjects :one
+SELECT coalesce(sum(greatest(objects - 2, 0)), 0)::bigint FROM pub_publisher
+WHERE repository = $1 AND starts_with(handle, $2::text)
+`
+
+type PubCountObjectsParams struct {
+	Repository string
+	Prefix     string
+}
+
+// How many objects the publishers have whose names begin so, without a manifest and a CRL of each.
+func (q *Queries) PubCountObjects(ctx context.Context, db DBTX, arg PubCountObjectsParams) (int64, error) {
+	row := db.QueryRow(ctx, PubCountObjects, arg.Repository, arg.Prefix)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const PubCurrent = `-- name: PubCurrent :many
 SELECT p.publisher, p.uri, p.hash, p.size, coalesce(octet_length(d.der), -1)::integer AS octets
 FROM pub_object p LEFT JOIN der_object d ON d.hash = p.hash

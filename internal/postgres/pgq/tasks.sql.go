@@ -484,3 +484,77 @@ func (q *Queries) TaskStats(ctx context.Context, db DBTX, now time.Time) ([]Task
 	}
 	return items, nil
 }
+
+const TasksByKey = `-- name: TasksByKey :many
+SELECT key, (run_at = 'infinity' AND leased_by IS NULL)::boolean AS parked, failures, last_fault FROM task
+WHERE kind = $1 AND key = ANY($2::text[]) ORDER BY key
+`
+
+type TasksByKeyParams struct {
+	Kind string
+	Keys []string
+}
+
+type TasksByKeyRow struct {
+	Key       string
+	Parked    bool
+	Failures  int32
+	LastFault json.RawMessage
+}
+
+// Those tasks of a kind that are in the queue, in the order of their keys.
+func (q *Queries) TasksByKey(ctx context.Context, db DBTX, arg TasksByKeyParams) ([]TasksByKeyRow, error) {
+	rows, err := db.Query(ctx, TasksByKey, arg.Kind, arg.Keys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TasksByKeyRow
+	for rows.Next() {
+		var i TasksByKeyRow
+		if err := rows.Scan(
+			&i.Key,
+			&i.Parked,
+			&i.Failures,
+			&i.LastFault,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const TasksOfKind = `-- name: TasksOfKind :many
+SELECT key, args, created_at FROM task WHERE kind = $1 ORDER BY created_at, key
+`
+
+type TasksOfKindRow struct {
+	Key       string
+	Args      json.RawMessage
+	CreatedAt time.Time
+}
+
+// All tasks of a kind with their arguments, the oldest first.
+func (q *Queries) TasksOfKind(ctx context.Context, db DBTX, kind string) ([]TasksOfKindRow, error) {
+	rows, err := db.Query(ctx, TasksOfKind, kind)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TasksOfKindRow
+	for rows.Next() {
+		var i TasksOfKindRow
+		if err := rows.Scan(&i.Key, &i.Args, &i.CreatedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

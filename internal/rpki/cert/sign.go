@@ -31,6 +31,7 @@ type Template struct {
 	CA                  bool
 	Router              bool   // BGPsec router certificate (RFC 8209); has no SIA
 	CRLDP, AIA          string // rsync URIs of the issuer's CRL and certificate
+	Unpublished         bool   // EE certificate of an object that no repository has (RFC 9323 section 2); has no SIA
 	SIA                 SIA    // CA: Repository, Manifest, perhaps Notify; else SignedObject alone
 	Resources           resources.Set
 	Inherit             bool // inherit all three families instead of listing Resources
@@ -97,7 +98,9 @@ func (t Template) check() error {
 		return errors.New("router certificate must list AS numbers alone (RFC 8209 sections 3.1.3.4 and 3.1.3.5)")
 	case t.Router && sia != SIA{}:
 		return errors.New("router certificate must not have an SIA (RFC 8209 section 3.1.3.3)")
-	case !t.CA && !t.Router && (!IsRsyncURI(sia.SignedObject) || sia != SIA{SignedObject: sia.SignedObject}):
+	case t.Unpublished && (t.CA || t.Router || sia != SIA{}):
+		return errors.New("only an EE certificate can be of an object that is not published, and it must not have an SIA (RFC 9323 section 2)")
+	case !t.CA && !t.Router && !t.Unpublished && (!IsRsyncURI(sia.SignedObject) || sia != SIA{SignedObject: sia.SignedObject}):
 		return errors.New("SIA of an EE must have the rsync URI of its signed object alone (RFC 6487 section 4.8.8.2)")
 	case sia.Notify != "" && !IsHTTPSURI(sia.Notify):
 		return errors.New("SIA must have an https URI for the notification file (RFC 8182 section 3.2)")
@@ -142,7 +145,7 @@ func (t Template) extensions(subject, issuer KeyID) []Extension {
 		out = append(out, crlDistributionPoint(t.CRLDP),
 			extension(OIDAIA, false, func(b *cryptobyte.Builder) { addAccess(b, OIDCAIssuers, t.AIA) }))
 	}
-	if !t.Router {
+	if !t.Router && !t.Unpublished {
 		out = append(out, t.SIA.extension())
 	}
 	out = append(out, extension(OIDPolicies, true, func(b *cryptobyte.Builder) {

@@ -31,7 +31,7 @@ func ASPA(der []byte) (*SignedASPA, []Violation) {
 	}
 	var broken rules
 	s.Object = o
-	s.EE, broken = object(o)
+	s.EE, broken = object(o, EE)
 	if !o.ContentType.Equal(aspa.ContentType) {
 		broken.unless(false, aspaProfile, "2", "eContentType must be id-ct-ASPA")
 		return s, broken

@@ -18,17 +18,20 @@ import (
 // CertKind is the role a certificate is checked for.
 type CertKind int
 
-// The four kinds of certificate in the RPKI.
+// The kinds of certificate in the RPKI.
 const (
 	TA     CertKind = iota // self-signed CA certificate of a trust anchor (RFC 8630)
 	CA                     // CA certificate
 	EE                     // EE certificate inside of a signed object (RFC 6488)
 	Router                 // BGPsec router certificate (RFC 8209)
+
+	// Unpublished is the EE certificate of a signed checklist, which no repository has (RFC 9323 section 2).
+	Unpublished
 )
 
 // String gives the name used in messages.
 func (k CertKind) String() string {
-	return [...]string{"trust anchor certificate", "CA certificate", "EE certificate", "router certificate"}[k]
+	return [...]string{"trust anchor certificate", "CA certificate", "EE certificate", "router certificate", "EE certificate of an object that is not published"}[k]
 }
 
 // isCA tells whether certificates of this kind sign other certificates.
@@ -171,7 +174,7 @@ func publicationExtensions(c *cert.Certificate, kind CertKind) []Violation {
 		}
 		broken.unless(c.AIA != "", "RFC 6487", "4.8.7", "AIA must have an rsync URI of the issuer's certificate")
 	}
-	if readable(c, cert.OIDSIA) && kind != Router {
+	if readable(c, cert.OIDSIA) && kind != Router && kind != Unpublished {
 		broken = append(broken, subjectInformation(c, kind)...)
 	}
 	return broken

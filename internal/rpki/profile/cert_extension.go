@@ -21,7 +21,7 @@ type extensionRule struct {
 	section  string
 	router   string // section of RFC 8209 that says whether a router has it; "" if it is as above
 	critical bool
-	presence [4]presence // by CertKind
+	presence [4]presence // by CertKind, but for Unpublished
 }
 
 // presenceClause gives what says whether certificates of a kind have the extension.
@@ -29,7 +29,23 @@ func (r extensionRule) presenceClause(kind CertKind) (rfc, section string) {
 	if kind == Router && r.router != "" {
 		return "RFC 8209", r.router
 	}
+	if kind == Unpublished && r.id.Equal(cert.OIDSIA) {
+		return "RFC 9323", "2"
+	}
 	return "RFC 6487", r.section
+}
+
+// presenceIn says whether certificates of this kind have the extension. Those of
+// objects that are not published are as others inside of objects, but have no SIA.
+func (r extensionRule) presenceIn(kind CertKind) presence {
+	switch {
+	case kind != Unpublished:
+		return r.presence[kind]
+	case r.id.Equal(cert.OIDSIA):
+		return never
+	default:
+		return r.presence[EE]
+	}
 }
 
 // extensionRules lists every extension that RFC 6487 knows, in its order.
@@ -66,8 +82,8 @@ func extensionList(c *cert.Certificate, kind CertKind) []Violation {
 		}
 		broken.unless(n <= 1, "RFC 5280", "4.2", r.name+" must not be there twice")
 		rfc, section := r.presenceClause(kind)
-		broken.unless(n > 0 || r.presence[kind] != must, rfc, section, r.name+" must be present in a "+kind.String())
-		broken.unless(n == 0 || r.presence[kind] != never, rfc, section, r.name+" must not be present in a "+kind.String())
+		broken.unless(n > 0 || r.presenceIn(kind) != must, rfc, section, r.name+" must be present in a "+kind.String())
+		broken.unless(n == 0 || r.presenceIn(kind) != never, rfc, section, r.name+" must not be present in a "+kind.String())
 	}
 	for _, e := range c.Extensions {
 		broken.unless(ruleFor(known, e.ID) != nil, "RFC 6487", "4.8", "extension "+e.ID.String()+" must not be present")

@@ -80,6 +80,9 @@ var badObjects = map[string]string{
 	"badROAIPv6OnlyPfxSupersetLowRange.roa":        "RFC 9582 5",
 	"badROAVersionV1ExplicitBadSig.roa":            "RFC 9582 4.1",
 	"badROAWrongType.roa":                          "RFC 9582 3",
+	"badGBRASNotInherit.gbr":                       "RFC 6493 6",
+	"badGBRIPv4NotInherit.gbr":                     "RFC 6493 6",
+	"badGBRNoContact.gbr":                          "RFC 6493 5",
 	"badMFTASNotInherit.mft":                       "RFC 9286 5.1",
 	"badMFTDuplicateFileTwoHashes.mft":             "RFC 9286 4.2.1",
 	"badMFTFileHashShort.mft":                      "RFC 9286 4.2.1",
@@ -94,13 +97,13 @@ var badObjects = map[string]string{
 	"badMFTUpdCrossed.mft":                         "RFC 9286 4.2.1",
 }
 
-// TestConformanceObjects runs every ROA and manifest of the suite, also those
-// that accompany certificate and CRL cases and are good. Ghostbusters records
-// (the suite's .gbr) are not read by this package and are left out.
+// TestConformanceObjects runs every ROA, manifest and Ghostbusters record of the
+// suite, also those that accompany certificate and CRL cases and are good.
 func TestConformanceObjects(t *testing.T) {
 	dir := conformance(t)
 	files := slices.Concat(
 		glob(t, filepath.Join(dir, "root", "*.roa")),
+		glob(t, filepath.Join(dir, "root", "*.gbr")),
 		glob(t, filepath.Join(dir, "root", "*.mft")),
 		glob(t, filepath.Join(dir, "root", "*", "*.mft")),
 	)
@@ -150,9 +153,17 @@ func objectViolations(t *testing.T, file string) []profile.Violation {
 		}
 		return append(append(broken, profile.Issued(s.EE, issuer, conformanceTime())...), profile.Current(s, conformanceTime())...)
 	}
-	s, broken := profile.ROA(read(t, file))
-	if s.EE != nil {
-		broken = append(broken, profile.Issued(s.EE, issuer, conformanceTime())...)
+	var ee *cert.Certificate
+	var broken []profile.Violation
+	if strings.HasSuffix(file, ".gbr") {
+		s, violations := profile.Ghostbusters(read(t, file))
+		ee, broken = s.EE, violations
+	} else {
+		s, violations := profile.ROA(read(t, file))
+		ee, broken = s.EE, violations
+	}
+	if ee != nil {
+		broken = append(broken, profile.Issued(ee, issuer, conformanceTime())...)
 	}
 	return broken
 }

@@ -29,7 +29,7 @@ func Manifest(der []byte) (*SignedManifest, []Violation) {
 	}
 	var broken rules
 	s.Object = o
-	s.EE, broken = object(o)
+	s.EE, broken = object(o, EE)
 	if !o.ContentType.Equal(manifest.ContentType) {
 		broken.unless(false, "RFC 9286", "4.1", "eContentType must be id-ct-rpkiManifest")
 		return s, broken

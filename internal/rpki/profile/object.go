@@ -5,18 +5,28 @@ import (
 
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/cms"
+	"baleen/internal/rpki/rsc"
 )
 
 // Object gives every rule that a signed object breaks whatever its content:
 // those on the wrapper (RFC 6488, RFC 9589), on the EE certificate (RFC 6487)
 // and on the CMS signature. Who issued the EE certificate is not asked.
 func Object(o *cms.Object) []Violation {
-	_, violations := object(o)
+	_, violations := object(o, kindOf(o))
 	return violations
 }
 
-// object is Object and gives the EE certificate too, nil if it is unreadable.
-func object(o *cms.Object) (*cert.Certificate, []Violation) {
+// kindOf gives what kind of EE certificate is inside of an object.
+func kindOf(o *cms.Object) CertKind {
+	if o.ContentType.Equal(rsc.ContentType) {
+		return Unpublished
+	}
+	return EE
+}
+
+// object is Object and gives the EE certificate, which is judged as of this
+// kind, too; nil if it is unreadable.
+func object(o *cms.Object, kind CertKind) (*cert.Certificate, []Violation) {
 	violations := signedData(o)
 	for i := range o.Signers {
 		violations = append(violations, signerInfo(&o.Signers[i])...)
@@ -28,7 +38,7 @@ func object(o *cms.Object) (*cert.Certificate, []Violation) {
 	if err != nil {
 		return nil, append(violations, Violations(err, "RFC 6488", "2.1.4")...)
 	}
-	violations = append(violations, Certificate(ee, EE)...)
+	violations = append(violations, Certificate(ee, kind)...)
 	if len(o.Signers) == 1 {
 		if err := o.CheckSignature(ee); err != nil {
 			violations = addNew(violations, Violations(err, "RFC 6488", "3"))

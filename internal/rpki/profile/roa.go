@@ -28,7 +28,7 @@ func ROA(der []byte) (*SignedROA, []Violation) {
 	}
 	var broken rules
 	s.Object = o
-	s.EE, broken = object(o)
+	s.EE, broken = object(o, EE)
 	if !o.ContentType.Equal(roa.ContentType) {
 		broken.unless(false, "RFC 9582", "3", "eContentType must be id-ct-routeOriginAuthz")
 		return s, broken

@@ -17,10 +17,21 @@ import (
 // announced.
 type Analysis struct{ *Deps }
 
-// Full tells what is found of every route.
+// Full tells what is found of every route that the query chooses.
 func (h Analysis) Full(c echo.Context) error {
+	f, err := routeFilterOf(c)
+	if err != nil {
+		return err
+	}
 	report, err := h.Service.AnalyseROAs(c.Request().Context(), c.Param(argCA), nil)
 	if err != nil {
+		return err
+	}
+	state := c.QueryParam("state")
+	report = slices.DeleteFunc(report, func(e analysis.Entry) bool {
+		return state != "" && e.State.String() != state || !f.finding(e)
+	})
+	if report, err = cut(c, report); err != nil {
 		return err
 	}
 	return h.sendReport(c, report)
@@ -114,9 +125,15 @@ func (h Analysis) objectsOf(ctx context.Context, handle string, reports ...analy
 		}
 	}
 	var routes []configured
+	var wanted []ca.ConfiguredROA
 	var hashes []ca.Hash
 	err := h.Service.ViewCA(ctx, handle, func(st *ca.State, _ int64) error {
-		routes = slices.DeleteFunc(configuredROAs(st), func(r configured) bool { return out[r.is] == nil })
+		for r, config := range st.ROAs {
+			if out[r] != nil {
+				wanted = append(wanted, ca.ConfiguredROA{ROA: r, Comment: config.Comment})
+			}
+		}
+		routes = configuredROAs(st, wanted, true)
 		return nil
 	})
 	if err != nil {
@@ -129,8 +146,8 @@ func (h Analysis) objectsOf(ctx context.Context, handle string, reports ...analy
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range routes {
-		out[r.is] = r.withObjects(ders).ROAObjects
+	for i, r := range routes {
+		out[wanted[i].ROA] = r.withObjects(ders).ROAObjects
 	}
 	return out, nil
 }

@@ -1,8 +1,7 @@
 package rest
 
 import (
-	"strconv"
-	"strings"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -15,20 +14,41 @@ type ASPAs struct{ *Deps }
 
 // List shows the definitions by customer; the ETag is the version of the CA.
 func (h ASPAs) List(c echo.Context) error {
-	var list []api.ASPADefinition
+	asCSV := wantsCSV(c)
+	customer, err := asQuery(c, "asn")
+	if err != nil {
+		return err
+	}
+	provider, err := asQuery(c, "provider")
+	if err != nil {
+		return err
+	}
+	var list []ca.ASPA
 	var version int64
-	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
-		list, version = aspaDefinitions(st.SortedASPAs()), v
+	err = h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+		list, version = slices.DeleteFunc(st.SortedASPAs(), func(a ca.ASPA) bool {
+			return customer != nil && a.Customer != *customer || provider != nil && !slices.Contains(a.Providers, *provider)
+		}), v
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if list, err = cut(c, list); err != nil {
+	if list, err = cutByAS(c, list, func(a ca.ASPA) uint32 { return a.Customer }); err != nil {
 		return err
 	}
-	setVersion(c, version)
-	return sendJSON(c, list)
+	form := ""
+	if asCSV {
+		form = csvTag
+	}
+	if done, err := current(c, version, form); done {
+		return err
+	}
+	out := aspaDefinitions(list)
+	if asCSV {
+		return sendCSV(c, headerASPAs, each(out, rowOfASPA))
+	}
+	return sendJSON(c, out)
 }
 
 func aspaDefinitions(list []ca.ASPA) []api.ASPADefinition {
@@ -101,13 +121,9 @@ func (h ASPAs) Remove(c echo.Context) error {
 // asArg reads an AS number from the path, such as AS64512 or 64512; what is
 // none does not match the route.
 func asArg(c echo.Context) (uint32, error) {
-	text := c.Param("asn")
-	if len(text) > 2 && strings.EqualFold(text[:2], "AS") {
-		text = text[2:]
-	}
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil {
+	n, ok := asNumber(c.Param("asn"))
+	if !ok {
 		return 0, echo.ErrNotFound
 	}
-	return uint32(n), nil
+	return n, nil
 }

@@ -17,7 +17,7 @@ import (
 // Permission is what a route asks of the user.
 type Permission string
 
-// The permissions that today's routes ask for. Public asks nothing.
+// The permissions that routes ask for. Public asks nothing.
 const (
 	Public         Permission = ""
 	Login          Permission = "login"
@@ -40,20 +40,33 @@ const (
 	BGPsecUpdate   Permission = "bgpsec-update"
 )
 
-// adminName is the user who has the admin token.
-const adminName = "admin-token"
+// Permissions that roles name and no route asks for.
+const (
+	CAList    Permission = "ca-list"
+	RTAList   Permission = "rta-list"
+	RTARead   Permission = "rta-read"
+	RTAUpdate Permission = "rta-update"
+)
+
+// adminName is the user who has the admin token, anonymous is everybody whom
+// nothing identifies.
+const (
+	adminName = "admin-token"
+	anonymous = "anonymous"
+)
 
 // User is who makes a request.
 type User struct {
-	name string
-	role string // "admin" or, for anonymous, ""
+	name    string
+	role    role  // nil: may do nothing but what is public
+	refusal error // why that is so, if it is not for want of credentials
 }
 
 // UserOf gives the user of a request; Auth.Identify put it there.
 func UserOf(c echo.Context) User {
 	u, ok := c.Get(userKey).(User)
 	if !ok {
-		return User{name: "anonymous"}
+		return User{name: anonymous}
 	}
 	return u
 }
@@ -65,7 +78,7 @@ func (u User) Name() string { return u.name }
 
 // actor gives the user's name as the history has it.
 func (u User) actor() string {
-	if u.role == "" {
+	if u.role == nil {
 		return u.name
 	}
 	return "user:" + u.name
@@ -74,8 +87,11 @@ func (u User) actor() string {
 // Check refuses a user who lacks a permission; resource names the CA it is
 // about, if any.
 func (u User) Check(p Permission, resource string) error {
-	if p == Public || u.role == "admin" {
+	if p == Public || u.role[p] {
 		return nil
+	}
+	if u.refusal != nil {
+		return u.refusal
 	}
 	cause := "User '" + u.name + "' does not have permission '" + string(p) + "'"
 	if resource != "" {
@@ -84,15 +100,20 @@ func (u User) Check(p Permission, resource string) error {
 	return withCause(fault.Denied, "api-insufficient-rights", "Insufficient rights: ", cause)
 }
 
-// Auth tells users by their token.
+// Auth tells users by their token, or by their login name on the Unix socket.
 type Auth struct {
 	admin  [sha256.Size]byte
 	closed bool            // there is no admin token
+	system map[string]role // of the system's users, by login name
 	logins *login.Recorder // nil: nobody wants to know
 }
 
 func newAuth(d *Deps) Auth {
-	return Auth{admin: sha256.Sum256([]byte(d.AdminToken)), closed: d.AdminToken == "", logins: d.Logins}
+	a := Auth{admin: sha256.Sum256([]byte(d.AdminToken)), closed: d.AdminToken == "", system: map[string]role{}, logins: d.Logins}
+	for name, role := range d.UnixUsers {
+		a.system[name] = roles[role]
+	}
+	return a
 }
 
 // bearer gives the token of a request.
@@ -107,19 +128,35 @@ func (a Auth) isAdmin(token string) bool {
 	return subtle.ConstantTimeCompare(given[:], a.admin[:]) == 1 && !a.closed
 }
 
-// Identify finds out who makes the request. A missing or wrong token makes the
-// user anonymous.
+// Identify finds out who makes the request: by the token, else by the peer of a
+// Unix socket. Who shows no token or a wrong one, and comes over no such socket,
+// is anonymous.
 func (a Auth) Identify(c echo.Context) User {
-	u := User{name: "anonymous"}
-	token, ok := bearer(c.Request())
-	switch {
-	case ok && a.isAdmin(token):
-		u = User{name: adminName, role: "admin"}
-	case ok && c.Request().URL.Path != loginPath:
-		a.refused(c, login.Bearer)
-	}
+	u := a.identify(c)
 	c.Set(userKey, u)
 	return u
+}
+
+func (a Auth) identify(c echo.Context) User {
+	r := c.Request()
+	token, ok := bearer(r)
+	if ok && a.isAdmin(token) {
+		return User{name: adminName, role: roles[adminRole]}
+	}
+	if ok && r.URL.Path != loginPath {
+		a.refused(c, login.Attempt{Provider: login.Bearer})
+	}
+	name, ok := peerOf(r.Context())
+	if !ok {
+		return User{name: anonymous}
+	}
+	if role := a.system[name]; role != nil {
+		return User{name: name, role: role}
+	}
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		a.refused(c, login.Attempt{Provider: login.UnixSocket, User: name})
+	}
+	return User{name: anonymous, refusal: invalidCredentials("Unauthorised system user '" + name + "'")}
 }
 
 // LoginURL says where the web interface lets users log in.
@@ -130,14 +167,14 @@ func (a Auth) Login(c echo.Context) error {
 	token, ok := bearer(c.Request())
 	switch {
 	case !ok:
-		a.refused(c, login.AdminToken)
+		a.refused(c, login.Attempt{Provider: login.AdminToken})
 		return invalidCredentials("Missing bearer token")
 	case !a.isAdmin(token):
-		a.refused(c, login.AdminToken)
+		a.refused(c, login.Attempt{Provider: login.AdminToken})
 		return invalidCredentials("Invalid bearer token")
 	}
 	a.succeeded(c, login.AdminToken, adminName)
-	return sendJSON(c, api.LoggedInUser{Token: token, ID: adminName, Attributes: map[string]string{"role": "admin"}})
+	return sendJSON(c, api.LoggedInUser{Token: token, ID: adminName, Attributes: map[string]string{"role": adminRole}})
 }
 
 // loginPath is where Login answers, which notes by itself whom it refuses.
@@ -151,9 +188,10 @@ func (a Auth) succeeded(c echo.Context, provider, user string) {
 }
 
 // refused counts a refusal.
-func (a Auth) refused(c echo.Context, provider string) {
+func (a Auth) refused(c echo.Context, who login.Attempt) {
 	if a.logins != nil {
-		a.logins.Refused(login.Attempt{Provider: provider, Remote: remote(c)}, "api-invalid-credentials")
+		who.Remote = remote(c)
+		a.logins.Refused(who, "api-invalid-credentials")
 	}
 }
 

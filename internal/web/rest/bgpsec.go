@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"fmt"
+
 	"github.com/labstack/echo/v4"
 
 	"baleen/api"
@@ -13,25 +15,35 @@ type BGPsec struct{ *Deps }
 
 // List shows the keys by AS; the ETag is the version of the CA.
 func (h BGPsec) List(c echo.Context) error {
+	as, err := asQuery(c, "asn")
+	if err != nil {
+		return err
+	}
 	var list []api.RouterKey
 	var version int64
-	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
-		sorted := st.SortedRouterKeys()
-		list, version = make([]api.RouterKey, len(sorted)), v
-		for i, r := range sorted {
-			list[i] = api.RouterKey{ASN: r.Router.ASID, KeyIdentifier: r.Router.KeyID.String(), CSR: r.CSR}
+	err = h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+		version = v
+		for _, r := range st.SortedRouterKeys() {
+			if as == nil || r.Router.ASID == *as {
+				list = append(list, api.RouterKey{ASN: r.Router.ASID, KeyIdentifier: r.Router.KeyID.String(), CSR: r.CSR})
+			}
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if list, err = cut(c, list); err != nil {
+	if list, err = cutSorted(c, list, routerName); err != nil {
 		return err
 	}
-	setVersion(c, version)
-	return sendJSON(c, list)
+	if done, err := current(c, version, ""); done {
+		return err
+	}
+	return sendJSON(c, append([]api.RouterKey{}, list...))
 }
+
+// routerName is what a key is removed by, and the cursor of a list.
+func routerName(r api.RouterKey) string { return fmt.Sprintf("ROUTER-%08X-%s", r.ASN, r.KeyIdentifier) }
 
 // Update adds and removes keys: all or nothing. With If-Match it is done only
 // if the CA is still at that version.

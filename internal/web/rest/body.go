@@ -27,17 +27,20 @@ func CheckNoBody(c echo.Context) error {
 }
 
 // readBody gives the body, of which the limit is checked before it is looked at.
-func (d *Deps) readBody(c echo.Context) ([]byte, error) {
+func (d *Deps) readBody(c echo.Context) ([]byte, error) { return readUpTo(c, d.BodyLimit) }
+
+// readUpTo gives the body of a request that may have so many octets.
+func readUpTo(c echo.Context, limit int64) ([]byte, error) {
 	r := c.Request()
-	if r.ContentLength > d.BodyLimit {
+	if r.ContentLength > limit {
 		return nil, fault.New(fault.Invalid, "api-post-body-exceeds-limit", "POST body exceeds configured limit")
 	}
 	conn := http.NewResponseController(c.Response())
 	if err := conn.SetReadDeadline(time.Now().Add(BodyTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return nil, err
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, d.BodyLimit+1))
-	if err != nil || int64(len(body)) > d.BodyLimit {
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err != nil || int64(len(body)) > limit {
 		return nil, &fault.Error{Kind: fault.Invalid, Code: "api-post-body-cannot-read", Msg: "POST body cannot be read", Err: err}
 	}
 	if err := conn.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {

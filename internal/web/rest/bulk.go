@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -21,6 +22,9 @@ func (h Bulk) Issues(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if issues.ParentIssues, err = cut(c, issues.ParentIssues); err != nil {
+		return err
+	}
 	return sendJSON(c, issues)
 }
 
@@ -32,9 +36,15 @@ func (h Bulk) AllIssues(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	p, err := cursorOf(c.QueryParams())
+	if err != nil {
+		return err
+	}
+	slices.Sort(handles)
+	last, skip := "", p.offset
 	out := api.AllCAIssues{CAs: map[string]api.CAIssues{}}
-	for _, handle := range handles {
-		if UserOf(c).Check(CARead, handle) != nil {
+	for _, handle := range startingAs(c, handles) {
+		if handle <= p.after || UserOf(c).Check(CARead, handle) != nil {
 			continue
 		}
 		issues, err := h.issuesOf(ctx, handle)
@@ -49,8 +59,17 @@ func (h Bulk) AllIssues(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		if issues.RepoIssue != nil || len(issues.ParentIssues) > 0 {
-			out.CAs[handle] = issues
+		switch {
+		case issues.RepoIssue == nil && len(issues.ParentIssues) == 0:
+		case skip > 0:
+			skip--
+		case p.limit >= 0 && len(out.CAs) == p.limit: // there are more
+			if last != "" {
+				linkNext(c, argAfter, last)
+			}
+			return sendJSON(c, out)
+		default:
+			out.CAs[handle], last = issues, handle
 		}
 	}
 	return sendJSON(c, out)

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"maps"
 	"slices"
 
@@ -22,7 +23,7 @@ func (h CAs) List(c echo.Context) error {
 	}
 	handles = slices.DeleteFunc(handles, func(ca string) bool { return UserOf(c).Check(CARead, ca) != nil })
 	slices.Sort(handles)
-	if handles, err = cut(c, handles); err != nil {
+	if handles, err = cutHandles(c, handles); err != nil {
 		return err
 	}
 	return sendJSON(c, api.CAList{CAs: named(handles)})
@@ -59,10 +60,12 @@ func (h CAs) Get(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if done, err := current(c, s.version, ""); done {
+		return err
+	}
 	if err := h.fill(c, &s); err != nil {
 		return err
 	}
-	setVersion(c, s.version)
 	return sendJSON(c, s.info)
 }
 
@@ -169,10 +172,20 @@ func (h CAs) PublisherRequestXML(c echo.Context) error {
 
 // SyncParents asks all parents of the CA again, soon.
 func (h CAs) SyncParents(c echo.Context) error {
-	return finish(c, h.Service.SyncParents(c.Request().Context(), c.Param(argCA)))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		if err := h.Service.CheckVersion(ctx, c.Param(argCA), ifVersion); err != nil {
+			return err
+		}
+		return h.Service.SyncParents(ctx, c.Param(argCA))
+	})
 }
 
 // SyncRepository compares the CA's repository with what it wants published, soon.
 func (h CAs) SyncRepository(c echo.Context) error {
-	return finish(c, h.Service.SyncRepository(c.Request().Context(), c.Param(argCA)))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		if err := h.Service.CheckVersion(ctx, c.Param(argCA), ifVersion); err != nil {
+			return err
+		}
+		return h.Service.SyncRepository(ctx, c.Param(argCA))
+	})
 }

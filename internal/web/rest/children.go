@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"maps"
 	"slices"
 
@@ -23,7 +24,11 @@ func (h Children) Add(c echo.Context) error {
 		return err
 	}
 	cmd := ca.AddChild{Child: body.Handle, IDCert: body.IDCert, Resources: body.Resources}
-	answer, err := h.Service.AddChild(c.Request().Context(), actor(c), c.Param(argCA), cmd)
+	ifVersion, err := wantedVersion(c)
+	if err != nil {
+		return err
+	}
+	answer, err := h.Service.AddChild(c.Request().Context(), actor(c), c.Param(argCA), cmd, ifVersion)
 	if err != nil {
 		return err
 	}
@@ -45,23 +50,54 @@ func (d *Deps) readChild(c echo.Context, body *api.AddChildRequest) error {
 	return nil
 }
 
+// List shows the children, sorted, each with its entitlements; the ETag is the
+// version of the CA.
+func (h Children) List(c echo.Context) error {
+	list := []api.ChildListItem{}
+	var version int64
+	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+		version = v
+		handles, err := cutHandles(c, slices.Sorted(maps.Keys(st.Children)))
+		for _, name := range handles {
+			list = append(list, api.ChildListItem{Handle: name, State: childState(st.Children[name]), EntitledResources: st.Children[name].Resources})
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if done, err := current(c, version, ""); done {
+		return err
+	}
+	return sendJSON(c, api.ChildList{Children: list})
+}
+
+func childState(child *ca.Child) string {
+	if child.Suspended {
+		return childSuspended
+	}
+	return childActive
+}
+
 // Get shows a child.
 func (h Children) Get(c echo.Context) error {
 	var idCert []byte
 	var entitled resources.Set
-	state := childActive
-	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, _ int64) error {
+	var version int64
+	var state string
+	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+		version = v
 		child := st.Children[c.Param(argChild)]
 		if child == nil {
 			return ca.ChildUnknown(c.Param(argCA), c.Param(argChild))
 		}
-		idCert, entitled = slices.Clone(child.IDCert), child.Resources
-		if child.Suspended {
-			state = childSuspended
-		}
+		idCert, entitled, state = slices.Clone(child.IDCert), child.Resources, childState(child)
 		return nil
 	})
 	if err != nil {
+		return err
+	}
+	if done, err := current(c, version, ""); done {
 		return err
 	}
 	id, err := idCertInfo(idCert)
@@ -91,7 +127,9 @@ func (h Children) Update(c echo.Context) error {
 	case body.IDCert == nil && body.Resources == nil && body.ClassNameMapping == nil && body.Suspend == nil:
 		return h.nothing(c)
 	}
-	return finish(c, h.Service.UpdateChild(c.Request().Context(), actor(c), c.Param(argCA), cmd))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.UpdateChild(ctx, actor(c), c.Param(argCA), cmd, ifVersion)
+	})
 }
 
 // nothing answers an update without content: it succeeds if the child exists.
@@ -119,14 +157,11 @@ func (h Children) Connections(c echo.Context) error {
 	ctx, handle := c.Request().Context(), c.Param(argCA)
 	out := api.ChildrenConnectionStats{Children: []api.ChildConnection{}}
 	err := h.Service.ViewCA(ctx, handle, func(st *ca.State, _ int64) error {
-		for _, name := range slices.Sorted(maps.Keys(st.Children)) {
-			conn := api.ChildConnection{Handle: name, State: childActive}
-			if st.Children[name].Suspended {
-				conn.State = childSuspended
-			}
-			out.Children = append(out.Children, conn)
+		handles, err := cutHandles(c, slices.Sorted(maps.Keys(st.Children)))
+		for _, name := range handles {
+			out.Children = append(out.Children, api.ChildConnection{Handle: name, State: childState(st.Children[name])})
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return err

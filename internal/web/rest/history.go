@@ -1,17 +1,15 @@
 package rest
 
 import (
-	"context"
 	"math"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"baleen/api"
 	"baleen/internal/ca"
-	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 )
@@ -24,25 +22,31 @@ const (
 	// Times below this are taken for seconds: as milliseconds they would be in
 	// the years before 1973, as seconds they reach the year 5138.
 	maxSeconds = 100_000_000_000
-	// filterPage is how many commands are read at once to be filtered.
-	filterPage = 1000
 )
 
 // Commands lists the commands of a CA, oldest first, refused ones included.
-// The creation is not listed. The query machine=false leaves out what the
-// server did by itself.
+// The creation is not listed. The query chooses: machine=false leaves out what
+// the server did by itself, actor, label and failed name what is to be listed.
 func (h History) Commands(c echo.Context) error {
 	q, err := historyQuery(c)
 	if err != nil {
 		return err
 	}
+	chosen, err := historyFilterOf(c)
+	if err != nil {
+		return err
+	}
 	read := h.Service.History
-	if c.QueryParam("machine") == "false" {
-		read = h.byOperators
+	if chosen != (historyFilter{}) {
+		read = chosen.over(h.Service.History)
 	}
 	page, err := read(c.Request().Context(), c.Param(argCA), q)
 	if err != nil {
 		return err
+	}
+	count(c, page.Total)
+	if next := q.Offset + len(page.Commands); len(page.Commands) > 0 && next < page.Total {
+		linkHistory(c, q, next)
 	}
 	out := api.CommandHistory{Offset: page.Offset, Total: page.Total, Commands: make([]api.CommandSummary, len(page.Commands))}
 	for i, cmd := range page.Commands {
@@ -84,6 +88,16 @@ func historyQuery(c echo.Context) (pgstore.HistoryQuery, error) {
 			q.Before = &at
 		}
 	}
+	p, err := pageOf(c.QueryParams())
+	if err != nil {
+		return q, err
+	}
+	if p.limit >= 0 && !slices.Contains(given, "rows") {
+		q.Rows = p.limit
+	}
+	if p.offset > 0 && !slices.Contains(given, "offset") {
+		q.Offset = p.offset
+	}
 	return q, nil
 }
 
@@ -97,32 +111,6 @@ func instant(n int64, rest time.Duration) time.Time {
 	const first, last = -62_135_596_800_000, 253_402_300_799_999 // years 1 to 9999
 	return time.UnixMilli(min(max(n, first), last)).UTC()
 }
-
-// byOperators is the history without what the server did by itself.
-func (h History) byOperators(ctx context.Context, handle string, q pgstore.HistoryQuery) (pgstore.HistoryPage, error) {
-	out := pgstore.HistoryPage{Offset: q.Offset}
-	for offset := 0; ; offset += filterPage {
-		part, err := h.Service.History(ctx, handle, pgstore.HistoryQuery{Rows: filterPage, Offset: offset, After: q.After, Before: q.Before})
-		if err != nil {
-			return out, err
-		}
-		for _, cmd := range part.Commands {
-			if isMachine(cmd.Actor) {
-				continue
-			}
-			if out.Total >= q.Offset && len(out.Commands) < q.Rows {
-				out.Commands = append(out.Commands, cmd)
-			}
-			out.Total++
-		}
-		if len(part.Commands) == 0 || offset+len(part.Commands) >= part.Total {
-			return out, nil
-		}
-	}
-}
-
-// isMachine says whether the server acted by itself.
-func isMachine(a es.Actor) bool { return a.Name == "baleen" || strings.HasPrefix(a.Name, "task:") }
 
 func commandSummary(handle string, cmd pgstore.StoredCommand) (api.CommandSummary, error) {
 	d, err := describeCommand(cmd)

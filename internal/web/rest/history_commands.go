@@ -73,8 +73,15 @@ func describe(cmd pgstore.StoredCommand) (described, error) {
 				args: map[string]string{"reason": c.Reason}, fields: map[string]any{"reason": c.Reason},
 			}
 		})
+	case "pause_issuing":
+		return described{kind: "issuing_pause", label: "cmd-ca-issuing-pause", msg: "Hold ROAs that are not issued yet"}, nil
+	case "resume_issuing":
+		return described{kind: "issuing_resume", label: "cmd-ca-issuing-resume", msg: "Go on issuing ROAs"}, nil
 	default:
 		if d, ok, err := describeASObjects(cmd); ok || err != nil {
+			return d, err
+		}
+		if d, ok, err := describeObjects(cmd); ok || err != nil {
 			return d, err
 		}
 		return describeKeys(cmd)

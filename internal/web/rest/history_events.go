@@ -46,6 +46,12 @@ func namedObjects(events []es.Event) []ca.Hash {
 			for _, r := range e.Issued {
 				out = append(out, r.Hash)
 			}
+		case ca.GhostbustersIssued:
+			for _, g := range e.Issued {
+				out = append(out, g.Hash)
+			}
+		case ca.ChecklistSigned:
+			out = append(out, e.Checklist.Hash)
 		}
 	}
 	return out
@@ -74,6 +80,9 @@ func describeEvents(events []es.Event, at time.Time, ders map[ca.Hash][]byte) ([
 	var out []api.EventDetails
 	for _, e := range events {
 		told, ok, err := describeASEvent(e, at, ders)
+		if !ok {
+			told, ok = describeObjectEvent(e, ders)
+		}
 		if !ok {
 			told, err = describeEvent(e, ders)
 		}
@@ -121,6 +130,10 @@ func describeEvent(e es.Event, ders map[ca.Hash][]byte) ([]happened, error) {
 		return describeRoutes(e), nil
 	case ca.ROAsIssued:
 		return describeROAsIssued(e, ders)
+	case ca.IssuingPaused:
+		return one(happened{"issuing_paused", "ROAs that are not issued yet are held", nil}, nil)
+	case ca.IssuingResumed:
+		return one(happened{"issuing_resumed", "ROAs are issued again", nil}, nil)
 	case ca.RestoreNoted:
 		return one(happened{"restore_noted", "the database was restored or went back: " + e.Reason, map[string]any{"reason": e.Reason}}, nil)
 	default:

@@ -105,6 +105,10 @@ func describeParties(cmd pgstore.StoredCommand) (described, error) {
 		})
 	case "update_child":
 		return read(cmd, describeUpdateChild)
+	case "import_child":
+		return read(cmd, describeImportChild)
+	case "force_reissue":
+		return described{kind: "force_reissue", label: "cmd-ca-force-reissue", msg: "Force re-issuance of objects"}, nil
 	case "revoke_child_key":
 		return read(cmd, func(c ca.RevokeChildKey) described {
 			key := c.Key.String()
@@ -250,6 +254,8 @@ func describePartyEvent(e es.Event) ([]happened, error) {
 			"child_updated_resource_class_name_mapping", "updated child '" + e.Child + "' map parent RC name '" + e.Class + "' to '" + e.Name + "' for child",
 			map[string]any{"child": e.Child, "name_in_parent": e.Class, "name_for_child": e.Name},
 		}, nil)
+	case ca.ReissueForced:
+		return one(happened{"reissue_forced", "marked all issued objects to be issued again", nil}, nil)
 	case ca.ChildRemoved:
 		return one(happened{"child_removed", "removed child '" + e.Child + "'", map[string]any{"child": e.Child}}, nil)
 	case ca.IdentityRenewed:

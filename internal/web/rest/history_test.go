@@ -94,7 +94,9 @@ func past(t *testing.T) ([]pgstore.StoredCommand, map[ca.Hash][]byte) {
 	h.refuse(ca.UpdateChildResources{Child: "nope", Resources: held}, "ca-child-unknown", "CA 'ca1' does not have a child named 'nope'")
 	ders := map[ca.Hash][]byte{hash: caCert}
 	h.addASObjects(ders, rec)
+	h.addObjects(rec)
 	h.roll(rec, contact, id)
+	h.addImport(held, id, issued("kid3", 6))
 	h.add(later{}, surprise{})
 	return h.commands, ders
 }
@@ -238,6 +240,8 @@ func TestMachineFollowUps(t *testing.T) {
 	}
 }
 
+// D25: people and scripts write times in seconds, the API's reference in
+// milliseconds; both are understood.
 func TestTimesInSecondsOrMilliseconds(t *testing.T) {
 	for _, tt := range []struct {
 		n    int64

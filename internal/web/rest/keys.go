@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"context"
+
 	"github.com/labstack/echo/v4"
 
 	"baleen/api"
@@ -12,32 +14,44 @@ type Keys struct{ *Deps }
 
 // Initiate starts a key roll in every class whose keys are at rest.
 func (h Keys) Initiate(c echo.Context) error {
-	return finish(c, h.Service.InitiateKeyRoll(c.Request().Context(), actor(c), c.Param(argCA)))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.InitiateKeyRoll(ctx, actor(c), c.Param(argCA), ifVersion)
+	})
 }
 
 // Activate lets the new keys follow the current ones.
 func (h Keys) Activate(c echo.Context) error {
-	return finish(c, h.Service.ActivateKeyRoll(c.Request().Context(), actor(c), c.Param(argCA)))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.ActivateKeyRoll(ctx, actor(c), c.Param(argCA), ifVersion)
+	})
 }
 
 // RenewIdentity gives the CA a new key and certificate for the protocols.
 func (h Keys) RenewIdentity(c echo.Context) error {
-	return finish(c, h.Service.RenewIdentity(c.Request().Context(), actor(c), c.Param(argCA)))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.RenewIdentity(ctx, actor(c), c.Param(argCA), ifVersion)
+	})
 }
 
 // Delete ends a CA.
 func (h CAs) Delete(c echo.Context) error {
-	return finish(c, h.Service.DeleteCA(c.Request().Context(), actor(c), c.Param(argCA)))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.DeleteCA(ctx, actor(c), c.Param(argCA), ifVersion)
+	})
 }
 
 // Remove ends the relation to a parent.
 func (h Parents) Remove(c echo.Context) error {
-	return finish(c, h.Service.RemoveParent(c.Request().Context(), actor(c), c.Param(argCA), c.Param(argParent)))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.RemoveParent(ctx, actor(c), c.Param(argCA), c.Param(argParent), ifVersion)
+	})
 }
 
 // Remove ends the relation to a child.
 func (h Children) Remove(c echo.Context) error {
-	return finish(c, h.Service.RemoveChild(c.Request().Context(), actor(c), c.Param(argCA), c.Param(argChild)))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.RemoveChild(ctx, actor(c), c.Param(argCA), c.Param(argChild), ifVersion)
+	})
 }
 
 // classKeys is what is to be said of the keys of a class.

@@ -37,7 +37,7 @@ func isPlain(label string) bool {
 		"ca-duplicate", "ca-repo-same", "ca-repo-issue", "ca-repo-response-invalid-xml",
 		"ca-parent-xml-duplicate", "ca-parent-response-invalid-xml", "ca-parent-sync",
 		"rfc-8183-xml", "rfc6492-protocol", "rfc6492-not-performed-response", "rfc6492-invalid-csr",
-		"ca-child-duplicate", "ca-child-resources-required", "ca-child-resources-extra",
+		"ca-child-import-handle-mismatch", "ca-child-duplicate", "ca-child-resources-required", "ca-child-resources-extra",
 		"ca-roa-delta-error",
 		"ca-aspa-not-entitled", "ca-aspa-provider-as-empty", "ca-aspa-customer-as-provider", "ca-aspa-provider-duplicates", "ca-aspa-unknown-customer-as",
 		"ca-bgpsec-unknown", "ca-bgpsec-invalidly-signed", "ca-bgpsec-not-entitled",

@@ -19,13 +19,16 @@ import (
 // Parents answers for the parents of a CA.
 type Parents struct{ *Deps }
 
-// List shows how the CA stands with each parent.
+// List shows how the CA stands with each parent; the ETag is the version of
+// the CA.
 func (h Parents) List(c echo.Context) error {
 	ctx, handle := c.Request().Context(), c.Param(argCA)
 	var names []string
-	err := h.Service.ViewCA(ctx, handle, func(st *ca.State, _ int64) error {
-		names = slices.Collect(maps.Keys(st.Parents))
-		return nil
+	var version int64
+	err := h.Service.ViewCA(ctx, handle, func(st *ca.State, v int64) (err error) {
+		version = v
+		names, err = cutHandles(c, slices.Sorted(maps.Keys(st.Parents)))
+		return err
 	})
 	if err != nil {
 		return err
@@ -53,6 +56,7 @@ func (h Parents) List(c echo.Context) error {
 		shown.NextExchange = planned(next[s.Parent])
 		out[s.Parent] = shown
 	}
+	setVersion(c, version) // for If-Match: exchanges do not change it
 	return sendJSON(c, out)
 }
 
@@ -139,7 +143,9 @@ func lastSuccess(x castore.Exchange) *int64 {
 // Get shows how the CA reaches a parent.
 func (h Parents) Get(c echo.Context) error {
 	var p ca.Parent
-	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, _ int64) error {
+	var version int64
+	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+		version = v
 		var ok bool
 		if p, ok = st.Parents[c.Param(argParent)]; !ok {
 			return ca.ParentUnknown(c.Param(argCA), c.Param(argParent))
@@ -148,6 +154,9 @@ func (h Parents) Get(c echo.Context) error {
 		return nil
 	})
 	if err != nil {
+		return err
+	}
+	if done, err := current(c, version, ""); done {
 		return err
 	}
 	contact, err := parentContact(p)
@@ -179,7 +188,9 @@ func (h Parents) Set(c echo.Context) error {
 	if err := h.checkIdentity(response.IDCert); err != nil {
 		return withCause(fault.Invalid, "rfc-8183-xml", "RFC 8183 XML issue: ", err.Error())
 	}
-	return finish(c, h.Service.SetParent(c.Request().Context(), actor(c), c.Param(argCA), name, response))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.SetParent(ctx, actor(c), c.Param(argCA), name, response, ifVersion)
+	})
 }
 
 func parentFromXML(handle, onPath string, body []byte) (string, oob.ParentResponse, error) {

@@ -27,13 +27,28 @@ func (h Publishers) Init(c echo.Context) error {
 	return finish(c, h.Service.InitPublicationServer(c.Request().Context(), actor(c), body.RRDPBaseURI, body.RsyncJail))
 }
 
+// Clear closes the repository, which must have no publishers any more.
+func (h Publishers) Clear(c echo.Context) error {
+	return finish(c, h.Service.ClearPublicationServer(c.Request().Context(), actor(c)))
+}
+
+// Delete withdraws the object with a URI, or all below it if it ends in a slash.
+func (h Publishers) Delete(c echo.Context) error {
+	var body api.PublishedURI
+	if err := h.readJSON(c, &body); err != nil {
+		return err
+	}
+	return finish(c, uninitialized(h.Service.Pubs.WithdrawAt(c.Request().Context(), body.BaseURI)))
+}
+
 // List names the publishers, sorted.
 func (h Publishers) List(c echo.Context) error {
 	handles, err := h.Service.Pubs.Publishers(c.Request().Context())
 	if err != nil {
 		return err
 	}
-	if handles, err = cut(c, handles); err != nil {
+	slices.Sort(handles)
+	if handles, err = cutHandles(c, handles); err != nil {
 		return err
 	}
 	return sendJSON(c, api.PublisherList{Publishers: named(handles)})
@@ -130,6 +145,10 @@ func (h Publishers) Stale(c echo.Context) error {
 	handles = slices.DeleteFunc(handles, func(p string) bool {
 		return slices.ContainsFunc(manifests[p], func(m api.ManifestStats) bool { return ageSeconds(now, m.ThisUpdate.Time) < seconds })
 	})
+	slices.Sort(handles)
+	if handles, err = cutHandles(c, handles); err != nil {
+		return err
+	}
 	return sendJSON(c, api.PublisherList{Publishers: named(handles)})
 }
 

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"slices"
 
 	"github.com/labstack/echo/v4"
@@ -18,7 +19,9 @@ type Repo struct{ *Deps }
 // Get shows where and how the CA publishes.
 func (h Repo) Get(c echo.Context) error {
 	var repo ca.Repository
-	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, _ int64) error {
+	var version int64
+	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+		version = v
 		if st.Repository == nil {
 			return fault.New(fault.Invalid, "repo-not-set", "No repository configured for CA")
 		}
@@ -27,6 +30,9 @@ func (h Repo) Get(c echo.Context) error {
 		return nil
 	})
 	if err != nil {
+		return err
+	}
+	if done, err := current(c, version, ""); done {
 		return err
 	}
 	contact, err := repositoryContact(&repo)
@@ -50,7 +56,9 @@ func (h Repo) Set(c echo.Context) error {
 	if err := h.checkIdentity(response.IDCert); err != nil {
 		return withCause(fault.Invalid, "rfc-8183-xml", "RFC 8183 XML issue: ", err.Error())
 	}
-	return finish(c, h.Service.ConfigureRepository(c.Request().Context(), actor(c), c.Param(argCA), response))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.ConfigureRepository(ctx, actor(c), c.Param(argCA), response, ifVersion)
+	})
 }
 
 func repositoryFrom(handle string, body []byte) (oob.RepositoryResponse, error) {

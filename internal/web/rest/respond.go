@@ -2,7 +2,6 @@ package rest
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -32,11 +31,6 @@ func sendXML(c echo.Context, body []byte) error { return c.Blob(http.StatusOK, t
 func sendUncached(c echo.Context, text string) error {
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-cache")
 	return c.Blob(http.StatusOK, typeText, []byte(text))
-}
-
-// setVersion tells the client at which version of the CA the answer was true.
-func setVersion(c echo.Context, version int64) {
-	c.Response().Header().Set("ETag", strconv.Quote(strconv.FormatInt(version, 10)))
 }
 
 // finish answers after an action that has nothing to say but whether it failed.

@@ -15,34 +15,41 @@ import (
 	"baleen/internal/service"
 )
 
-// Deps is what the handlers need. All fields must be set, but for Logins.
+// Deps is what the handlers need. All fields must be set, but for Logins and UnixUsers.
 type Deps struct {
 	Service    *service.Service
 	Log        *slog.Logger
 	Now        func() time.Time
 	AdminToken string // who has it may do everything; nobody has the empty one
 	BodyLimit  int64  // octets of a request's body
+	WholeLimit int64  // octets of a body that is a whole configuration
 	Version    string // of the program
 	Started    time.Time
 	Logins     *login.Recorder // nil: logins are not noted
 
 	VisitorIP echo.IPExtractor // tells where a visitor of the testbed comes from; nil: the address of the connection
+	// UnixUsers are the system's users who may use the Unix socket without a token: login name to role.
+	UnixUsers map[string]string
 }
 
 // API holds the handlers by resource.
 type API struct {
 	*Deps
 
-	Auth       Auth
-	CAs        CAs
-	Children   Children
-	Keys       Keys
-	Parents    Parents
-	Repo       Repo
-	ROAs       ROAs
-	Analysis   Analysis
-	ASPAs      ASPAs
-	BGPsec     BGPsec
+	Auth     Auth
+	CAs      CAs
+	Children Children
+	Keys     Keys
+	Parents  Parents
+	Repo     Repo
+	ROAs     ROAs
+	Analysis Analysis
+	ASPAs    ASPAs
+	BGPsec   BGPsec
+
+	Ghostbusters Ghostbusters
+	Checklists   Checklists
+
 	History    History
 	Bulk       Bulk
 	Publishers Publishers
@@ -51,14 +58,16 @@ type API struct {
 	TAProxy    TAProxy
 	Testbed    Testbed
 	Tasks      Tasks
+	Issuing    Issuing
 }
 
 // New makes the handlers.
 func New(d Deps) *API {
 	return &API{
 		Deps: &d, Auth: newAuth(&d), CAs: CAs{&d}, Children: Children{&d}, Keys: Keys{&d}, Parents: Parents{&d}, Repo: Repo{&d}, ROAs: ROAs{&d},
-		Analysis: Analysis{&d}, ASPAs: ASPAs{&d}, BGPsec: BGPsec{&d},
-		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)}, TA: TrustAnchor{&d}, TAProxy: TAProxy{&d}, Testbed: Testbed{&d}, Tasks: Tasks{&d},
+		Analysis: Analysis{&d}, ASPAs: ASPAs{&d}, BGPsec: BGPsec{&d}, Ghostbusters: Ghostbusters{&d}, Checklists: Checklists{&d},
+		History: History{&d}, Bulk: Bulk{&d}, Publishers: Publishers{&d}, Stats: Stats{Deps: &d, turns: make(chan struct{}, maxTurns)},
+		TA: TrustAnchor{&d}, TAProxy: TAProxy{&d}, Testbed: Testbed{&d}, Tasks: Tasks{&d}, Issuing: Issuing{&d},
 	}
 }
 

@@ -1,58 +1,118 @@
 package rest
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"baleen/api"
 	"baleen/internal/ca"
-	"baleen/internal/es/pgstore"
-	"baleen/internal/fault"
 )
 
 // ROAs answers for the authorised routes of a CA.
 type ROAs struct{ *Deps }
 
 // List shows the authorised routes, sorted, with their signed objects; the
-// ETag is the version of the CA.
+// ETag is the version of the CA. A client that would rather have CSV gets it
+// without the objects.
 func (h ROAs) List(c echo.Context) error {
-	ctx := c.Request().Context()
-	var routes []configured
+	q, err := roaQueryOf(c)
+	if err != nil {
+		return err
+	}
 	var version int64
-	err := h.Service.ViewCA(ctx, c.Param(argCA), func(st *ca.State, v int64) error {
-		routes, version = configuredROAs(st), v
+	var routes []configured
+	err = h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+		version = v
+		q.choose(st)
+		routes = configuredROAs(st, q.chosen, !q.csv)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if routes, err = cut(c, routes); err != nil {
+	form := ""
+	if q.csv {
+		form = csvTag
+	}
+	q.note(c)
+	if done, err := current(c, version, form); done {
 		return err
+	}
+	if q.csv {
+		return sendCSV(c, headerROAs, each(routes, func(r configured) []string { return rowOfRoute(r.roa.ROAConfiguration) }))
 	}
 	var hashes []ca.Hash
 	for _, r := range routes {
 		hashes = append(hashes, r.hashes...)
 	}
-	ders, err := h.objects(ctx, hashes)
+	ders, err := h.objects(c.Request().Context(), hashes)
 	if err != nil {
 		return err
 	}
-	out := make([]api.ConfiguredROA, len(routes))
-	for i, r := range routes {
-		out[i] = r.withObjects(ders)
+	return sendJSON(c, each(routes, func(r configured) api.ConfiguredROA { return r.withObjects(ders) }))
+}
+
+// roaQuery is what a client wants of the routes of a CA.
+type roaQuery struct {
+	page
+	routeFilter
+	csv    bool
+	behind *ca.ROA // the cursor
+
+	chosen []ca.ConfiguredROA
+	total  int
+	more   bool
+}
+
+func roaQueryOf(c echo.Context) (q roaQuery, err error) {
+	q.csv = wantsCSV(c)
+	if q.page, err = cursorOf(c.QueryParams()); err != nil {
+		return q, err
 	}
-	setVersion(c, version)
-	return sendJSON(c, out)
+	if q.after != "" {
+		q.behind = new(ca.ROA)
+		if err := q.behind.UnmarshalText([]byte(q.after)); err != nil {
+			return q, badQuery(argAfter, "must be a route such as 192.0.2.0/24-24 => 64496")
+		}
+	}
+	q.routeFilter, err = routeFilterOf(c)
+	return q, err
+}
+
+// choose finds the page without describing or even sorting what is not on it.
+func (q *roaQuery) choose(st *ca.State) {
+	keep := -1
+	if q.limit >= 0 {
+		keep = q.offset + q.limit + 1
+	}
+	list := first(func(yield func(ca.ROA) bool) {
+		for r, config := range st.ROAs {
+			if !q.roa(r, config.Comment) {
+				continue
+			}
+			q.total++
+			if (q.behind == nil || ca.CompareROAs(*q.behind, r) < 0) && !yield(r) {
+				return
+			}
+		}
+	}, keep, ca.CompareROAs)
+	from, to := q.of(len(list), 0)
+	q.more = to < len(list) && to > from
+	q.chosen = each(list[from:to], func(r ca.ROA) ca.ConfiguredROA { return ca.ConfiguredROA{ROA: r, Comment: st.ROAs[r].Comment} })
+}
+
+// note puts what the page leaves out into headers.
+func (q *roaQuery) note(c echo.Context) {
+	count(c, q.total)
+	if q.more {
+		linkNext(c, argAfter, q.chosen[len(q.chosen)-1].ROA.String())
+	}
 }
 
 // configured is an authorised route whose objects are still to be fetched.
 type configured struct {
-	is     ca.ROA
 	roa    api.ConfiguredROA
 	hashes []ca.Hash // of roa.ROAObjects
 }
@@ -65,35 +125,45 @@ func (r configured) withObjects(ders map[ca.Hash][]byte) api.ConfiguredROA {
 	return r.roa
 }
 
-func configuredROAs(st *ca.State) []configured {
-	type object struct {
-		info api.ROAInfo
-		hash ca.Hash
+// configuredROAs describes routes, with what is signed for them if that is wanted.
+func configuredROAs(st *ca.State, routes []ca.ConfiguredROA, objects bool) []configured {
+	out := make([]configured, len(routes))
+	at := make(map[ca.ROA]int, len(routes))
+	for i, r := range routes {
+		at[r.ROA] = i
+		out[i].roa = api.ConfiguredROA{ROAConfiguration: roaConfiguration(r), ROAObjects: []api.ROAInfo{}}
 	}
-	objects := map[ca.ROA][]object{}
+	if !objects {
+		return out
+	}
 	for _, name := range slices.Sorted(maps.Keys(st.Classes)) {
 		class := st.Classes[name]
 		if class.Current == nil {
 			continue
 		}
-		for _, file := range slices.Sorted(maps.Keys(class.ROAs)) {
+		for _, file := range filesOf(class, at) {
 			issued := class.ROAs[file]
-			o := object{info: roaInfo(issued, class.Current.Cert.SIA.Repository+file), hash: issued.Hash}
+			info := roaInfo(issued, class.Current.Cert.SIA.Repository+file)
 			for _, r := range issued.Authorizations {
-				objects[r] = append(objects[r], o)
+				if i, wanted := at[r]; wanted {
+					out[i].roa.ROAObjects, out[i].hashes = append(out[i].roa.ROAObjects, info), append(out[i].hashes, issued.Hash)
+				}
 			}
 		}
 	}
-	sorted := st.SortedROAs()
-	out := make([]configured, len(sorted))
-	for i, r := range sorted {
-		out[i].is = r.ROA
-		out[i].roa = api.ConfiguredROA{ROAConfiguration: roaConfiguration(r), ROAObjects: []api.ROAInfo{}}
-		for _, o := range objects[r.ROA] {
-			out[i].roa.ROAObjects, out[i].hashes = append(out[i].roa.ROAObjects, o.info), append(out[i].hashes, o.hash)
+	return out
+}
+
+// filesOf names the objects of a class that hold one of the routes, sorted.
+func filesOf(class *ca.Class, routes map[ca.ROA]int) []string {
+	var files []string
+	for file, issued := range class.ROAs {
+		if slices.ContainsFunc(issued.Authorizations, func(r ca.ROA) bool { _, ok := routes[r]; return ok }) {
+			files = append(files, file)
 		}
 	}
-	return out
+	slices.Sort(files)
+	return files
 }
 
 // roaInfo describes a signed object, without its octets.
@@ -174,26 +244,4 @@ func routeOf(r api.ROAPayload) ca.ROA {
 		out.MaxLength = int(*r.MaxLength)
 	}
 	return out
-}
-
-// wantedVersion gives the version that If-Match demands, nil for any. What
-// cannot be one of our ETags is at no version.
-func wantedVersion(c echo.Context) (*int64, error) {
-	header := strings.TrimSpace(c.Request().Header.Get("If-Match"))
-	if header == "" || header == "*" {
-		return nil, nil
-	}
-	text, err := strconv.Unquote(header)
-	if err != nil {
-		return nil, versionMismatch(header)
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || header != strconv.Quote(strconv.FormatInt(n, 10)) {
-		return nil, versionMismatch(header)
-	}
-	return &n, nil
-}
-
-func versionMismatch(header string) error {
-	return fault.New(fault.Conflict, pgstore.CodeVersionMismatch, fmt.Sprintf("the CA is at no version %s: give one ETag as it was answered", header))
 }

@@ -7,9 +7,6 @@ import (
 
 	"baleen/api"
 	"baleen/internal/bgp/analysis"
-	"baleen/internal/ca"
-	"baleen/internal/es/pgstore"
-	"baleen/internal/fault"
 )
 
 // Stats answers with figures for everybody. Those that cost more with every CA
@@ -89,37 +86,14 @@ func (h Stats) cas(ctx context.Context) (map[string]api.CAStats, error) {
 		return nil, err
 	}
 	defer done()
-	handles, err := h.Service.Handles(ctx)
+	all, err := h.Service.Figures(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]api.CAStats, len(handles))
-	for _, handle := range handles {
-		one, err := h.ca(ctx, handle)
-		switch fault.Code(err) {
-		case "ca-unknown", pgstore.CodeStreamBroken: // that one was deleted meanwhile, or cannot be read
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		out[handle] = one
+	out := make(map[string]api.CAStats, len(all))
+	for _, f := range all {
+		out[f.Handle] = api.CAStats{ROACount: f.ROAs, ChildCount: len(f.Children), BGPStats: bgpStats(f.BGP)}
 	}
-	return out, nil
-}
-
-func (h Stats) ca(ctx context.Context, handle string) (api.CAStats, error) {
-	var out api.CAStats
-	var compared func() analysis.Stats
-	err := h.Service.ViewCA(ctx, handle, func(st *ca.State, version int64) error {
-		out.ROACount, out.ChildCount = len(st.ROAs), len(st.Children)
-		compared = h.Service.CountROAs(st, version)
-		return nil
-	})
-	if err != nil {
-		return out, err
-	}
-	out.BGPStats = bgpStats(compared())
 	return out, nil
 }
 

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -36,6 +37,12 @@ func (h Tasks) Report(c echo.Context) error {
 		if out.Problems, err = h.problems(ctx); err != nil {
 			return err
 		}
+	}
+	if kind := c.QueryParam("kind"); kind != "" {
+		out.Problems = slices.DeleteFunc(out.Problems, func(p api.TaskProblem) bool { return p.Kind != kind })
+	}
+	if out.Problems, err = cut(c, out.Problems); err != nil {
+		return err
 	}
 	return sendJSON(c, out)
 }

@@ -88,3 +88,14 @@ func position(text []byte, read int, reason string) *Error {
 	line := strings.Count(before, "\n") + 1
 	return &Error{Reason: reason, Line: line, Column: read - 1 - strings.LastIndexByte(before, '\n')}
 }
+
+// ComplainItem says what is wrong with an item, counted from 0, of the array
+// in text, which was read before, and where that item ends.
+func ComplainItem(text []byte, index int, reason string) *Error {
+	d := decoder{text: text}
+	item := d.next(d.next(0).from + 1)
+	for ; index > 0 && d.text[item.from] != ']'; index-- {
+		item = d.after(item)
+	}
+	return position(text, item.to, reason)
+}

@@ -1,7 +1,7 @@
 // Command peers measures what children and publishers outside the server get:
 // lists and certificates per second from one CA with many children, one-object
-// changes per second of many publishers, and how much memory the largest message
-// takes. Messages are real, come over HTTP, and are signed before the clock
+// changes per second of many publishers, what a full repository changes for one of
+// them, and how much memory the largest message takes. Messages are real, come over HTTP, and are signed before the clock
 // starts. It prints figures beside the ceiling of signatures and judges nothing.
 package main
 
@@ -25,6 +25,7 @@ type sizes struct {
 	children, lists, issues int
 	publishers, deltas      int
 	large                   int // MiB of one message
+	objects                 int // of others in the repository
 }
 
 func main() {
@@ -35,6 +36,7 @@ func main() {
 	flag.IntVar(&n.publishers, "publishers", 100, "publishers")
 	flag.IntVar(&n.deltas, "deltas", 500, "changes of one object by each publisher")
 	flag.IntVar(&n.large, "large", 31, "MiB of the large message; the server takes 32")
+	flag.IntVar(&n.objects, "objects", 100000, "objects of others beside those of the publisher that is measured; 0: this is left out")
 	flag.Parse()
 	if err := run(context.Background(), n); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -72,7 +74,7 @@ func run(ctx context.Context, n sizes) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context, sizes) error{b.provisioning, b.publication, b.largeMessage} {
+	for _, part := range []func(context.Context, sizes) error{b.provisioning, b.manyObjects, b.publication, b.largeMessage} {
 		if err := part(ctx, n); err != nil {
 			return err
 		}

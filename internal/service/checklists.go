@@ -1,0 +1,170 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"baleen/internal/ca"
+	"baleen/internal/es"
+	"baleen/internal/es/pgstore"
+	"baleen/internal/fault"
+	"baleen/internal/rpki/cert"
+	"baleen/internal/rpki/cms"
+	"baleen/internal/rpki/profile"
+	"baleen/internal/rpki/rsc"
+)
+
+// checklistTries is how often a checklist is signed because the key or its
+// certificate changed meanwhile.
+const checklistTries = 3
+
+// Checklist is a signed checklist with its bytes.
+type Checklist struct {
+	ca.ValidChecklist
+	DER []byte
+}
+
+// SignChecklist signs a checklist (RFC 9323) and records who wanted it. The
+// object is the caller's: it is not published. A request that is refused is in
+// the log as well.
+func (s *Service) SignChecklist(ctx context.Context, actor es.Actor, handle string, r ca.ChecklistRequest) (Checklist, error) {
+	r.NotAfter = r.NotAfter.UTC().Truncate(time.Second)
+	for try := 1; ; try++ {
+		made, err := s.signChecklist(ctx, actor, handle, r)
+		if fault.Code(err) != "rsc-plan-stale" || try == checklistTries {
+			return made, err
+		}
+	}
+}
+
+// signChecklist goes plan, sign, record once.
+func (s *Service) signChecklist(ctx context.Context, actor es.Actor, handle string, r ca.ChecklistRequest) (Checklist, error) {
+	limit := s.Config.ChecklistMaxValid
+	var plan ca.ChecklistPlan
+	var refused error
+	err := s.view(ctx, handle, func(st *ca.State, _ int64) error {
+		plan, refused = st.PlanChecklist(s.Now(), r, limit)
+		return nil
+	})
+	if err != nil {
+		return Checklist{}, err
+	}
+	cmd := ca.SignChecklist{ChecklistRequest: r, MaxValid: limit}
+	if refused != nil {
+		_, err := s.execute(ctx, handle, cmd, pgstore.Write{Actor: actor})
+		return Checklist{}, err
+	}
+	auth, err := s.authority(ctx, plan.Key, plan.Issuer)
+	if err != nil {
+		return Checklist{}, err
+	}
+	obj, err := s.makeChecklist(ctx, auth, r)
+	if err != nil {
+		return Checklist{}, fmt.Errorf("checklist of %s: %w", handle, err)
+	}
+	cmd.Signed = &ca.ChecklistSignature{Class: plan.Class, Key: plan.Key, Hash: ca.HashOf(obj.der), Serial: obj.serial.String(), NotBefore: obj.from}
+	write := s.recording("", [][]byte{obj.der})
+	write.Actor = actor
+	if _, err := s.execute(ctx, handle, cmd, write); err != nil {
+		return Checklist{}, err
+	}
+	s.Log.Info("checklist signed", "ca", handle, "class", plan.Class, "serial", cmd.Signed.Serial, "files", len(r.Files))
+	return Checklist{DER: obj.der, ValidChecklist: ca.ValidChecklist{Class: plan.Class, IssuedChecklist: ca.IssuedChecklist{
+		Resources: r.Resources, Files: r.Files, Hash: cmd.Signed.Hash, Serial: cmd.Signed.Serial, NotBefore: obj.from, NotAfter: r.NotAfter,
+	}}}, nil
+}
+
+// makeChecklist makes one checklist and checks it as a relying party would. Its
+// EE certificate holds the resources of the checklist alone and has no SIA (RFC
+// 9323 section 2).
+func (s *Service) makeChecklist(ctx context.Context, a authority, r ca.ChecklistRequest) (signed, error) {
+	now := s.Now().UTC().Truncate(time.Second)
+	content, err := r.Payload().Encode()
+	if err != nil {
+		return signed{}, err
+	}
+	obj, err := s.signObject(ctx, a, cms.Template{ContentType: rsc.ContentType, Content: content, SigningTime: now}, cert.Template{
+		NotBefore: now.Add(-backdate), NotAfter: r.NotAfter, Unpublished: true, Resources: r.Resources,
+	})
+	if err != nil {
+		return signed{}, err
+	}
+	if err := profile.CheckChecklist(obj.der, a.cert, now); err != nil {
+		return signed{}, fmt.Errorf("what was signed is not valid: %w", err)
+	}
+	return obj, nil
+}
+
+// Checklists gives the checklists of a CA that are neither expired nor revoked,
+// without their bytes, and the version of the CA.
+func (s *Service) Checklists(ctx context.Context, handle string) (list []ca.ValidChecklist, version int64, err error) {
+	err = s.view(ctx, handle, func(st *ca.State, v int64) error {
+		list, version = st.ValidChecklists(s.Now()), v
+		for i := range list {
+			list[i].Files = slices.Clone(list[i].Files)
+		}
+		return nil
+	})
+	return list, version, err
+}
+
+// Checklist gives one of them with its bytes.
+func (s *Service) Checklist(ctx context.Context, handle, serial string) (Checklist, error) {
+	list, _, err := s.Checklists(ctx, handle)
+	if err != nil {
+		return Checklist{}, err
+	}
+	i := slices.IndexFunc(list, func(c ca.ValidChecklist) bool { return c.Serial == serial })
+	if i < 0 {
+		return Checklist{}, ca.ChecklistUnknown(handle, serial)
+	}
+	der, err := s.Rows.DER(ctx, list[i].Hash)
+	if err != nil {
+		return Checklist{}, err
+	}
+	return Checklist{ValidChecklist: list[i], DER: der}, nil
+}
+
+// RevokeChecklist takes a checklist back: its EE certificate goes on the next
+// CRL, which follows by task.
+func (s *Service) RevokeChecklist(ctx context.Context, actor es.Actor, handle, serial string) error {
+	_, err := s.execute(ctx, handle, ca.RevokeChecklist{Serial: serial}, pgstore.Write{Actor: actor})
+	return err
+}
+
+// revokeChecklists takes back what says more than the CA holds now.
+func (s *Service) revokeChecklists(ctx context.Context, handle string) error {
+	var due bool
+	err := s.view(ctx, handle, func(st *ca.State, _ int64) error { due = st.OverclaimingChecklists(s.Now()); return nil })
+	if err != nil || !due {
+		return err
+	}
+	_, err = s.execute(ctx, handle, ca.RevokeChecklists{}, pgstore.Write{Actor: taskActor("ca_issue")})
+	return err
+}
+
+// fitsChecklist compares a signed checklist with the record of it.
+func fitsChecklist(r ca.IssuedChecklist) func(der []byte) error {
+	return func(der []byte) error {
+		o, err := cms.Decode(der)
+		if err != nil {
+			return err
+		}
+		ee, err := cert.Decode(o.EE)
+		if err != nil {
+			return fmt.Errorf("EE certificate: %w", err)
+		}
+		says, err := rsc.Decode(o.Content)
+		if err != nil {
+			return err
+		}
+		want := ca.ChecklistRequest{Resources: r.Resources, Files: r.Files}.Payload()
+		if !says.Resources.Equal(want.Resources) || !slices.Equal(says.Files, want.Files) {
+			return errors.New("it lists other resources or files")
+		}
+		return fitsValidity(ee, r.Serial, r.NotBefore, r.NotAfter)
+	}
+}

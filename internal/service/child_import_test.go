@@ -1,0 +1,160 @@
+package service_test
+
+import (
+	"strings"
+	"testing"
+
+	"baleen/internal/ca"
+	"baleen/internal/fault"
+	"baleen/internal/rpki/oob"
+	"baleen/internal/rpki/resources"
+	"baleen/internal/service"
+)
+
+// handedOver is a child of parent_1 in one server that parent_2 in another has
+// taken in, and what parent_2 answers to it.
+func handedOver(t *testing.T) (here, there *world, answer oob.ParentResponse) {
+	t.Helper()
+	here, there = newWorld(t), newWorld(t)
+	here.serve()
+	there.serve()
+	here.start()
+	there.start()
+	here.join("parent_1", "testbed", resources.AllResources())
+	there.join("parent_2", "testbed", resources.AllResources())
+
+	here.must(here.CreateCA(t.Context(), operator, "child"))
+	repo, err := here.Pubs.AddPublisher(t.Context(), operator, oob.PublisherRequest{PublisherHandle: "child", IDCert: here.state("child").Identity.Cert})
+	here.must(err)
+	here.must(here.ConfigureRepository(t.Context(), operator, "child", repo))
+	held := set("AS65000", "10.0.0.0/16", "")
+	up, err := here.AddChild(t.Context(), operator, "parent_1", ca.AddChild{Child: "child", IDCert: here.state("child").Identity.Cert, Resources: held})
+	here.must(err)
+	here.must(here.UpdateChild(t.Context(), operator, "parent_1", ca.UpdateChild{Child: "child", Class: &ca.ClassMapping{Ours: "0", Theirs: "custom"}}))
+	here.must(here.SetParent(t.Context(), operator, "child", "parent_1", up))
+	here.settle()
+
+	exported, err := here.ExportChild(t.Context(), "parent_1", "child")
+	here.must(err)
+	if exported.ClassName != "custom" || !exported.Resources.Equal(held) || exported.Name != "child" {
+		t.Fatalf("exported: %+v", exported)
+	}
+	there.must(there.ImportChild(t.Context(), operator, "parent_2", exported))
+	there.settle()
+	if got := there.published("parent_2")[".cer"]; len(got) != 1 || got[0] != here.state("child").Classes["0"].Current.KeyID.String()+".cer" {
+		t.Fatalf("before the child spoke, parent_2 publishes %v", got)
+	}
+	answer, err = there.ParentResponse(t.Context(), "parent_2", "child")
+	there.must(err)
+	return here, there, answer
+}
+
+// TestDelegatedChildMoves is T7: the child adds its new parent beside the old one.
+func TestDelegatedChildMoves(t *testing.T) {
+	here, there, answer := handedOver(t)
+	here.must(here.SetParent(t.Context(), operator, "child", "parent_2", answer))
+	here.exchange(there)
+	here.must(here.RemoveChild(t.Context(), operator, "parent_1", "child"))
+	want := set("AS65000-AS65010", "10.0.0.0/8", "2001:db8::/32")
+	there.must(there.UpdateChildResources(t.Context(), operator, "parent_2", "child", want))
+	here.must(here.SyncParents(t.Context(), "child"))
+	here.settle()
+	there.settle()
+	here.settle()
+	if st := here.state("child"); !st.Held().Equal(want) {
+		t.Errorf("child holds %s, want %s", st.Held(), want)
+	}
+	for _, c := range here.state("child").Classes {
+		if c.Parent == "parent_2" && c.ParentClass != "custom" {
+			t.Errorf("parent_2 calls the class %s", c.ParentClass)
+		}
+	}
+}
+
+// TestDelegatedChildKeepsItsKey has the child go to its new parent under the
+// name of the old one: it finds its class and the certificate of its key.
+func TestDelegatedChildKeepsItsKey(t *testing.T) {
+	here, there, answer := handedOver(t)
+	before := here.state("child").Classes["0"].Current.KeyID
+	here.must(here.SetParent(t.Context(), operator, "child", "parent_1", answer))
+	here.exchange(there)
+	st := here.state("child")
+	c := st.Classes["0"]
+	if len(st.Classes) != 1 || c == nil || c.Current == nil || c.Current.KeyID != before || len(c.Unexpected) > 0 {
+		t.Fatalf("the child's classes: %+v", st.Classes)
+	}
+	if !strings.Contains(c.Current.Cert.URI, "/parent_2/") {
+		t.Errorf("its certificate is still that at %s", c.Current.Cert.URI)
+	}
+	other := there.state("parent_2")
+	if n := len(other.Classes["0"].Certs); n != 1 {
+		t.Errorf("parent_2 has %d certificates for it", n)
+	}
+	if _, ok := other.Children["child"].Keys[before]; !ok || len(other.Children["child"].Keys) != 1 {
+		t.Errorf("parent_2 knows its keys %v", other.Children["child"].Keys)
+	}
+	there.verified()
+}
+
+func TestChildImportRefuses(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.join("one", "testbed", set("AS65000", "10.0.0.0/8", ""))
+	w.join("kid", "one", set("AS65000", "10.1.0.0/16", ""))
+	w.join("two", "testbed", set("AS65000", "10.0.0.0/8", ""))
+	exported, err := w.ExportChild(t.Context(), "one", "kid")
+	w.must(err)
+	if exported.ClassName != "" {
+		t.Errorf("a class of the same name is exported as %q", exported.ClassName)
+	}
+	w.refused("export of an unknown child", exportOf(w, "one", "nobody"), "ca-child-unknown", fault.NotFound)
+	w.refused("export at an unknown CA", exportOf(w, "nobody", "kid"), "ca-unknown", fault.NotFound)
+	_, err = w.AddChild(t.Context(), operator, "one", ca.AddChild{Child: "idle", IDCert: exported.IDCert, Resources: set("AS65000", "", "")})
+	w.must(err)
+	w.refused("export without a certificate", exportOf(w, "one", "idle"), "general-error", fault.Invalid)
+	w.must(w.CreateCA(t.Context(), operator, "bare"))
+	w.refused("import without a class", w.ImportChild(t.Context(), operator, "bare", exported), "general-error", fault.Invalid)
+	w.refused("import at an unknown CA", w.ImportChild(t.Context(), operator, "nobody", exported), "ca-unknown", fault.NotFound)
+	w.refused("import at the trust anchor", w.ImportChild(t.Context(), operator, "ta", exported), "ca-unknown", fault.NotFound)
+	w.refused("import of a child that is there", w.ImportChild(t.Context(), operator, "one", exported), "ca-child-duplicate", fault.Exists)
+
+	for name, c := range map[string]struct {
+		change func(*service.DelegatedChild)
+		code   string
+	}{
+		"no resources":   {func(d *service.DelegatedChild) { d.Resources = resources.Set{} }, "ca-child-resources-required"},
+		"more than held": {func(d *service.DelegatedChild) { d.Resources = set("AS65001", "", "") }, "ca-child-resources-extra"},
+		"identity":       {func(d *service.DelegatedChild) { d.IDCert = []byte{1} }, "rfc-8183-xml"},
+		"no key":         {func(d *service.DelegatedChild) { d.Key = []byte{1} }, "rfc6492-invalid-csr"},
+		"repository":     {func(d *service.DelegatedChild) { d.SIA.Repository = "https://a/b/" }, "rfc6492-invalid-csr"},
+		"notification":   {func(d *service.DelegatedChild) { d.SIA.Notify = "http://a/b" }, "rfc6492-invalid-csr"},
+		"class name":     {func(d *service.DelegatedChild) { d.ClassName = strings.Repeat("x", 1025) }, "general-error"},
+	} {
+		broken := exported
+		c.change(&broken)
+		if err := w.ImportChild(t.Context(), operator, "two", broken); fault.Code(err) != c.code {
+			t.Errorf("%s: %v, want %s", name, err, c.code)
+		}
+	}
+	w.Config.AnyHost = false
+	w.refused("a host that nobody reaches", w.ImportChild(t.Context(), operator, "two", exported), "rfc6492-invalid-csr", fault.Invalid)
+	w.Config.AnyHost = true
+	w.must(w.ImportChild(t.Context(), operator, "two", exported))
+	other := exported
+	other.Name = "again"
+	w.refused("a key that another child uses", w.ImportChild(t.Context(), operator, "two", other), "key-re-use", fault.Exists)
+	w.settle()
+	w.verified()
+}
+
+func exportOf(w *world, parent, child string) error {
+	_, err := w.ExportChild(w.t.Context(), parent, child)
+	return err
+}
+
+func (w *world) refused(what string, err error, code string, kind fault.Kind) {
+	w.t.Helper()
+	if fault.Code(err) != code || fault.Of(err) != kind {
+		w.t.Errorf("%s: %v %q (%v), want %v %q", what, fault.Of(err), fault.Code(err), err, kind, code)
+	}
+}
