@@ -30,10 +30,10 @@ type Checklist struct {
 // SignChecklist signs a checklist (RFC 9323) and records who wanted it. The
 // object is the caller's: it is not published. A request that is refused is in
 // the log as well.
-func (s *Service) SignChecklist(ctx context.Context, actor es.Actor, handle string, r ca.ChecklistRequest) (Checklist, error) {
+func (s *Service) SignChecklist(ctx context.Context, actor es.Actor, handle string, r ca.ChecklistRequest, ifVersion ...*int64) (Checklist, error) {
 	r.NotAfter = r.NotAfter.UTC().Truncate(time.Second)
 	for try := 1; ; try++ {
-		made, err := s.signChecklist(ctx, actor, handle, r)
+		made, err := s.signChecklist(ctx, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)}, handle, r)
 		if fault.Code(err) != "rsc-plan-stale" || try == checklistTries {
 			return made, err
 		}
@@ -41,7 +41,7 @@ func (s *Service) SignChecklist(ctx context.Context, actor es.Actor, handle stri
 }
 
 // signChecklist goes plan, sign, record once.
-func (s *Service) signChecklist(ctx context.Context, actor es.Actor, handle string, r ca.ChecklistRequest) (Checklist, error) {
+func (s *Service) signChecklist(ctx context.Context, w pgstore.Write, handle string, r ca.ChecklistRequest) (Checklist, error) {
 	limit := s.Config.ChecklistMaxValid
 	var plan ca.ChecklistPlan
 	var refused error
@@ -54,7 +54,7 @@ func (s *Service) signChecklist(ctx context.Context, actor es.Actor, handle stri
 	}
 	cmd := ca.SignChecklist{ChecklistRequest: r, MaxValid: limit}
 	if refused != nil {
-		_, err := s.execute(ctx, handle, cmd, pgstore.Write{Actor: actor})
+		_, err := s.execute(ctx, handle, cmd, w)
 		return Checklist{}, err
 	}
 	auth, err := s.authority(ctx, plan.Key, plan.Issuer)
@@ -67,7 +67,7 @@ func (s *Service) signChecklist(ctx context.Context, actor es.Actor, handle stri
 	}
 	cmd.Signed = &ca.ChecklistSignature{Class: plan.Class, Key: plan.Key, Hash: ca.HashOf(obj.der), Serial: obj.serial.String(), NotBefore: obj.from}
 	write := s.recording("", [][]byte{obj.der})
-	write.Actor = actor
+	write.Actor, write.IfVersion = w.Actor, w.IfVersion
 	if _, err := s.execute(ctx, handle, cmd, write); err != nil {
 		return Checklist{}, err
 	}
@@ -130,8 +130,8 @@ func (s *Service) Checklist(ctx context.Context, handle, serial string) (Checkli
 
 // RevokeChecklist takes a checklist back: its EE certificate goes on the next
 // CRL, which follows by task.
-func (s *Service) RevokeChecklist(ctx context.Context, actor es.Actor, handle, serial string) error {
-	_, err := s.execute(ctx, handle, ca.RevokeChecklist{Serial: serial}, pgstore.Write{Actor: actor})
+func (s *Service) RevokeChecklist(ctx context.Context, actor es.Actor, handle, serial string, ifVersion ...*int64) error {
+	_, err := s.execute(ctx, handle, ca.RevokeChecklist{Serial: serial}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // conditional are the bodies with which each route would change something of
@@ -36,6 +37,14 @@ func (w *world) conditional() map[string]string {
 		"POST /api/v1/cas/:ca/aspas/as/:asn":      `{"added":[1],"removed":[]}`,
 		"DELETE /api/v1/cas/:ca/aspas/as/:asn":    "",
 		"POST /api/v1/cas/:ca/bgpsec":             `{"add":[],"remove":[]}`,
+		"POST /api/v1/cas/:ca/ghostbusters":       `{"add":[],"remove":[]}`,
+		"POST /api/v1/cas/:ca/force_reissue":      "",
+		"POST /api/v1/cas/:ca/issuing/pause":      "",
+		"POST /api/v1/cas/:ca/issuing/resume":     "",
+		"DELETE /api/v1/cas/:ca/rscs/:serial":     "",
+		"POST /api/v1/cas/:ca/rscs": `{"resources":{"asn":"AS64496","ipv4":"","ipv6":""},"not_after":"` + time.Now().Add(time.Hour).UTC().Format(time.RFC3339) +
+			`","files":[{"name":"a","hash":"` + strings.Repeat("0", 64) + `"}]}`,
+		"POST /api/v1/cas/:ca/children/:child/import": strings.NewReplacer("localhost:3000", "rpki.example.net", "localhost", "rpki.example.net").Replace(w.get(testbed + "/children/ca1/export").ok().body),
 	}
 }
 
@@ -61,7 +70,7 @@ func TestEveryWriteHeedsIfMatch(t *testing.T) {
 		if strings.Contains(r.Path, ":child") {
 			ca = "testbed"
 		}
-		path := strings.NewReplacer(":ca", ca, ":child", "ca1", ":parent", "myparent", ":asn", "64496").Replace(r.Path)
+		path := strings.NewReplacer(":ca", ca, ":child", "ca1", ":parent", "myparent", ":asn", "64496", ":serial", "1").Replace(r.Path)
 		for _, tag := range []string{`"999"`, `"x"`} {
 			w.ask(with("If-Match", tag), r.Method, path, body).fails(http.StatusConflict, "version-mismatch")
 		}

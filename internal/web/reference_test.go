@@ -141,6 +141,9 @@ GET /api/v1/cas/:ca/children ca-read
 PUT /api/v1/cas/:ca/routes routes-update
 PUT /api/v1/cas/:ca/aspas aspas-update
 POST /api/v1/cas/:ca/force_reissue ca-update
+GET /api/v1/cas/:ca/issuing ca-read
+POST /api/v1/cas/:ca/issuing/pause routes-update
+POST /api/v1/cas/:ca/issuing/resume routes-update
 GET /api/v1/cas/:ca/ghostbusters ca-read
 POST /api/v1/cas/:ca/ghostbusters ca-update
 GET /api/v1/cas/:ca/rscs ca-read

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -62,7 +63,11 @@ func (h Checklists) Sign(c echo.Context) error {
 			return badField(c, "files", err.Error())
 		}
 	}
-	made, err := h.Service.SignChecklist(c.Request().Context(), actor(c), c.Param(argCA), r)
+	ifVersion, err := wantedVersion(c)
+	if err != nil {
+		return err
+	}
+	made, err := h.Service.SignChecklist(c.Request().Context(), actor(c), c.Param(argCA), r, ifVersion)
 	if err != nil {
 		return err
 	}
@@ -80,5 +85,7 @@ func (h Checklists) Get(c echo.Context) error {
 
 // Revoke takes one checklist back.
 func (h Checklists) Revoke(c echo.Context) error {
-	return finish(c, h.Service.RevokeChecklist(c.Request().Context(), actor(c), c.Param(argCA), c.Param("serial")))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.RevokeChecklist(ctx, actor(c), c.Param(argCA), c.Param("serial"), ifVersion)
+	})
 }
