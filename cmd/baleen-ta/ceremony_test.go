@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -13,13 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/creack/pty"
 
 	"baleen/internal/es"
 	"baleen/internal/rpki/cert"
@@ -27,6 +23,7 @@ import (
 	"baleen/internal/rpki/resources"
 	"baleen/internal/ta"
 	"baleen/internal/tafile"
+	"baleen/test/harness"
 )
 
 const secret = "correct horse battery"
@@ -156,128 +153,6 @@ func build(t *testing.T) string {
 	return dir
 }
 
-// shell is a shell on a terminal with an operator before it, who answers what is
-// asked.
-type shell struct {
-	t       *testing.T
-	dir     string
-	tty     *os.File
-	text    bytes.Buffer // all that the terminal showed
-	read    int          // octets of it that were dealt with
-	chunks  chan []byte
-	answers []answer
-}
-
-// answer is what the operator types at a prompt.
-type answer struct{ prompt, typed string }
-
-func newShell(t *testing.T, dir string, env ...string) *shell {
-	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(stop)
-	cmd := exec.CommandContext(ctx, "bash", "--norc", "--noprofile")
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
-	cmd.Env = append(cmd.Env, "PS1=", "PS2=")
-	tty, err := pty.Start(cmd)
-	if err != nil {
-		t.Skipf("no pseudo-terminal: %v", err)
-	}
-	s := &shell{t: t, dir: dir, tty: tty, chunks: make(chan []byte), answers: []answer{
-		{"Sign this? (yes/no) ", "yes"}, {"characters: ", secret}, {"The same again: ", secret}, {"Passphrase: ", secret},
-	}}
-	go func() {
-		defer close(s.chunks)
-		for {
-			b := make([]byte, 4096)
-			n, err := tty.Read(b)
-			if err != nil {
-				return
-			}
-			s.chunks <- b[:n]
-		}
-	}()
-	t.Cleanup(func() {
-		_ = tty.Close()
-		for range s.chunks {
-		}
-		_ = cmd.Wait()
-	})
-	s.define("")
-	s.run("stty -echo")
-	return s
-}
-
-// define keeps functions for all that follows.
-func (s *shell) define(functions string) {
-	if err := os.WriteFile(filepath.Join(s.dir, "defined.sh"), []byte(functions), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// run types commands, answers what they ask, and gives what the terminal showed;
-// ok is false if one failed; none comes after it.
-func (s *shell) run(commands string) (shown string, ok bool) {
-	s.t.Helper()
-	from := s.text.Len()
-	s.read = from
-	// From a file: what is typed while a program runs would be its input.
-	if err := os.WriteFile(filepath.Join(s.dir, "block.sh"), []byte(commands+"\n"), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-	s.send("( set -e; . ./defined.sh; . ./block.sh ); echo \"<status $?>\"\n")
-	status := regexp.MustCompile(`<status (\d+)>\r\n`)
-	for {
-		chunk, open := <-s.chunks
-		if !open {
-			s.t.Fatalf("the shell ended:\n%s", s.text.String())
-		}
-		s.text.Write(chunk)
-		for s.answerOne() {
-		}
-		shown := s.text.String()[from:]
-		if m := status.FindStringSubmatch(shown); m != nil {
-			return shown, m[1] == "0"
-		}
-	}
-}
-
-// answerOne types the answer to the first prompt that was not answered yet.
-func (s *shell) answerOne() bool {
-	fresh := s.text.String()[s.read:]
-	first, typed := len(fresh)+1, ""
-	for _, a := range s.answers {
-		if at := strings.Index(fresh, a.prompt); at >= 0 && at+len(a.prompt) < first {
-			first, typed = at+len(a.prompt), a.typed
-		}
-	}
-	if typed == "" {
-		return false
-	}
-	s.read += first
-	s.send(typed + "\n")
-	return true
-}
-
-func (s *shell) send(text string) {
-	if _, err := s.tty.WriteString(text); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// commands gives the blocks of the document that are to be played.
-func commands(t *testing.T) []string {
-	t.Helper()
-	text := string(must(os.ReadFile(filepath.Join("..", "..", "docs", "ta-ceremony.md"))))
-	var out []string
-	for _, m := range regexp.MustCompile("(?ms)^( *)```sh\n(.*?)^ *```").FindAllStringSubmatch(text, -1) {
-		out = append(out, strings.ReplaceAll(m[2], "\n"+m[1], "\n"))
-	}
-	if len(out) < 10 {
-		t.Fatalf("only %d blocks", len(out))
-	}
-	return out
-}
-
 // The written ceremony, with the program on a terminal.
 func TestCeremony(t *testing.T) {
 	bin, dir := build(t), t.TempDir()
@@ -285,7 +160,12 @@ func TestCeremony(t *testing.T) {
 	server := httptest.NewServer(p)
 	defer server.Close()
 	child := must(rsa.GenerateKey(rand.Reader, 2048))
-	sh := newShell(t, dir, "PATH="+bin+":"+os.Getenv("PATH"), "BALEEN_CLI_TOKEN=test", "BALEEN_CLI_SERVER="+server.URL+"/")
+	env := []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "BALEEN_CLI_TOKEN=test", "BALEEN_CLI_SERVER=" + server.URL + "/"}
+	ctx, stop := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer stop()
+	sh := must(harness.NewShell(ctx, dir, env, harness.Typed{Prompt: "Sign this? (yes/no) ", Answer: "yes"},
+		harness.Typed{Prompt: "characters: ", Answer: secret}, harness.Typed{Prompt: "The same again: ", Answer: secret}, harness.Typed{Prompt: "Passphrase: ", Answer: secret}))
+	defer func() { _ = sh.Close() }()
 	answer := oob.RepositoryResponse{
 		IDCert: newIdentity(p.key).Cert, PublisherHandle: "ta", ServiceURI: "https://rpki.example.net/rfc8181/ta/",
 		SIABase: "rsync://rpki.example.net/repo/", NotificationURI: "https://rpki.example.net/rrdp/notification.xml",
@@ -293,22 +173,30 @@ func TestCeremony(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "repository-response.xml"), answer.EncodeXML(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, block := range commands(t) {
+	played := 0
+	for _, b := range must(harness.Blocks("ta-ceremony.md")) {
+		kind, block := b[0], b[1]
 		if strings.HasPrefix(block, "ta() {") {
-			sh.define(block)
+			if err := sh.Define(block); err != nil {
+				t.Fatal(err)
+			}
 			continue
 		}
-		if strings.Contains(block, "recover") {
-			continue // played below, where it is needed
+		if kind != "sh" || strings.Contains(block, "recover") {
+			continue // recovery is played below, where it is needed
 		}
+		played++
 		if strings.Contains(block, "signer/request -X POST") {
 			p.mu.Lock()
 			askFor(t, p, child)
 			p.mu.Unlock()
 		}
-		if shown, ok := sh.run(strings.TrimSuffix(block, "\n")); !ok {
-			t.Fatalf("%s\n%s", block, shown)
+		if _, err := sh.Run(block); err != nil {
+			t.Fatal(err)
 		}
+	}
+	if played < 10 {
+		t.Errorf("only %d blocks were played", played)
 	}
 	want := []string{
 		"POST init", "GET repo/request.xml", "POST repo", "GET id", "GET repo", "POST signer/add", "POST signer/request", "POST signer/response", "POST signer/update",
@@ -320,7 +208,7 @@ func TestCeremony(t *testing.T) {
 		t.Errorf("the proxy has %+v", s)
 	}
 	playRecovery(t, sh, p)
-	if shown := sh.text.String(); strings.Contains(shown, secret) {
+	if shown := sh.Shown(); strings.Contains(shown, secret) {
 		t.Error("the terminal showed the passphrase")
 	}
 	left, err := exec.CommandContext(t.Context(), "grep", "-r", secret, dir).CombinedOutput()
@@ -344,18 +232,18 @@ func askFor(t *testing.T, p *proxy, key *rsa.PrivateKey) {
 }
 
 // playRecovery restores a backup from before an exchange.
-func playRecovery(t *testing.T, sh *shell, p *proxy) {
+func playRecovery(t *testing.T, sh *harness.Shell, p *proxy) {
 	t.Helper()
 	play := func(wantOK bool, commands string, wants ...string) {
 		t.Helper()
-		shown, ok := sh.run(commands)
+		shown, err := sh.Run(commands)
 		for _, want := range wants {
 			if !strings.Contains(shown, want) {
 				t.Errorf("%s\n%s\nwant %s", commands, shown, want)
 			}
 		}
-		if ok != wantOK {
-			t.Fatalf("%s\n%s", commands, shown)
+		if (err == nil) != wantOK {
+			t.Fatalf("%s\n%v", commands, err)
 		}
 	}
 	play(true, `cp -a signer backup-2

@@ -30,10 +30,13 @@ type Checklist struct {
 // SignChecklist signs a checklist (RFC 9323) and records who wanted it. The
 // object is the caller's: it is not published. A request that is refused is in
 // the log as well.
-func (s *Service) SignChecklist(ctx context.Context, actor es.Actor, handle string, r ca.ChecklistRequest, ifVersion ...*int64) (Checklist, error) {
+func (s *Service) SignChecklist(ctx context.Context, actor es.Actor, handle string, r ca.ChecklistRequest, ifVersion *int64) (Checklist, error) {
+	if err := s.CheckVersion(ctx, handle, ifVersion); err != nil {
+		return Checklist{}, err
+	}
 	r.NotAfter = r.NotAfter.UTC().Truncate(time.Second)
 	for try := 1; ; try++ {
-		made, err := s.signChecklist(ctx, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)}, handle, r)
+		made, err := s.signChecklist(ctx, handle, r, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 		if fault.Code(err) != "rsc-plan-stale" || try == checklistTries {
 			return made, err
 		}
@@ -41,7 +44,7 @@ func (s *Service) SignChecklist(ctx context.Context, actor es.Actor, handle stri
 }
 
 // signChecklist goes plan, sign, record once.
-func (s *Service) signChecklist(ctx context.Context, w pgstore.Write, handle string, r ca.ChecklistRequest) (Checklist, error) {
+func (s *Service) signChecklist(ctx context.Context, handle string, r ca.ChecklistRequest, w pgstore.Write) (Checklist, error) {
 	limit := s.Config.ChecklistMaxValid
 	var plan ca.ChecklistPlan
 	var refused error
@@ -66,9 +69,8 @@ func (s *Service) signChecklist(ctx context.Context, w pgstore.Write, handle str
 		return Checklist{}, fmt.Errorf("checklist of %s: %w", handle, err)
 	}
 	cmd.Signed = &ca.ChecklistSignature{Class: plan.Class, Key: plan.Key, Hash: ca.HashOf(obj.der), Serial: obj.serial.String(), NotBefore: obj.from}
-	write := s.recording("", [][]byte{obj.der})
-	write.Actor, write.IfVersion = w.Actor, w.IfVersion
-	if _, err := s.execute(ctx, handle, cmd, write); err != nil {
+	w.InTx = s.recording("", [][]byte{obj.der}).InTx
+	if _, err := s.execute(ctx, handle, cmd, w); err != nil {
 		return Checklist{}, err
 	}
 	s.Log.Info("checklist signed", "ca", handle, "class", plan.Class, "serial", cmd.Signed.Serial, "files", len(r.Files))
@@ -130,8 +132,8 @@ func (s *Service) Checklist(ctx context.Context, handle, serial string) (Checkli
 
 // RevokeChecklist takes a checklist back: its EE certificate goes on the next
 // CRL, which follows by task.
-func (s *Service) RevokeChecklist(ctx context.Context, actor es.Actor, handle, serial string, ifVersion ...*int64) error {
-	_, err := s.execute(ctx, handle, ca.RevokeChecklist{Serial: serial}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+func (s *Service) RevokeChecklist(ctx context.Context, actor es.Actor, handle, serial string, ifVersion *int64) error {
+	_, err := s.execute(ctx, handle, ca.RevokeChecklist{Serial: serial}, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return err
 }
 

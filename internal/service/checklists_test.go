@@ -22,7 +22,7 @@ func (w *world) sign(as, v4 string) (service.Checklist, error) {
 	return w.SignChecklist(w.t.Context(), operator, "ca1", ca.ChecklistRequest{
 		Resources: set(as, v4, ""), Files: []ca.ChecklistEntry{{Name: "letter.pdf", Hash: sha256.Sum256([]byte("letter"))}, {Hash: ca.Hash{1}}},
 		NotAfter: w.now().Add(week),
-	})
+	}, nil)
 }
 
 func (w *world) mustSign(as, v4 string) service.Checklist {
@@ -119,7 +119,7 @@ func TestChecklistIsHandedOut(t *testing.T) {
 		t.Errorf("found %q", findings)
 	}
 
-	if err := w.RevokeChecklist(t.Context(), operator, "ca1", made.Serial); err != nil {
+	if err := w.RevokeChecklist(t.Context(), operator, "ca1", made.Serial, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.settle()
@@ -127,7 +127,7 @@ func TestChecklistIsHandedOut(t *testing.T) {
 		t.Error("not on the CRL")
 	}
 	w.kept("revoked", 0)
-	if err := w.RevokeChecklist(t.Context(), operator, "ca1", made.Serial); fault.Code(err) != "ca-rsc-unknown" {
+	if err := w.RevokeChecklist(t.Context(), operator, "ca1", made.Serial, nil); fault.Code(err) != "ca-rsc-unknown" {
 		t.Errorf("got %v", err)
 	}
 	if _, err := w.Checklist(t.Context(), "ca1", made.Serial); fault.Code(err) != "ca-rsc-unknown" {
@@ -146,7 +146,7 @@ func TestChecklistIsHandedOut(t *testing.T) {
 	if err := w.DB.QueryRow(t.Context(), "SELECT string_agg(name, ' ' ORDER BY version) FROM es_event WHERE name LIKE 'checklist%'").Scan(&events); err != nil || events != "checklist_signed/1 checklists_revoked/1" {
 		t.Errorf("got %s, %v", events, err)
 	}
-	if _, err := w.SignChecklist(t.Context(), operator, "nobody", ca.ChecklistRequest{}); fault.Code(err) != "ca-unknown" {
+	if _, err := w.SignChecklist(t.Context(), operator, "nobody", ca.ChecklistRequest{}, nil); fault.Code(err) != "ca-unknown" {
 		t.Errorf("an unknown CA: %v", err)
 	}
 }

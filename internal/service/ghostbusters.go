@@ -32,7 +32,7 @@ func (s *Service) issueGhostbusters(ctx context.Context, handle string) error {
 	}
 	for _, p := range plans {
 		if err := s.issueRecords(ctx, handle, p); err != nil {
-			return fmt.Errorf("Ghostbusters records of %s: %w", handle, err)
+			return fmt.Errorf("issue Ghostbusters records of %s: %w", handle, err)
 		}
 	}
 	return nil

@@ -142,7 +142,7 @@ func (w *world) forceSnapshot(name string) {
 	w.t.Helper()
 	if _, err := w.DB.Exec(w.t.Context(), `INSERT INTO es_snapshot (stream_id, version, format, at, state, hash)
 		SELECT s.id, c.version, $3, now(), $2::text::json, sha256(c.hash || convert_to($2::text, 'UTF8')) FROM es_stream s
-		JOIN es_command c ON c.stream_id = s.id AND c.version = s.version WHERE s.kind = 'ca' AND s.handle = $1`, name, w.stateJSON(name), ca.Type().Format); err != nil {
+		JOIN es_command c ON c.stream_id = s.id AND c.version = s.version WHERE s.kind = 'ca' AND s.handle = $1 AND s.deleted_at IS NULL`, name, w.stateJSON(name), ca.Type().Format); err != nil {
 		w.t.Fatal(err)
 	}
 }

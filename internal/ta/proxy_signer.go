@@ -76,7 +76,7 @@ func (s *ProxyState) checkSIA(next Signer) error {
 	if got, want := next.TA.SIA.Repository, s.Repository.SIABase; got != want {
 		return general("the signer's certificate is for repository '" + got + "', not '" + want + "'")
 	}
-	if got, want := next.TA.SIA.Notify, s.Repository.NotificationURI; got != want {
+	if got, want := next.TA.SIA.Notify, s.Repository.NotificationURI; got != "" && got != want { // without one relying parties use rsync
 		return general("the signer's certificate has the RRDP notification '" + got + "', not '" + want + "'")
 	}
 	return nil

@@ -136,6 +136,9 @@ GET /auth/callback -
 const additions = `
 GET /health/active -
 GET /api/v1/tasks login
+GET /api/v1/cas/:ca/issuing ca-read
+POST /api/v1/cas/:ca/issuing/pause routes-update
+POST /api/v1/cas/:ca/issuing/resume routes-update
 POST /api/v1/tasks/:kind/retry ca-admin
 GET /api/v1/cas/:ca/children ca-read
 PUT /api/v1/cas/:ca/routes routes-update
@@ -162,13 +165,6 @@ var missing = map[string]string{
 	"GET /assets":        "there is no web interface yet",
 	"GET /auth/callback": "OpenID Connect comes later; users log in with the admin token or over the Unix socket",
 }
-
-// unserved lists the routes that are there and always answer 501.
-const unserved = `
-GET /api/v1/ta/proxy/children ca-admin
-POST /api/v1/ta/proxy/children/:child ca-admin
-DELETE /api/v1/ta/proxy/children/:child ca-admin
-`
 
 // whyMissing gives the reason of the longest entry that a route begins with.
 func whyMissing(route string) (reason string, ok bool) {

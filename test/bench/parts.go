@@ -185,7 +185,7 @@ func reissue(ctx context.Context, o options) error {
 // awaitManifests waits until no manifest is the one that it was, apart from the
 // trust anchor's.
 func awaitManifests(ctx context.Context, s system, before repository) error {
-	return await(ctx, "all manifests are new", 500*time.Millisecond, func() (bool, error) {
+	return await(ctx, "all manifests are new", 2*look, func() (bool, error) {
 		now, err := published(ctx, s)
 		if err != nil {
 			return false, err

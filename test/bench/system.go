@@ -135,13 +135,21 @@ func await(ctx context.Context, what string, pause time.Duration, f func() (bool
 	}
 }
 
-// awaitObjects waits until this many objects are in the repository and in a
-// serial.
+// look is the pause between two questions for all that is published, each of
+// which costs the server something for every publisher.
+const look = 250 * time.Millisecond
+
+// awaitObjects waits until this many objects are in the repository and, as far as
+// the server tells, in its files.
 func awaitObjects(ctx context.Context, s system, want int) error {
-	return await(ctx, fmt.Sprintf("%d objects are published", want), 20*time.Millisecond, func() (bool, error) {
+	err := await(ctx, fmt.Sprintf("%d objects are published", want), look, func() (bool, error) {
 		r, err := published(ctx, s)
 		return r.objects() >= want, err
 	})
+	if b, ours := s.(baleen); ours && err == nil {
+		err = b.Settle(ctx)
+	}
+	return err
 }
 
 // route is a route of the benchmarks.

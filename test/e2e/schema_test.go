@@ -112,6 +112,15 @@ func TestNextReleaseOnTheLastSchema(t *testing.T) {
 // back takes a database to the oldest schema that this program runs on.
 func back(ctx context.Context, t *testing.T, database string) {
 	t.Helper()
+	if down(ctx, t, database, db.NeedsSchema) == 0 {
+		t.Skip("this program needs all of its migrations")
+	}
+}
+
+// down takes back what migrations later than a version did, and says how many
+// there are.
+func down(ctx context.Context, t *testing.T, database string, version int64) int {
+	t.Helper()
 	files, err := db.Migrations()
 	if err != nil {
 		t.Fatal(err)
@@ -125,9 +134,11 @@ func back(ctx context.Context, t *testing.T, database string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done, err := provider.DownTo(ctx, db.NeedsSchema); err != nil || len(done) == 0 {
-		t.Skipf("this program needs all of its migrations: %v", err)
+	done, err := provider.DownTo(ctx, version)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return len(done)
 }
 
 // restricted gives a connection string for a role that reads and writes rows and

@@ -135,18 +135,6 @@ func (s stage) classes(ca string) []string {
 	return names
 }
 
-// resources gives what a CA holds.
-func (s stage) resources(ca string) string {
-	s.t.Helper()
-	var info api.CAInfo
-	s.read("/api/v1/cas/"+ca, &info)
-	text, err := json.Marshal(info.Resources)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return string(text)
-}
-
 // ownOf names the manifest and the CRL of a key.
 func ownOf(class string, k api.CertifiedKeyInfo) []string {
 	return []string{class + "/" + k.KeyID + ".crl", class + "/" + k.KeyID + ".mft"}

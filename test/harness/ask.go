@@ -133,7 +133,7 @@ func settled(body []byte) (bool, error) {
 // is to be done.
 func recurs(kind string) bool {
 	switch kind {
-	case "ca_refresh", "ca_sync_parent", "ca_ask_parent", "cas_republish", "cas_renew", "ta_renew", "rrdp_update", "log_snapshot", "log_archive", "cas_suspend", "bgp_refresh":
+	case "ca_refresh", "ca_sync_parent", "ca_ask_parent", "cas_republish", "cas_renew", "ta_renew", "rrdp_update", "log_snapshot", "log_archive", "cas_suspend", "bgp_refresh", "testbed_expire":
 		return true
 	}
 	return false

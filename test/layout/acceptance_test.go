@@ -12,7 +12,7 @@ import (
 
 var (
 	acceptanceRow = regexp.MustCompile(`(?m)^\| ([TPD][0-9]+) \| .+ \| (.+) \|$`)
-	testNamed     = regexp.MustCompile("`([a-z0-9/]+) (Test[A-Za-z0-9]+)(?:/([^`]+))?`")
+	testNamed     = regexp.MustCompile("`([a-z0-9/-]+) (Test[A-Za-z0-9]+)(?:/([^`]+))?`")
 	stepNamed     = regexp.MustCompile("`([a-z][A-Za-z]+)`")
 )
 
