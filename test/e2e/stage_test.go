@@ -90,11 +90,29 @@ func (s stage) read(path string, into any) {
 	}
 }
 
+// info is what the API shows of a CA.
+func (s stage) info(ca string) (info api.CAInfo) {
+	s.t.Helper()
+	s.read("/api/v1/cas/"+ca, &info)
+	return info
+}
+
+// holds wants a CA to have received exactly these resources.
+func (s stage) holds(ca string, want holds) {
+	s.t.Helper()
+	var got struct {
+		Resources holds `json:"resources"`
+	}
+	s.read("/api/v1/cas/"+ca, &got)
+	if got.Resources != want {
+		s.t.Errorf("%s holds %+v, want %+v", ca, got.Resources, want)
+	}
+}
+
 // keys gives the state of the keys of a CA's class.
 func (s stage) keys(ca, class string) api.KeyState {
 	s.t.Helper()
-	var info api.CAInfo
-	s.read("/api/v1/cas/"+ca, &info)
+	info := s.info(ca)
 	c, ok := info.ResourceClasses[class]
 	if !ok {
 		s.t.Fatalf("%s has no class %s: %v", ca, class, info.ResourceClasses)
@@ -125,10 +143,8 @@ func (s stage) rolling(ca, class string) api.KeysRollNew {
 // classes names the classes of a CA.
 func (s stage) classes(ca string) []string {
 	s.t.Helper()
-	var info api.CAInfo
-	s.read("/api/v1/cas/"+ca, &info)
 	var names []string
-	for name := range info.ResourceClasses {
+	for name := range s.info(ca).ResourceClasses {
 		names = append(names, name)
 	}
 	slices.Sort(names)
