@@ -52,14 +52,20 @@ func (s stage) publishAs(ca, publisher string, at stage) {
 // under makes a CA the child of another one on a server.
 func (s stage) under(ca, parent string, res holds, at stage) {
 	s.t.Helper()
+	response := s.admit(ca, parent, res, at)
+	s.done(http.MethodPost, "/api/v1/cas/"+ca+"/parents", `{"handle":"`+parent+`","response":`+response+`}`)
+	s.settle()
+	at.settle()
+}
+
+// admit lets a CA on a server take in a child, and gives its response.
+func (s stage) admit(ca, parent string, res holds, at stage) (response string) {
+	s.t.Helper()
 	var request struct {
 		IDCert string `json:"id_cert"`
 	}
 	s.read("/api/v1/cas/"+ca+"/id/child_request.json", &request)
-	response := at.json(http.MethodPost, "/api/v1/cas/"+parent+"/children", map[string]any{"handle": ca, "resources": res, "id_cert": request.IDCert})
-	s.done(http.MethodPost, "/api/v1/cas/"+ca+"/parents", `{"handle":"`+parent+`","response":`+string(response)+`}`)
-	s.settle()
-	at.settle()
+	return string(at.json(http.MethodPost, "/api/v1/cas/"+parent+"/children", map[string]any{"handle": ca, "resources": res, "id_cert": request.IDCert}))
 }
 
 // cast makes a CA that publishes here, below another one of this server.
