@@ -51,7 +51,7 @@ func (s *Service) ExportChild(ctx context.Context, parent, name string) (Delegat
 // ImportChild takes in a child of another CA: plan, sign with no transaction
 // open, record. When it succeeds the child is there with its certificate, and
 // all of it is one step in the history.
-func (s *Service) ImportChild(ctx context.Context, actor es.Actor, parent string, in DelegatedChild) error {
+func (s *Service) ImportChild(ctx context.Context, actor es.Actor, parent string, in DelegatedChild, ifVersion ...*int64) error {
 	id, err := cert.DecodeIdentity(in.IDCert, s.Now())
 	if err != nil {
 		return &fault.Error{Kind: fault.Invalid, Code: "rfc-8183-xml", Msg: "RFC 8183 XML issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
@@ -61,14 +61,14 @@ func (s *Service) ImportChild(ctx context.Context, actor es.Actor, parent string
 		return err
 	}
 	cmd := ca.ImportChild{Child: in.Name, IDCert: in.IDCert, IDKey: id.KeyID, Resources: in.Resources, ClassName: in.ClassName}
-	err = s.importChild(ctx, actor, parent, cmd, req)
+	err = s.importChild(ctx, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)}, parent, cmd, req)
 	if fault.Of(err) == fault.Conflict && fault.Code(err) == "cert-plan-stale" { // the CA changed meanwhile: decide again, once
-		err = s.importChild(ctx, actor, parent, cmd, req)
+		err = s.importChild(ctx, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)}, parent, cmd, req)
 	}
 	return err
 }
 
-func (s *Service) importChild(ctx context.Context, actor es.Actor, parent string, cmd ca.ImportChild, req *cert.Request) error {
+func (s *Service) importChild(ctx context.Context, asked pgstore.Write, parent string, cmd ca.ImportChild, req *cert.Request) error {
 	var plan ca.PlannedCert
 	var rec ca.CertRecord
 	refused := s.view(ctx, parent, func(st *ca.State, _ int64) (err error) {
@@ -81,7 +81,7 @@ func (s *Service) importChild(ctx context.Context, actor es.Actor, parent string
 	case refused != nil && fault.Code(refused) == "ca-unknown":
 		return refused
 	case refused != nil: // decided once more, so that the history has it
-		_, err := s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor})
+		_, err := s.execute(ctx, parent, cmd, asked)
 		if fault.Code(err) == "cert-plan-stale" {
 			return refused
 		}
@@ -97,7 +97,7 @@ func (s *Service) importChild(ctx context.Context, actor es.Actor, parent string
 	}
 	cmd.Key, cmd.Cert = plan.Key, &issued
 	w := s.recording("ca_import", [][]byte{der})
-	w.Actor = actor
+	w.Actor, w.IfVersion = asked.Actor, asked.IfVersion
 	_, err = s.execute(ctx, parent, cmd, w)
 	return err
 }

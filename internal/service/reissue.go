@@ -31,8 +31,8 @@ const reissuePage = 100
 
 // ForceReissueCA has a CA sign again all that it issued. It answers once the
 // intent is committed; the objects follow by task.
-func (s *Service) ForceReissueCA(ctx context.Context, actor es.Actor, handle string) error {
-	_, err := s.execute(ctx, handle, ca.ForceReissue{}, pgstore.Write{Actor: actor})
+func (s *Service) ForceReissueCA(ctx context.Context, actor es.Actor, handle string, ifVersion ...*int64) error {
+	_, err := s.execute(ctx, handle, ca.ForceReissue{}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
 	return err
 }
 

@@ -142,7 +142,14 @@ func (s *Service) takeSigner(ctx context.Context, actor es.Actor, file []byte, c
 	if err != nil {
 		return err
 	}
-	if err := s.viewProxy(ctx, func(st *ta.ProxyState) error { told.Objects = st.Owned(told.Objects); return nil }); err != nil {
+	err = s.viewProxy(ctx, func(st *ta.ProxyState) error {
+		told.Objects = st.Owned(told.Objects)
+		if st.Signer == nil || st.Signer.TA.KeyID != told.TA.KeyID { // the command decides
+			return nil
+		}
+		return st.CheckFollows(told.Objects, s.Now())
+	})
+	if err != nil {
 		return err
 	}
 	return s.proxyTakes(ctx, actor, command(told.Signer), told.DER)
@@ -226,7 +233,11 @@ func (s *Service) TakeTAResponse(ctx context.Context, actor es.Actor, file []byt
 	if err != nil {
 		return err
 	}
-	if err := s.viewProxy(ctx, func(st *ta.ProxyState) error { r.Objects = st.Owned(r.Objects); return nil }); err != nil {
+	err = s.viewProxy(ctx, func(st *ta.ProxyState) error {
+		r.Objects = st.Owned(r.Objects)
+		return st.CheckResponse(r.Response, s.Now())
+	})
+	if err != nil {
 		return err
 	}
 	return s.proxyTakes(ctx, actor, ta.ProcessSignerResponse{Response: r.Response}, r.DER)

@@ -77,36 +77,37 @@ func TestResponsesMustFollow(t *testing.T) {
 	key := issue.KeyID
 	mine := record("online", key, some)
 	given := ready(asks(issue), requestOf(issue), received(respond(outcome(ta.Issued, key), mine)), requestOf())
-	next := func(change func(o *ta.Objects), issued ...ta.IssuedCert) decision[ta.ProxyState] {
-		r := ta.Response{Nonce: "n1", Objects: objects(3, issued...), Children: map[string]map[cert.KeyID]ta.KeyResponse{}}
+	next := func(number uint64, change func(o *ta.Objects), issued ...ta.IssuedCert) ta.Response {
+		r := ta.Response{Nonce: "n1", Objects: objects(number, issued...), Children: map[string]map[cert.KeyID]ta.KeyResponse{}}
 		if change != nil {
 			change(&r.Objects)
 		}
-		return decision[ta.ProxyState]{given: given, when: ta.ProcessSignerResponse{Response: r}, fault: "general-error", kind: fault.Invalid}
+		return r
 	}
-	fine := next(nil, mine)
-	fine.fault, fine.then = "", []es.Event{received(fine.when.(ta.ProcessSignerResponse).Response)}
 	changed, another := mine, record("other", keyB, some)
 	changed.Hash = ta.HashOf([]byte("another"))
-	for name, tt := range map[string]decision[ta.ProxyState]{
-		"nothing changed":        fine,
-		"a certificate vanished": next(nil),
-		"one was exchanged":      next(func(o *ta.Objects) { o.Revoked = []ta.Revocation{{Serial: mine.Serial}} }, changed),
-		"exchanged, not revoked": next(nil, changed),
-		"one nobody asked for":   next(nil, mine, another),
-		"time goes back":         next(func(o *ta.Objects) { o.ThisUpdate = start.Add(-1) }, mine),
+	gone := func(o *ta.Objects) { o.Revoked = []ta.Revocation{{Serial: "99", NotAfter: start.Add(week)}} }
+	for name, tt := range map[string]struct {
+		given []es.Event
+		r     ta.Response
+		fine  bool
+	}{
+		"nothing changed":        {given, next(3, nil, mine), true},
+		"a certificate vanished": {given, next(3, nil), false},
+		"one was exchanged":      {given, next(3, func(o *ta.Objects) { o.Revoked = []ta.Revocation{{Serial: mine.Serial}} }, changed), false},
+		"exchanged, not revoked": {given, next(3, nil, changed), false},
+		"one nobody asked for":   {given, next(3, nil, mine, another), false},
+		"time goes back":         {given, next(3, func(o *ta.Objects) { o.ThisUpdate = start.Add(-1) }, mine), false},
+		"number goes back":       {given, next(1, nil, mine), false},
+		"another of one number":  {given, next(2, func(o *ta.Objects) { o.CRL.Hash = ta.HashOf([]byte("another CRL")) }, mine), false},
+		"still revoked":          {append(given, received(next(3, gone, mine)), requestOf()), next(4, gone, mine), true},
+		"revoked no more":        {append(given, received(next(3, gone, mine)), requestOf()), next(4, nil, mine), false},
 	} {
-		t.Run(name, func(t *testing.T) { tt.check(t, ta.ProxyType()) })
+		t.Run(name, func(t *testing.T) {
+			err := replay(ta.ProxyType(), tt.given).CheckResponse(tt.r, start)
+			if (err == nil) != tt.fine || err != nil && fault.Code(err) != "general-error" {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
-	unrevoked := ta.Response{Nonce: "n1", Objects: objects(4, mine)}
-	revoked := objects(3, mine)
-	revoked.Revoked = []ta.Revocation{{Serial: "99", NotAfter: start.Add(week)}}
-	tt := next(nil)
-	tt.given = append(given, received(ta.Response{Nonce: "n1", Objects: revoked}), requestOf())
-	tt.when = ta.ProcessSignerResponse{Response: unrevoked}
-	tt.check(t, ta.ProxyType())
-
-	other := signer(2, mine)
-	other.Objects.CRL.Hash = ta.HashOf([]byte("another CRL"))
-	decision[ta.ProxyState]{given: given, when: ta.UpdateSigner{Signer: other}, fault: "general-error", kind: fault.Invalid}.check(t, ta.ProxyType())
 }

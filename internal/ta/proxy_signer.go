@@ -93,7 +93,7 @@ func (UpdateSigner) CommandName() string { return "update_signer" }
 
 // Process wants the same trust anchor key, and objects that are not older than
 // those the world has seen.
-func (c UpdateSigner) Process(s *ProxyState, now time.Time) ([]es.Event, error) {
+func (c UpdateSigner) Process(s *ProxyState, _ time.Time) ([]es.Event, error) {
 	if s.Signer == nil || s.Signer.TA.KeyID != c.Signer.TA.KeyID {
 		return nil, fault.New(fault.Invalid, "ta-has-different-signer", "Trust Anchor Proxy already has a different associated signer")
 	}
@@ -105,9 +105,6 @@ func (c UpdateSigner) Process(s *ProxyState, now time.Time) ([]es.Event, error) 
 	}
 	if reflect.DeepEqual(*s.Signer, c.Signer) {
 		return nil, nil
-	}
-	if err := checkSuccessor(s.Signer.Objects, c.Signer.Objects, now); err != nil {
-		return nil, err
 	}
 	return []es.Event{SignerUpdated(c)}, nil
 }
@@ -158,7 +155,7 @@ func (ProcessSignerResponse) CommandName() string { return "process_signer_respo
 
 // Process wants an answer to each request of the open one, consistent with the
 // objects that come with it.
-func (c ProcessSignerResponse) Process(s *ProxyState, now time.Time) ([]es.Event, error) {
+func (c ProcessSignerResponse) Process(s *ProxyState, _ time.Time) ([]es.Event, error) {
 	switch {
 	case s.OpenRequest == nil:
 		return nil, fault.New(fault.Invalid, "ta-has-no-signer-req", "Trust Anchor Proxy has no signer request")
@@ -170,20 +167,14 @@ func (c ProcessSignerResponse) Process(s *ProxyState, now time.Time) ([]es.Event
 	case s.Signer == nil:
 		return nil, fault.New(fault.Invalid, "ta-has-no-signer", "Trust Anchor Proxy has no associated signer")
 	}
-	if err := s.checkResponse(c.Response, now); err != nil {
+	if err := s.checkResponse(c.Response); err != nil {
 		return nil, err
 	}
 	return []es.Event{SignerResponseReceived(c)}, nil
 }
 
-func (s *ProxyState) checkResponse(r Response, now time.Time) error {
+func (s *ProxyState) checkResponse(r Response) error {
 	if err := checkNumber(r.Objects.Number, s.Signer.Objects.Number+1); err != nil {
-		return err
-	}
-	if err := checkSuccessor(s.Signer.Objects, r.Objects, now); err != nil {
-		return err
-	}
-	if err := s.checkNew(r); err != nil {
 		return err
 	}
 	for _, c := range s.OpenRequest.Children {

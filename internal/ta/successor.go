@@ -5,11 +5,32 @@ import (
 	"time"
 )
 
+// CheckFollows says whether objects that came from outside can follow on what is
+// published. Before there is a signer, and for another one, anything can.
+func (s *ProxyState) CheckFollows(o Objects, now time.Time) error {
+	if s.Signer == nil {
+		return nil
+	}
+	return checkSuccessor(s.Signer.Objects, o, now)
+}
+
+// CheckResponse says the same of a response that came from outside, and whether
+// every certificate that is new answers something.
+func (s *ProxyState) CheckResponse(r Response, now time.Time) error {
+	if err := s.CheckFollows(r.Objects, now); err != nil || s.Signer == nil {
+		return err
+	}
+	return s.checkNew(r)
+}
+
 // checkSuccessor says whether objects can follow on those that the world has
 // seen: the same ones under the same number; under a higher one a thisUpdate that
 // does not go back (RFC 9286 section 4.2.1; a signer may be asked twice in a
 // second); and nothing vanished that is valid, unless it is revoked.
 func checkSuccessor(old, next Objects, now time.Time) error {
+	if next.Number < old.Number {
+		return checkNumber(next.Number, old.Number)
+	}
 	if next.Number == old.Number {
 		if next.CRL.Hash != old.CRL.Hash || next.Manifest.Hash != old.Manifest.Hash {
 			return general(fmt.Sprintf("there is another manifest or CRL with number %d, which is published already", old.Number))

@@ -214,3 +214,27 @@ func FuzzDecodeSigner(f *testing.F) {
 		}
 	})
 }
+
+// Of a child, a request says when its certificate ends (the predecessor says
+// when its identity certificate does).
+func TestRenewTimesAreThoseOfTheCertificates(t *testing.T) {
+	w := newWorld(t)
+	if first := must(tafile.DescribeRequest(openRequest(w, "n1"), timing)); len(first.RenewTimes) > 0 {
+		t.Errorf("nothing was issued, and renewed is %v", first.RenewTimes)
+	}
+	w = newWorld(t)
+	w.take(w.answer(w.ask("n1", w.csr())))
+	got := must(tafile.DescribeRequest(openRequest(w, "n2"), timing))
+	issued := w.signer.Objects.Issued[w.csr().KeyID]
+	if len(got.RenewTimes) != 1 || got.RenewTimes[0].KeyID != issued.KeyID.String() || !got.RenewTimes[0].Time.Equal(issued.NotAfter) {
+		t.Errorf("got %v, want the end of %v at %v", got.RenewTimes, issued.KeyID, issued.NotAfter)
+	}
+	if got.TARenewTime == nil || !got.TARenewTime.Equal(w.root.Record.NotAfter) {
+		t.Errorf("the trust anchor's certificate ends at %v, want %v", got.TARenewTime, w.root.Record.NotAfter)
+	}
+}
+
+func openRequest(w *world, nonce string) *ta.ProxyState {
+	fold(&w.proxy, ta.ProxyType(), ta.MakeSignerRequest{Nonce: nonce})
+	return &w.proxy
+}

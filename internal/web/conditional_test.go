@@ -15,30 +15,34 @@ func (w *world) conditional() map[string]string {
 	identity = identity[:strings.Index(identity, ",")]
 	parent := w.get(testbed + "/children/ca1/parent_response.json").ok().body
 	return map[string]string{
-		"DELETE /api/v1/cas/:ca":                  "",
-		"POST /api/v1/cas/:ca/id":                 "",
-		"POST /api/v1/cas/:ca/keys/roll_init":     "",
-		"POST /api/v1/cas/:ca/keys/roll_activate": "",
-		"POST /api/v1/cas/:ca/sync/parents":       "",
-		"POST /api/v1/cas/:ca/sync/repo":          "",
-		"POST /api/v1/cas/:ca/children":           `{"handle":"new","resources":{"asn":"AS1","ipv4":"","ipv6":""},` + identity + `}`,
-		"POST /api/v1/cas/:ca/children/:child":    `{"resources":{"asn":"AS1","ipv4":"","ipv6":""}}`,
-		"DELETE /api/v1/cas/:ca/children/:child":  "",
-		"POST /api/v1/cas/:ca/parents":            `{"handle":"other","response":` + parent + `}`,
-		"POST /api/v1/cas/:ca/parents/:parent":    `{"handle":"myparent","response":` + parent + `}`,
-		"DELETE /api/v1/cas/:ca/parents/:parent":  "",
-		"POST /api/v1/cas/:ca/repo":               w.get("/api/v1/pubd/publishers/ca1/response.xml").ok().body,
-		"POST /api/v1/cas/:ca/routes":             `{"added":[{"asn":1,"prefix":"10.0.0.0/16"}],"removed":[]}`,
-		"PUT /api/v1/cas/:ca/routes":              `[{"asn":1,"prefix":"10.0.0.0/16"}]`,
-		"POST /api/v1/cas/:ca/routes/try":         `{"added":[{"asn":1,"prefix":"10.0.0.0/16"}],"removed":[]}`,
-		"POST /api/v1/cas/:ca/aspas":              `{"add_or_replace":[{"customer":64496,"providers":[1]}],"remove":[]}`,
-		"PUT /api/v1/cas/:ca/aspas":               `[{"customer":64496,"providers":[1]}]`,
-		"POST /api/v1/cas/:ca/aspas/as/:asn":      `{"added":[1],"removed":[]}`,
-		"DELETE /api/v1/cas/:ca/aspas/as/:asn":    "",
-		"POST /api/v1/cas/:ca/bgpsec":             `{"add":[],"remove":[]}`,
-		"POST /api/v1/cas/:ca/ghostbusters":       `{"add":[{"name":"noc","contact":{"fn":"NOC","tel":["1"]}}],"remove":[]}`,
-		"POST /api/v1/cas/:ca/rscs":               `{"resources":{"asn":"AS65000","ipv4":"","ipv6":""},"files":[{"hash":"` + strings.Repeat("0a", 32) + `"}],"not_after":"2020-01-01T00:00:00Z"}`,
-		"DELETE /api/v1/cas/:ca/rscs/:serial":     "",
+		"DELETE /api/v1/cas/:ca":                      "",
+		"POST /api/v1/cas/:ca/id":                     "",
+		"POST /api/v1/cas/:ca/keys/roll_init":         "",
+		"POST /api/v1/cas/:ca/keys/roll_activate":     "",
+		"POST /api/v1/cas/:ca/sync/parents":           "",
+		"POST /api/v1/cas/:ca/sync/repo":              "",
+		"POST /api/v1/cas/:ca/children":               `{"handle":"new","resources":{"asn":"AS1","ipv4":"","ipv6":""},` + identity + `}`,
+		"POST /api/v1/cas/:ca/children/:child":        `{"resources":{"asn":"AS1","ipv4":"","ipv6":""}}`,
+		"DELETE /api/v1/cas/:ca/children/:child":      "",
+		"POST /api/v1/cas/:ca/parents":                `{"handle":"other","response":` + parent + `}`,
+		"POST /api/v1/cas/:ca/parents/:parent":        `{"handle":"myparent","response":` + parent + `}`,
+		"DELETE /api/v1/cas/:ca/parents/:parent":      "",
+		"POST /api/v1/cas/:ca/repo":                   w.get("/api/v1/pubd/publishers/ca1/response.xml").ok().body,
+		"POST /api/v1/cas/:ca/routes":                 `{"added":[{"asn":1,"prefix":"10.0.0.0/16"}],"removed":[]}`,
+		"PUT /api/v1/cas/:ca/routes":                  `[{"asn":1,"prefix":"10.0.0.0/16"}]`,
+		"POST /api/v1/cas/:ca/routes/try":             `{"added":[{"asn":1,"prefix":"10.0.0.0/16"}],"removed":[]}`,
+		"POST /api/v1/cas/:ca/aspas":                  `{"add_or_replace":[{"customer":64496,"providers":[1]}],"remove":[]}`,
+		"PUT /api/v1/cas/:ca/aspas":                   `[{"customer":64496,"providers":[1]}]`,
+		"POST /api/v1/cas/:ca/aspas/as/:asn":          `{"added":[1],"removed":[]}`,
+		"DELETE /api/v1/cas/:ca/aspas/as/:asn":        "",
+		"POST /api/v1/cas/:ca/bgpsec":                 `{"add":[],"remove":[]}`,
+		"POST /api/v1/cas/:ca/ghostbusters":           `{"add":[{"name":"noc","contact":{"fn":"NOC","tel":["1"]}}],"remove":[]}`,
+		"POST /api/v1/cas/:ca/rscs":                   `{"resources":{"asn":"AS65000","ipv4":"","ipv6":""},"files":[{"hash":"` + strings.Repeat("0a", 32) + `"}],"not_after":"2020-01-01T00:00:00Z"}`,
+		"DELETE /api/v1/cas/:ca/rscs/:serial":         "",
+		"POST /api/v1/cas/:ca/force_reissue":          "",
+		"POST /api/v1/cas/:ca/issuing/pause":          "",
+		"POST /api/v1/cas/:ca/issuing/resume":         "",
+		"POST /api/v1/cas/:ca/children/:child/import": strings.NewReplacer("localhost:3000", "rpki.example.net", "localhost", "rpki.example.net").Replace(w.get(testbed + "/children/ca1/export").ok().body),
 	}
 }
 
@@ -64,7 +68,7 @@ func TestEveryWriteHeedsIfMatch(t *testing.T) {
 		if strings.Contains(r.Path, ":child") {
 			ca = "testbed"
 		}
-		path := strings.NewReplacer(":ca", ca, ":child", "ca1", ":parent", "myparent", ":asn", "64496").Replace(r.Path)
+		path := strings.NewReplacer(":ca", ca, ":child", "ca1", ":parent", "myparent", ":asn", "64496", ":serial", "1").Replace(r.Path)
 		for _, tag := range []string{`"999"`, `"x"`} {
 			w.ask(with("If-Match", tag), r.Method, path, body).fails(http.StatusConflict, "version-mismatch")
 		}

@@ -30,7 +30,7 @@ func TestChildExportAndImportOverTheAPI(t *testing.T) {
 	w.ask(anybody, "POST", here+"/import", body).fails(http.StatusForbidden, "api-insufficient-rights")
 
 	mismatch := w.post("/api/v1/cas/testbed/children/other/import", body)
-	mismatch.fails(http.StatusBadRequest, "ca-child-import-handle-mismatch")
+	mismatch.fails(http.StatusBadRequest, "ca-child-import-handle-mismatch").record("ca-child-import-handle-mismatch")
 	if want := `"msg":"mismatch between child handles: 'other' in path, 'ca1' in body","args":{"body":"ca1","path":"other"}`; !strings.Contains(mismatch.body, want) {
 		t.Errorf("a mismatch is %s, want %s", mismatch.body, want)
 	}
@@ -125,7 +125,7 @@ func TestPublicationServerDeletionOverTheAPI(t *testing.T) {
 	w.testbed()
 	w.join("ca1", resourcesOfCA1)
 	full := w.ask(admin, "DELETE", server, "")
-	full.fails(http.StatusBadRequest, "pub-repo-has-publishers")
+	full.fails(http.StatusBadRequest, "pub-repo-has-publishers").record("pub-repo-has-publishers")
 	if !strings.Contains(full.body, `"msg":"Publication Server cannot be removed, still has publishers"`) {
 		t.Errorf("with publishers: %s", full.body)
 	}

@@ -87,6 +87,10 @@ func TestBadResponsesChangeNothing(t *testing.T) {
 			t.Errorf("a response %s: %s", name, refused.body)
 		}
 	}
+	nonce := w.post(taProxy+"/signer/response", o.sealed(answerTo, elsewhere)).body
+	if want := `{"label":"ta-proxy-response-nonce","msg":"Trust Anchor Response nonce 'another' does not match open Request nonce '` + request.Nonce + `'","args":{}}`; nonce != want {
+		t.Errorf("got %s, want %s", nonce, want)
+	}
 	w.settle()
 	if got := w.publishedBy("ta"); got != ".crl .mft" || w.held("online").AS.String() != "" {
 		t.Errorf("something changed: %s", got)
@@ -168,7 +172,7 @@ func TestTAChildrenChangeAndGo(t *testing.T) {
 	}
 	golden(t, "ta_children", w.get(taProxy+"/children").ok().body)
 
-	w.post(child, `{"suspend":true}`).fails(http.StatusNotImplemented, "sys-not-implemented")
+	w.post(child, `{"suspend":true}`).fails(http.StatusNotImplemented, "sys-not-implemented").record("sys-not-implemented")
 	w.post(child, `{"resources":{"asn":"","ipv4":"","ipv6":""}}`).fails(http.StatusBadRequest, "ca-child-resources-required")
 	w.post(child, `{"resources":{"asn":"AS1","ipv4":"10.0.0.0/8","ipv6":""}}`).empty()
 	w.settle()

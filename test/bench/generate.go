@@ -17,7 +17,6 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/postgres"
-	"baleen/internal/service"
 )
 
 // given records events without signing anything.
@@ -54,7 +53,7 @@ func generate(ctx context.Context, url, handle string, n int) error {
 		return err
 	}
 	rows := &castore.Store{DB: db}
-	store := &pgstore.Store[ca.State]{Type: ca.Type(), DB: db, Fence: epoch(term), Listeners: []pgstore.Listener{service.Follow}}
+	store := &pgstore.Store[ca.State]{Type: ca.Type(), DB: db, Fence: epoch(term)}
 	var class string
 	err = store.View(ctx, handle, func(s *ca.State, _ int64) error {
 		class = slices.Sorted(maps.Keys(s.Classes))[0]

@@ -96,7 +96,7 @@ func fill(ctx context.Context, s system, n int) error {
 	if err := errors.Join(generate(ctx, url, caName(0), n), stop(ctx)); err != nil {
 		return err
 	}
-	if err := b.Settle(ctx); err != nil {
+	if err := call(ctx, s, http.MethodPost, "/api/v1/bulk/cas/publish", nil, nil); err != nil {
 		return err
 	}
 	return awaitObjects(ctx, s, base.objects()+n)

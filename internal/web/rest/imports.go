@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"context"
+
 	"github.com/labstack/echo/v4"
 
 	"baleen/api"
@@ -44,10 +46,13 @@ func (h Children) Import(c echo.Context) error {
 	if from.ClassName != nil && *from.ClassName == "" {
 		return badField(c, "class_name", "a name of a class is not empty")
 	}
-	return finish(c, h.Service.ImportChild(c.Request().Context(), actor(c), c.Param(argCA), service.DelegatedChild{
+	child := service.DelegatedChild{
 		Name: body.Name, IDCert: body.IDCert, Resources: body.Resources, Key: from.Key, ClassName: text(from.ClassName),
 		SIA: ca.SIA{Repository: from.CARepository, Manifest: from.RPKIManifest, Notify: text(from.RPKINotify)},
-	}))
+	}
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.ImportChild(ctx, actor(c), c.Param(argCA), child, ifVersion)
+	})
 }
 
 func text(s *string) string {
@@ -59,7 +64,9 @@ func text(s *string) string {
 
 // ForceReissue has a CA sign again all that it issued.
 func (h CAs) ForceReissue(c echo.Context) error {
-	return finish(c, h.Service.ForceReissueCA(c.Request().Context(), actor(c), c.Param(argCA)))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.ForceReissueCA(ctx, actor(c), c.Param(argCA), ifVersion)
+	})
 }
 
 // ForceReissue has every CA sign again all that it issued.

@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"context"
+
 	"github.com/labstack/echo/v4"
 
 	"baleen/api"
@@ -20,10 +22,14 @@ func (h Issuing) Get(c echo.Context) error {
 
 // Pause holds back the ROAs of routes that none authorises yet.
 func (h Issuing) Pause(c echo.Context) error {
-	return finish(c, h.Service.PauseIssuing(c.Request().Context(), actor(c), c.Param(argCA)))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.PauseIssuing(ctx, actor(c), c.Param(argCA), ifVersion)
+	})
 }
 
 // Resume lets them be signed.
 func (h Issuing) Resume(c echo.Context) error {
-	return finish(c, h.Service.ResumeIssuing(c.Request().Context(), actor(c), c.Param(argCA)))
+	return h.at(c, func(ctx context.Context, ifVersion *int64) error {
+		return h.Service.ResumeIssuing(ctx, actor(c), c.Param(argCA), ifVersion)
+	})
 }
