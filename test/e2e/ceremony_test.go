@@ -99,7 +99,7 @@ func recovered(t *testing.T, run func(commands string), blocks [][2]string) {
 	run("ta signer/request -X POST >request.json\n! baleen-ta --dir signer process --request request.json --yes")
 	played := 0
 	for _, b := range blocks {
-		if strings.Contains(b[1], "signer-info.json") && (strings.Contains(b[1], "recover") || strings.HasPrefix(b[1], "ta signer >")) {
+		if strings.Contains(b[1], "recover --signer-info") || strings.Contains(b[1], "ta signer >") {
 			run(b[1])
 			played++
 		}
