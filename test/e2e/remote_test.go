@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,17 +15,16 @@ import (
 )
 
 // Two servers that know each other by the protocols alone, over TLS: one with a
-// testbed, and one that has a publication server and no trust anchor.
+// testbed, and one that has a publication server and, until T7, no trust anchor.
 func TestScenariosOfTwoServers(t *testing.T) {
 	ctx := bounded(t)
-	first, second := fronted(t), fronted(t)
-	second.Env = append(second.Env, "BALEEN_TESTBED_TA_AIA=", "BALEEN_TESTBED_TA_URI=", "BALEEN_TESTBED_RRDP_BASE_URI=", "BALEEN_TESTBED_RSYNC_JAIL=")
+	first, second := newServer(t, testdb.URL(t)), newServer(t, testdb.URL(t))
+	first.TLS, second.TLS = true, true
+	withoutTestbed(second)
+	anchorHere(second)
 	mustStart(ctx, t, first)
-	if err := second.Launch(); err != nil {
-		t.Fatal(err)
-	}
 	there := stage{operator{Server: second, ctx: ctx, t: t}}
-	there.until("the second server is active", "/health/active", func([]byte) bool { return true })
+	launched(there)
 	there.done(http.MethodPost, "/api/v1/pubd/init", map[string]string{"rrdp_base_uri": there.PublicURI() + "rrdp/", "rsync_jail": "rsync://localhost/second/"})
 	for _, scenario := range []struct {
 		name string
@@ -34,6 +32,7 @@ func TestScenariosOfTwoServers(t *testing.T) {
 	}{
 		{"T10 migrate to another repository", migrateRepository},
 		{"T11 remote parent and repository", remoteParentAndRepository},
+		{"T7 a child moves", delegatedChildMoves},
 	} {
 		t.Run(scenario.name, func(t *testing.T) {
 			scenario.play(stage{operator{Server: first, ctx: ctx, t: t}}, stage{there.at(t)})
@@ -41,18 +40,6 @@ func TestScenariosOfTwoServers(t *testing.T) {
 	}
 	verifyLog(ctx, t, first)
 	verifyLog(ctx, t, second)
-}
-
-// fronted prepares a server that is reached by TLS.
-func fronted(t *testing.T) *harness.Server {
-	t.Helper()
-	s := newServer(t, testdb.URL(t))
-	front, err := harness.NewFront(s, filepath.Join(s.Dir, "roots.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = front.Close() })
-	return s
 }
 
 // migrateRepository moves a CA with a ROA from one publication server to another.

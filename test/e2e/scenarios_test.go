@@ -18,17 +18,22 @@ import (
 	"baleen/internal/testdb"
 )
 
-// The life of CAs on one server, told as an operator sees it: after each step
-// exactly the files that must be published are, and all of them are valid.
+// fewROAs has an object for each AS where a CA has more than three routes.
+var fewROAs = []string{"BALEEN_ROA_AGGREGATE_THRESHOLD=3", "BALEEN_ROA_DEAGGREGATE_THRESHOLD=2"}
+
+// The life of CAs on one server, told as an operator sees it over HTTPS: after
+// each step exactly the files that must be published are, and all of them are
+// valid.
 func TestScenarios(t *testing.T) {
 	ctx := bounded(t)
 	server := newServer(t, testdb.URL(t))
-	server.Env = append(server.Env, "BALEEN_ROA_AGGREGATE_THRESHOLD=3", "BALEEN_ROA_DEAGGREGATE_THRESHOLD=2")
+	server.TLS, server.Env = true, fewROAs
 	mustStart(ctx, t, server)
 	for _, scenario := range []struct {
 		name string
 		play func(stage)
 	}{
+		{"T13 testbed", everybodysTestbed}, // first: nobody else is there
 		{"T1 parent and child", parentAndChild},
 		{"T2 key roll", keyRoll},
 		{"T3 ROAs", roas},

@@ -52,14 +52,20 @@ func (s stage) publishAs(ca, publisher string, at stage) {
 // under makes a CA the child of another one on a server.
 func (s stage) under(ca, parent string, res holds, at stage) {
 	s.t.Helper()
+	response := s.admit(ca, parent, res, at)
+	s.done(http.MethodPost, "/api/v1/cas/"+ca+"/parents", `{"handle":"`+parent+`","response":`+response+`}`)
+	s.settle()
+	at.settle()
+}
+
+// admit lets a CA on a server take in a child, and gives its response.
+func (s stage) admit(ca, parent string, res holds, at stage) (response string) {
+	s.t.Helper()
 	var request struct {
 		IDCert string `json:"id_cert"`
 	}
 	s.read("/api/v1/cas/"+ca+"/id/child_request.json", &request)
-	response := at.json(http.MethodPost, "/api/v1/cas/"+parent+"/children", map[string]any{"handle": ca, "resources": res, "id_cert": request.IDCert})
-	s.done(http.MethodPost, "/api/v1/cas/"+ca+"/parents", `{"handle":"`+parent+`","response":`+string(response)+`}`)
-	s.settle()
-	at.settle()
+	return string(at.json(http.MethodPost, "/api/v1/cas/"+parent+"/children", map[string]any{"handle": ca, "resources": res, "id_cert": request.IDCert}))
 }
 
 // cast makes a CA that publishes here, below another one of this server.
@@ -90,11 +96,29 @@ func (s stage) read(path string, into any) {
 	}
 }
 
+// info is what the API shows of a CA.
+func (s stage) info(ca string) (info api.CAInfo) {
+	s.t.Helper()
+	s.read("/api/v1/cas/"+ca, &info)
+	return info
+}
+
+// holds wants a CA to have received exactly these resources.
+func (s stage) holds(ca string, want holds) {
+	s.t.Helper()
+	var got struct {
+		Resources holds `json:"resources"`
+	}
+	s.read("/api/v1/cas/"+ca, &got)
+	if got.Resources != want {
+		s.t.Errorf("%s holds %+v, want %+v", ca, got.Resources, want)
+	}
+}
+
 // keys gives the state of the keys of a CA's class.
 func (s stage) keys(ca, class string) api.KeyState {
 	s.t.Helper()
-	var info api.CAInfo
-	s.read("/api/v1/cas/"+ca, &info)
+	info := s.info(ca)
 	c, ok := info.ResourceClasses[class]
 	if !ok {
 		s.t.Fatalf("%s has no class %s: %v", ca, class, info.ResourceClasses)
@@ -125,10 +149,8 @@ func (s stage) rolling(ca, class string) api.KeysRollNew {
 // classes names the classes of a CA.
 func (s stage) classes(ca string) []string {
 	s.t.Helper()
-	var info api.CAInfo
-	s.read("/api/v1/cas/"+ca, &info)
 	var names []string
-	for name := range info.ResourceClasses {
+	for name := range s.info(ca).ResourceClasses {
 		names = append(names, name)
 	}
 	slices.Sort(names)

@@ -3,7 +3,10 @@ package harness
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -68,7 +71,27 @@ func (s *Server) Do(ctx context.Context, method, path string, body any) (status 
 
 // URL gives the address of a path.
 func (s *Server) URL(path string) string {
-	return "http://127.0.0.1:" + strconv.Itoa(s.port) + path
+	scheme := "http"
+	if s.TLS {
+		scheme = "https"
+	}
+	return scheme + "://127.0.0.1:" + strconv.Itoa(s.port) + path
+}
+
+// pinned talks TLS with nobody but who shows the certificate that the server
+// keeps in its data folder.
+func (s *Server) pinned() *http.Transport {
+	shows := func(c tls.ConnectionState) error {
+		text, err := os.ReadFile(filepath.Join(s.Dir, "ssl", "cert.pem"))
+		if err != nil {
+			return err
+		}
+		if own, _ := pem.Decode(text); own == nil || !bytes.Equal(own.Bytes, c.PeerCertificates[0].Raw) {
+			return errors.New("the server shows another certificate than its own")
+		}
+		return nil
+	}
+	return &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, VerifyConnection: shows, MinVersion: tls.VersionTLS12}}
 }
 
 // CtlEnv is what baleenctl needs to know of the server.

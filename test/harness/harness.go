@@ -63,6 +63,7 @@ type Server struct {
 	Dir      string // data folder
 	Database string
 	Public   string   // where peers reach it, such as "https://localhost:3000/"; empty: its own port
+	TLS      bool     // it serves HTTPS with the certificate that it makes for itself; otherwise plain HTTP
 	Env      []string // further settings, which win over those of the harness
 
 	port   int
@@ -114,6 +115,9 @@ func (s *Server) Launch() error {
 		close(r.done)
 	}()
 	s.client.CloseIdleConnections() // of the life before
+	if s.TLS {
+		s.client.Transport = s.pinned()
+	}
 	s.run = r
 	return nil
 }
@@ -146,10 +150,13 @@ func (s *Server) Log() string {
 }
 
 func (s *Server) env() []string {
-	public := s.PublicURI()
+	public, https := s.PublicURI(), "disable"
+	if s.TLS {
+		https = "generate"
+	}
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "BALEEN_DATA_DIR=" + s.Dir, "BALEEN_DATABASE_URL=" + s.Database, "BALEEN_LISTEN=127.0.0.1:" + strconv.Itoa(s.port),
-		"BALEEN_HTTPS_MODE=disable", "BALEEN_ADMIN_TOKEN=" + Token, "BALEEN_TEST_MODE=true", "BALEEN_BGP_RISWHOIS_ENABLED=false", "BALEEN_SERVICE_URI=" + public,
+		"BALEEN_HTTPS_MODE=" + https, "BALEEN_ADMIN_TOKEN=" + Token, "BALEEN_TEST_MODE=true", "BALEEN_BGP_RISWHOIS_ENABLED=false", "BALEEN_SERVICE_URI=" + public,
 		"BALEEN_TESTBED_TA_AIA=rsync://localhost/ta/ta.cer", "BALEEN_TESTBED_TA_URI=" + public + "ta/ta.cer",
 		"BALEEN_TESTBED_RRDP_BASE_URI=" + public + "rrdp/", "BALEEN_TESTBED_RSYNC_JAIL=rsync://localhost/repo/",
 	}
