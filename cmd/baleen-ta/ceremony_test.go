@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"io"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -137,7 +138,10 @@ func (p *proxy) exchange(call string, body []byte) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		maps.Copy(p.der, r.DER)
 		return nil, p.fold(ta.ProcessSignerResponse{Response: r.Response})
+	case "GET signer":
+		return tafile.EncodeSigner(*p.state.Signer, p.der)
 	}
 	return nil, errors.New("unknown call " + call)
 }
@@ -199,7 +203,7 @@ func TestCeremony(t *testing.T) {
 		t.Errorf("only %d blocks were played", played)
 	}
 	want := []string{
-		"POST init", "GET repo/request.xml", "POST repo", "GET id", "GET repo", "POST signer/add", "POST signer/request", "POST signer/response", "POST signer/update",
+		"POST init", "GET repo/request.xml", "POST repo", "GET id", "GET repo", "POST signer/add", "POST signer/request", "POST signer/response", "POST signer/update", "GET signer",
 	}
 	if got := strings.Join(p.asked, ", "); got != strings.Join(want, ", ") {
 		t.Errorf("the proxy was asked %s", got)

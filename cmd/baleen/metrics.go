@@ -6,6 +6,7 @@ import (
 
 	"baleen/internal/bgp/analysis"
 	"baleen/internal/castore"
+	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/leader"
 	"baleen/internal/obs"
@@ -34,6 +35,11 @@ func (n *node) Snapshot(ctx context.Context) (obs.Snapshot, error) {
 	}
 	if out.Repo, err = n.repoFigures(ctx); err != nil {
 		return out, err
+	}
+	if f, err := n.service.TAFigures(ctx); err != nil && fault.Code(err) != pgstore.CodeStreamBroken {
+		return out, err
+	} else if f != nil {
+		out.TA = &obs.TA{NextUpdate: f.NextUpdate, NotAfter: f.NotAfter, Due: f.Due, Waiting: f.Waiting}
 	}
 	kinds, err := tasks.Stats(ctx, n.db, time.Now())
 	if err != nil {

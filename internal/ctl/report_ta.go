@@ -3,6 +3,7 @@ package ctl
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"baleen/api"
 )
@@ -14,6 +15,23 @@ func identityReport(r *report, answer api.IDCertInfo) {
 
 func contactReport(r *report, answer api.RepositoryContact) {
 	repoReport(r, api.CARepoDetails{Contact: answer})
+}
+
+func taSignerReport(r *report, answer api.TASignerInfo) {
+	const layout = "2006-01-02T15:04:05Z"
+	root, objects := answer.CertDetails.Cert, answer.Objects
+	r.linef("Trust anchor key: %s", objects.KeyID)
+	r.linef("Certificate until: %s", root.Validity.NotAfter.UTC().Format(layout))
+	r.linef("Found at: %s", strings.Join(append(slices.Clone(answer.CertDetails.TAL.URIs), answer.CertDetails.TAL.RsyncURI), " "))
+	r.linef("Manifest number: %d", objects.Revision.Number)
+	r.linef("Manifest until: %s", objects.Revision.NextUpdate.UTC().Format(layout))
+	r.linef("Serial numbers that are revoked: %d", len(objects.Revocations))
+	for _, key := range slices.Sorted(maps.Keys(objects.Issued)) {
+		c := objects.Issued[key]
+		r.linef("\nChild: %s", c.Child)
+		r.linef("Key %s until %s:", key, c.Validity.NotAfter.UTC().Format(layout))
+		r.resources("    ", c.Resources)
+	}
 }
 
 func taRequestReport(r *report, answer api.TASignedRequest) {

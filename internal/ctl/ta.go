@@ -50,6 +50,9 @@ func (s *session) taRepo() *cobra.Command {
 
 func (s *session) taSigner() *cobra.Command {
 	return group("signer", "Exchange files with the trust anchor's signer",
+		s.command("show", "Show what is known of the signer; -f json gives the file for a signer that lacks exchanges", func(ctx context.Context) error {
+			return ask(ctx, s, get(taPath+"/signer"), taSignerReport)
+		}),
 		s.taFile("init", "Tie the trust anchor to its signer", taFlag{"info", "i", "`file` that the signer wrote about itself", "/signer/add"}),
 		s.taFile("update", "Take over what changed at the signer outside an exchange", taFlag{"info", "i", "`file` that the signer wrote about itself", "/signer/update"}),
 		s.command("make-request", "Make a request for the signer of all that the children ask for", func(ctx context.Context) error {

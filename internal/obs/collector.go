@@ -50,6 +50,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			c.gauge("baleen_stream_broken", "1 for each of them", 1, "kind", b.Kind, "handle", b.Handle)
 		}
 	}
+	c.ta(s.TA)
 	c.announced(s.Announced)
 	c.tasks(s.Tasks)
 	c.keys(s.Keys)
@@ -143,6 +144,16 @@ func (c *collector) repo(r *Repo) {
 		c.gauge("krill_repo_size", "size of the publisher's objects in octets", float64(p.Size), "publisher", p.Handle)
 		c.time("krill_repo_last_update", "when the publisher last changed anything, as a Unix time", p.LastUpdate, "publisher", p.Handle)
 	}
+}
+
+func (c *collector) ta(ta *TA) {
+	if ta == nil {
+		return
+	}
+	c.time("baleen_ta_manifest_next_update_time", "until when the trust anchor's manifest is valid, and with it everything below, as a Unix time", ta.NextUpdate)
+	c.time("baleen_ta_certificate_not_after_time", "until when the trust anchor's certificate is valid, as a Unix time", ta.NotAfter)
+	c.gauge("baleen_ta_exchange_due", "1 if an exchange with the trust anchor's signer is due", number(ta.Due))
+	c.gauge("baleen_ta_children_waiting", "1 if children wait for an exchange with the trust anchor's signer", number(ta.Waiting))
 }
 
 func (c *collector) announced(a *Announced) {

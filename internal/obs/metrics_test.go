@@ -49,6 +49,7 @@ func full() Snapshot {
 			Publishers: []Publisher{{"ca1", 5, 1234, at}, {"empty", 0, 0, time.Time{}}},
 			Serial:     42, LastUpdate: at,
 		},
+		TA:        &TA{NextUpdate: at, NotAfter: at.Add(time.Hour), Due: true},
 		Announced: &Announced{Tried: true, LastSuccess: at, V4: 8, V6: 9},
 
 		Tasks:  []Task{{Kind: "ca_publish", Due: 1, Waiting: 5, Running: 2, Failing: 3, Parked: 4, Oldest: 1500 * time.Millisecond}},
@@ -159,6 +160,10 @@ baleen_keys_taken_total 100
 baleen_snapshot_success 1
 baleen_stream_broken{handle="ca2",kind="ca"} 1
 baleen_streams_broken 1
+baleen_ta_certificate_not_after_time 1.7000036e+09
+baleen_ta_children_waiting 0
+baleen_ta_exchange_due 1
+baleen_ta_manifest_next_update_time 1.7e+09
 baleen_task_oldest_seconds{kind="ca_publish"} 1.5
 baleen_tasks_due{kind="ca_publish"} 1
 baleen_tasks_failing{kind="ca_publish"} 3

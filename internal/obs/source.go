@@ -20,6 +20,8 @@ type Snapshot struct {
 	CAs  []CA  // all but the trust anchor
 	Repo *Repo // nil: there is no publication server yet
 
+	TA *TA // nil: there is no trust anchor here, or it has no signer yet
+
 	Announced *Announced // nil: nobody wants to know what is announced
 
 	Tasks []Task
@@ -72,6 +74,13 @@ type Child struct {
 	Last      time.Time // last exchange, zero: none
 	Agent     string    // what its last exchange said it was, empty: nothing
 	Contact
+}
+
+// TA is the trust anchor.
+type TA struct {
+	NextUpdate, NotAfter time.Time // of its manifest, of its certificate
+	Due                  bool      // an exchange with its signer is due
+	Waiting              bool      // children wait for one
 }
 
 // Announced is the feed of routes that are seen announced, as this node has it.

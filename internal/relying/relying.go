@@ -4,6 +4,7 @@
 package relying
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"path"
@@ -19,6 +20,7 @@ import (
 	"baleen/internal/rpki/manifest"
 	"baleen/internal/rpki/profile"
 	"baleen/internal/rpki/roa"
+	"baleen/internal/rpki/tak"
 )
 
 // party is one walk.
@@ -35,6 +37,7 @@ type Payloads struct {
 	ASPAs      map[string]bool // "AS65000 => AS65002, AS65003"
 	RouterKeys map[string]bool // "ROUTER-0000FDE8-" and the key identifier
 	Contacts   map[string]bool // "FN:" and the name that a Ghostbusters record has
+	Keys       map[string]bool // identifier of a trust anchor's key and, where it says so, " => " and that of its successor
 }
 
 // Validate gives the validated routes of a repository at a time, in the form
@@ -54,7 +57,7 @@ func ValidateAll(now time.Time, anchor []byte, objects map[string][]byte) (Paylo
 	if err != nil {
 		return Payloads{}, err
 	}
-	p := party{now: now, objects: objects, seen: map[string]bool{}, valid: Payloads{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}}
+	p := party{now: now, objects: objects, seen: map[string]bool{}, valid: Payloads{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}}
 	if err := p.point(c); err != nil {
 		return Payloads{}, err
 	}
@@ -149,6 +152,8 @@ func (p *party) file(issuer *cert.Certificate, list *crl.CRL, uri string, hash [
 		return p.roa(issuer, list, uri, der)
 	case ".gbr":
 		return p.ghostbusters(issuer, list, uri, der)
+	case ".tak":
+		return p.keys(issuer, list, uri, der)
 	default:
 		return fmt.Errorf("%s is of an unknown type", uri)
 	}
@@ -222,6 +227,31 @@ func (p *party) ghostbusters(issuer *cert.Certificate, list *crl.CRL, uri string
 			p.valid.Contacts[line.String()] = true
 		}
 	}
+	return nil
+}
+
+// keys takes in what a trust anchor says of its keys: only it can, in its own
+// publication point (RFC 9691 section 3).
+func (p *party) keys(issuer *cert.Certificate, list *crl.CRL, uri string, der []byte) error {
+	if !bytes.Equal(issuer.RawIssuer, issuer.RawSubject) {
+		return fmt.Errorf("%s: its issuer is no trust anchor", uri)
+	}
+	if err := profile.CheckTAK(der, issuer, p.now); err != nil {
+		return fmt.Errorf("%s: %w", uri, err)
+	}
+	content, err := contentOf(list, uri, der)
+	if err != nil {
+		return err
+	}
+	said, err := tak.Decode(content)
+	if err != nil {
+		return err
+	}
+	line := said.Current.ID().String()
+	if said.Successor != nil {
+		line += " => " + said.Successor.ID().String()
+	}
+	p.valid.Keys[line] = true
 	return nil
 }
 

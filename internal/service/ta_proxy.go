@@ -94,6 +94,37 @@ func (s *Service) SetTARepository(ctx context.Context, actor es.Actor, r oob.Rep
 	return err
 }
 
+// TASigner gives what the trust anchor knows of its signer, in the form in which
+// the signer tells it of itself: one that was restored from an old copy can take
+// back from it what it lacks.
+func (s *Service) TASigner(ctx context.Context) (api.TASignerInfo, error) {
+	var signer ta.Signer
+	err := s.viewProxy(ctx, func(st *ta.ProxyState) error {
+		if st.Signer == nil {
+			return errNoSigner()
+		}
+		signer = *st.Signer
+		signer.Objects = st.Owned(signer.Objects)
+		return nil
+	})
+	if err != nil {
+		return api.TASignerInfo{}, err
+	}
+	hashes := []ca.Hash{ca.Hash(signer.TA.Hash)}
+	for _, f := range signer.Objects.Published() {
+		hashes = append(hashes, ca.Hash(f.Hash))
+	}
+	found, err := s.Rows.DERs(ctx, hashes)
+	if err != nil {
+		return api.TASignerInfo{}, err
+	}
+	objects := make(tafile.DER, len(found))
+	for hash, der := range found {
+		objects[ta.Hash(hash)] = der
+	}
+	return tafile.EncodeSigner(signer, objects)
+}
+
 // AddTASigner ties the trust anchor to the signer that wrote this file about
 // itself (api.TASignerInfo). Everything in it is verified first.
 func (s *Service) AddTASigner(ctx context.Context, actor es.Actor, file []byte) error {
@@ -170,6 +201,10 @@ func (s *Service) TARequest(ctx context.Context) (api.TASignedRequest, error) {
 	return sealer.Request(described)
 }
 
+func errNoSigner() error {
+	return fault.New(fault.Invalid, "ta-has-no-signer", "Trust Anchor Proxy has no associated signer")
+}
+
 func errNoRequest() error {
 	return fault.New(fault.Invalid, "ta-has-no-signer-req", "Trust Anchor Proxy has no signer request")
 }
@@ -223,7 +258,7 @@ func checkAwaited(st *ta.ProxyState, file []byte) error {
 		_, err := ta.ProcessSignerResponse{Response: ta.Response{Nonce: said.Response.Nonce}}.Process(st, st.LastRequest)
 		return err
 	case st.Signer == nil:
-		return fault.New(fault.Invalid, "ta-has-no-signer", "Trust Anchor Proxy has no associated signer")
+		return errNoSigner()
 	}
 	return nil
 }

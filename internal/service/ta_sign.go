@@ -174,24 +174,6 @@ func (s *Service) renewTA(ctx context.Context, _ RenewTA) (tasks.Outcome, error)
 	return out, nil
 }
 
-// remindOfTA warns where an exchange with an offline signer is due.
-func (s *Service) remindOfTA(ctx context.Context) error {
-	err := s.Proxy.View(ctx, taHandle, func(st *ta.ProxyState, _ int64) error {
-		if st.Signer == nil {
-			return nil
-		}
-		known := ta.SignerState{TA: st.Signer.TA, Objects: st.Signer.Objects}
-		if known.NeedsRenewal(s.Now(), s.Config.TA) {
-			s.Log.Warn("an exchange with the trust anchor's signer is due", "next_update", known.Objects.NextUpdate)
-		}
-		return nil
-	})
-	if fault.Code(err) == pgstore.CodeStreamUnknown {
-		return nil
-	}
-	return err
-}
-
 // republishTA gives the task that publishes again what an offline signer told
 // last. It may have told more than is known here: only the operator can bring it.
 func (s *Service) republishTA(ctx context.Context) ([]tasks.Scheduled, error) {

@@ -155,6 +155,7 @@ GET /api/v1/cas/:ca/rscs/:serial ca-read
 DELETE /api/v1/cas/:ca/rscs/:serial ca-update
 GET /api/v1/bulk/cas/import ca-admin
 POST /api/v1/bulk/cas/force_reissue ca-admin
+GET /api/v1/ta/proxy/signer ca-admin
 `
 
 // missing says why a route of the reference is not there. The longest part of

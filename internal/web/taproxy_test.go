@@ -2,7 +2,9 @@ package web_test
 
 import (
 	"crypto/rsa"
+	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -159,6 +161,7 @@ func TestCeremony(t *testing.T) {
 
 	o := newOffline(t, w, "rsync://localhost/ta/ta.cer")
 	w.post(taProxy+"/signer/update", o.info()).fails(http.StatusBadRequest, "ta-has-different-signer").record("ta-has-different-signer")
+	w.get(taProxy+"/signer").fails(http.StatusBadRequest, "ta-has-no-signer")
 	w.get(taProxy+"/signer/request").fails(http.StatusBadRequest, "ta-has-no-signer-req").record("ta-has-no-signer-req")
 	w.post(taProxy+"/signer/add", strings.Replace(o.info(), `"number":1`, `"number":2`, 1)).fails(http.StatusBadRequest, "general-error")
 	w.post(taProxy+"/signer/add", "{}").fails(http.StatusBadRequest, "api-json")
@@ -188,9 +191,29 @@ func TestCeremony(t *testing.T) {
 	if cer := w.get("/ta/ta.cer").ok().body; cer != string(o.root) {
 		t.Error("another certificate is shown")
 	}
+	old := *o
 	w.exchange(o)
+	w.restored(&old, o)
 	other := newOffline(t, w, "rsync://localhost/ta/ta.cer")
 	w.post(taProxy+"/signer/update", other.info()).fails(http.StatusBadRequest, "ta-has-different-signer")
+}
+
+// restored has an old copy of the signer take back what it lacks from what the
+// proxy knows, which is what the signer itself would tell.
+func (w *world) restored(old, newest *offline) {
+	w.t.Helper()
+	file := w.get(taProxy + "/signer").ok().body
+	told := must(w.t, func() (tafile.Signer, error) { return tafile.DecodeSigner([]byte(file), time.Now()) })
+	if same := must(w.t, func() (tafile.Signer, error) { return tafile.DecodeSigner([]byte(newest.info()), time.Now()) }); !reflect.DeepEqual(told, same) {
+		w.t.Errorf("the proxy tells of its signer %s, the signer %s", file, newest.info())
+	}
+	if old.state.Objects.Number >= told.Objects.Number || len(told.Objects.Issued) != 1 {
+		w.t.Errorf("number %d, restored at %d: %+v", told.Objects.Number, old.state.Objects.Number, told.Objects)
+	}
+	do(old, ta.RecoverObjects{Signer: told.Signer})
+	maps.Copy(old.der, told.DER)
+	w.exchange(old)
+	*newest = *old
 }
 
 // joinTA makes a CA and a child of the trust anchor of it.

@@ -73,7 +73,8 @@ func crowd(n int, do func(i int) error) error {
 
 func caName(i int) string { return fmt.Sprintf("ca%d", i) }
 
-// makeCAs makes CAs and waits until each has its first manifest and CRL out.
+// makeCAs makes CAs and waits until each holds its resources and has its first
+// manifest and CRL out.
 func makeCAs(ctx context.Context, s system, n int) error {
 	before, err := published(ctx, s)
 	if err != nil {
@@ -82,7 +83,20 @@ func makeCAs(ctx context.Context, s system, n int) error {
 	if err := crowd(n, func(i int) error { return join(ctx, s, caName(i)) }); err != nil {
 		return err
 	}
+	if err := crowd(n, func(i int) error { return awaitResources(ctx, s, caName(i)) }); err != nil {
+		return err
+	}
 	return awaitObjects(ctx, s, before.objects()+3*n) // each also has a certificate at the testbed
+}
+
+// awaitResources waits until a CA has its certificate. What is published does not
+// tell: the testbed itself may have been about to publish.
+func awaitResources(ctx context.Context, s system, name string) error {
+	return await(ctx, name+" holds resources", look, func() (bool, error) {
+		var ca struct{ Resources struct{ IPv4 string } }
+		err := call(ctx, s, http.MethodGet, cas+"/"+name, nil, &ca)
+		return ca.Resources.IPv4 != "", err
+	})
 }
 
 func create(ctx context.Context, o options) error {

@@ -77,6 +77,10 @@ func TestCeremony(t *testing.T) {
 	if err := s.Settle(ctx); err != nil {
 		t.Fatal(err)
 	}
+	recovered(t, run, blocks)
+	if err := s.Settle(ctx); err != nil {
+		t.Fatal(err)
+	}
 	for _, ending := range []string{"*.cer", "*.crl", "*.mft", "*.tak"} {
 		if files, _ := filepath.Glob(filepath.Join(s.Dir, "repo", "rsync", "current", ending)); len(files) != 1 {
 			t.Errorf("published %v", files)
@@ -85,6 +89,25 @@ func TestCeremony(t *testing.T) {
 	if shown := sh.Shown(); strings.Contains(shown, secret) {
 		t.Error("the terminal showed the passphrase")
 	}
+}
+
+// recovered restores the first backup of the signer, which lacks exchanges, and
+// has it take back from the server what it lacks.
+func recovered(t *testing.T, run func(commands string), blocks [][2]string) {
+	t.Helper()
+	run("rm -rf signer && cp -a backup-1 signer")
+	run("ta signer/request -X POST >request.json\n! baleen-ta --dir signer process --request request.json --yes")
+	played := 0
+	for _, b := range blocks {
+		if strings.Contains(b[1], "recover --signer-info") || strings.Contains(b[1], "ta signer >") {
+			run(b[1])
+			played++
+		}
+	}
+	if played != 2 {
+		t.Errorf("%d blocks about the recovery were played", played)
+	}
+	run("baleen-ta --dir signer process --request request.json --out response.json\nta signer/response --data-binary @response.json\nbaleen-ta --dir signer verify")
 }
 
 // childCommands make a CA below the trust anchor that publishes in this server.

@@ -27,6 +27,7 @@ func TestMetricsOfPeers(t *testing.T) {
 		`krill_ca_parent_success{ca="ca1",parent="testbed"} 1`, `krill_ca_parent_last_success_time{ca="ca1",parent="testbed"} `,
 		`krill_ca_ps_success{ca="ca1"} 1`, `krill_ca_ps_last_success_time{ca="ca1"} `,
 		`krill_ca_child_success{ca="testbed",child="ca1"} 1`, `krill_ca_child_state{ca="testbed",child="ca1"} 0`,
+		`baleen_ta_exchange_due 0`, `baleen_ta_children_waiting 0`, `baleen_ta_manifest_next_update_time `, `baleen_ta_certificate_not_after_time `,
 	} {
 		if !slices.ContainsFunc(seen, func(line string) bool { return strings.HasPrefix(line, want) }) {
 			t.Errorf("no %s in\n%s", want, strings.Join(seen, "\n"))

@@ -101,6 +101,15 @@ func (h TAProxy) PublisherRequestXML(c echo.Context) error {
 	return sendXML(c, r.EncodeXML())
 }
 
+// Signer gives what it knows of its signer.
+func (h TAProxy) Signer(c echo.Context) error {
+	answer, err := h.Service.TASigner(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return sendJSON(c, answer)
+}
+
 // AddSigner ties it to a signer.
 func (h TAProxy) AddSigner(c echo.Context) error {
 	file, err := h.readFile(c)
