@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ var fewROAs = []string{"BALEEN_ROA_AGGREGATE_THRESHOLD=3", "BALEEN_ROA_DEAGGREGA
 func TestScenarios(t *testing.T) {
 	ctx := bounded(t)
 	server := newServer(t, testdb.URL(t))
-	server.TLS, server.Env = true, fewROAs
+	server.TLS, server.Env = true, slices.Clone(fewROAs)
 	mustStart(ctx, t, server)
 	for _, scenario := range []struct {
 		name string

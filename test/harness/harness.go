@@ -115,7 +115,7 @@ func (s *Server) Launch() error {
 		close(r.done)
 	}()
 	s.client.CloseIdleConnections() // of the life before
-	if s.TLS {
+	if s.TLS && s.client.Transport == nil {
 		s.client.Transport = s.pinned()
 	}
 	s.run = r
