@@ -43,30 +43,36 @@ func oneSize(ctx context.Context, s system, o options, n int) error {
 		return err
 	}
 	var answers, visible []time.Duration
-	var spent time.Duration
+	if err := warm(ctx, s, o.pool); err != nil {
+		return err
+	}
+	before := cpu(s)
 	for i := range o.changes {
-		if err := warm(ctx, s); err != nil {
+		if err := warm(ctx, s, min(4, o.pool)); err != nil {
 			return err
 		}
-		before, err := notification(ctx, s)
+		last, err := notification(ctx, s)
 		if err != nil {
 			return err
 		}
-		cpuBefore, start := cpu(s), time.Now()
+		start := time.Now()
 		if err := addRoutes(ctx, s, caName(0), route{64496, fmt.Sprintf("10.1.%d.0/24", i)}); err != nil {
 			return err
 		}
 		answered := time.Since(start)
 		err = await(ctx, "the change is in RRDP", 2*time.Millisecond, func() (bool, error) {
 			n, err := notification(ctx, s)
-			return n.Serial > before.Serial, err
+			return n.Serial > last.Serial, err
 		})
 		if err != nil {
 			return err
 		}
 		answers, visible = append(answers, answered), append(visible, time.Since(start)-answered)
-		spent += cpu(s) - cpuBefore
 	}
+	if err := warm(ctx, s, o.pool); err != nil { // so that the keys that were used count, whenever they are made again
+		return err
+	}
+	spent := cpu(s) - before
 	fmt.Printf("  %s, one CA with %d ROAs: answer %s; answer to RRDP %s; %.0f ms CPU a change; %d MiB resident%s\n",
 		s.Name(), n, quantiles(answers), quantiles(visible), float64(spent.Milliseconds())/float64(len(answers)), resident(s.PID()), share())
 	return nil
@@ -102,8 +108,8 @@ func fill(ctx context.Context, s system, n int) error {
 	return awaitObjects(ctx, s, base.objects()+n)
 }
 
-// warm waits until the pool of ready keys has some, where the server tells.
-func warm(ctx context.Context, s system) error {
+// warm waits until the pool of ready keys has so many, where the server tells.
+func warm(ctx context.Context, s system, keys int) error {
 	if _, ours := s.(baleen); !ours {
 		return nil
 	}
@@ -115,7 +121,7 @@ func warm(ctx context.Context, s system) error {
 		for line := range strings.Lines(string(body)) {
 			var ready float64
 			if n, _ := fmt.Sscanf(line, "baleen_key_pool_ready %g", &ready); n == 1 {
-				return ready >= 4, nil
+				return ready >= float64(keys), nil
 			}
 		}
 		return false, errors.New("no metric baleen_key_pool_ready")
