@@ -40,6 +40,7 @@ func serveCommand() *cobra.Command {
 			if welcome {
 				out = cmd.OutOrStdout()
 			}
+			shareCores()
 			return serve(cmd.Context(), cfg, out)
 		},
 	}

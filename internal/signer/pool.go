@@ -144,8 +144,8 @@ func (p *Pool) Stats() PoolStats {
 }
 
 // generate makes one key and checks it.
-func generate() (*rsa.PrivateKey, error) {
-	key, err := rsa.GenerateKey(rand.Reader, keyBits)
+func generate() (key *rsa.PrivateKey, err error) {
+	patiently(func() { key, err = rsa.GenerateKey(rand.Reader, keyBits) })
 	if err != nil {
 		return nil, fmt.Errorf("generate key: %w", err)
 	}
