@@ -62,7 +62,7 @@ var mayImport = []struct {
 	{[]string{"baleen/internal/fault"}, nil},
 	{[]string{"baleen/internal/bgp/analysis"}, []string{"baleen/internal/bgp", "baleen/internal/ca", "baleen/internal/rpki"}},
 	{[]string{"baleen/internal/ca", "baleen/internal/ta"}, []string{"baleen/internal/rpki", "baleen/internal/es", "baleen/internal/fault"}},
-	{[]string{"baleen/internal/tafile"}, []string{"baleen/api", "baleen/internal/ta", "baleen/internal/rpki", "baleen/internal/fault", "baleen/internal/web/strictjson"}},
+	{[]string{"baleen/internal/tafile"}, []string{"baleen/api", "baleen/internal/ta", "baleen/internal/rpki", "baleen/internal/fault", "baleen/internal/strictjson"}},
 }
 
 func TestPurePackagesStayPure(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"baleen/api"
-	"baleen/internal/web/strictjson"
+	"baleen/internal/strictjson"
 )
 
 func TestErrorsSayWhatAndWhere(t *testing.T) {
