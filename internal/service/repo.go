@@ -107,7 +107,7 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
-	err = s.publishDifference(ctx, s.repoLink(handle, id, repos[0]), wantedAt(wanted, repos[0].ServiceURI, true))
+	err = s.publishDifference(ctx, s.repoLink(handle, id, repos[0]), castore.WantedAt(wanted, repos[0].ServiceURI, true))
 	if note := s.Rows.NoteRepo(ctx, s.Fence, stream, castore.Exchanged{URI: repos[0].ServiceURI, At: s.Now(), Err: err}); note != nil && err == nil {
 		err = note
 	}
@@ -117,24 +117,12 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 		return tasks.Outcome{}, untilAnswered(err)
 	}
 	for _, old := range repos[1:] {
-		err = errors.Join(err, s.publishDifference(ctx, s.repoLink(handle, id, old), wantedAt(wanted, old.ServiceURI, false)))
+		err = errors.Join(err, s.publishDifference(ctx, s.repoLink(handle, id, old), castore.WantedAt(wanted, old.ServiceURI, false)))
 	}
 	if err != nil {
 		return tasks.Outcome{}, untilAnswered(err)
 	}
 	return tasks.Outcome{}, nil
-}
-
-// wantedAt gives what is wanted in one repository. What names none is wanted in
-// the one that the CA has now.
-func wantedAt(all map[string]castore.Object, serviceURI string, current bool) map[string]ca.Hash {
-	out := make(map[string]ca.Hash, len(all))
-	for uri, o := range all {
-		if o.Repository == serviceURI || current && o.Repository == "" {
-			out[uri] = o.Hash
-		}
-	}
-	return out
 }
 
 // publishDifference makes the repository hold exactly what is wanted.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,9 @@ import (
 	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/crl"
 	"baleen/internal/rpki/manifest"
+	"baleen/internal/rpki/resources"
 	"baleen/internal/rpki/roa"
+	"baleen/internal/rpki/rsc"
 	"baleen/internal/ta"
 	"baleen/internal/tasks"
 )
@@ -161,10 +164,51 @@ func fitsRouter(r ca.IssuedRouterCert) func(der []byte) error {
 		switch {
 		case c.KeyID != r.Router.KeyID:
 			return fmt.Errorf("its key is %s, not %s", c.KeyID, r.Router.KeyID)
-		case !c.Resources.Set.Equal(oneAS(r.Router.ASID)):
+		case !c.Resources.Set.Equal(resources.OneAS(r.Router.ASID)):
 			return fmt.Errorf("its resources are %s, not AS%d alone", c.Resources.Set, r.Router.ASID)
 		}
 		return fitsValidity(c, r.Serial, r.NotBefore, r.NotAfter)
+	}
+}
+
+// fitsGhostbusters compares a Ghostbusters record with the record of it.
+func fitsGhostbusters(r ca.IssuedGhostbusters) func(der []byte) error {
+	return func(der []byte) error {
+		o, err := cms.Decode(der)
+		if err != nil {
+			return err
+		}
+		ee, err := cert.Decode(o.EE)
+		if err != nil {
+			return fmt.Errorf("EE certificate: %w", err)
+		}
+		if want, err := r.Contact.Encode(); err != nil || !bytes.Equal(o.Content, want) {
+			return errors.New("its vCard is another one")
+		}
+		return fitsValidity(ee, r.Serial, r.NotBefore, r.NotAfter)
+	}
+}
+
+// fitsChecklist compares a signed checklist with the record of it.
+func fitsChecklist(r ca.IssuedChecklist) func(der []byte) error {
+	return func(der []byte) error {
+		o, err := cms.Decode(der)
+		if err != nil {
+			return err
+		}
+		ee, err := cert.Decode(o.EE)
+		if err != nil {
+			return fmt.Errorf("EE certificate: %w", err)
+		}
+		says, err := rsc.Decode(o.Content)
+		if err != nil {
+			return err
+		}
+		want := ca.ChecklistRequest{Resources: r.Resources, Files: r.Files}.Payload()
+		if !says.Resources.Equal(want.Resources) || !slices.Equal(says.Files, want.Files) {
+			return errors.New("it lists other resources or files")
+		}
+		return fitsValidity(ee, r.Serial, r.NotBefore, r.NotAfter)
 	}
 }
 

@@ -41,7 +41,7 @@ func (p place) ca(ctx context.Context, st *ca.State) error {
 		return err
 	}
 	for i, r := range st.Repositories() {
-		p.publication(r.SIABase, wantedAt(wanted, r.ServiceURI, i == 0), SyncRepo{CA: p.s.Handle}, LeaveRepos{CA: p.s.Handle})
+		p.publication(r.SIABase, castore.WantedAt(wanted, r.ServiceURI, i == 0), SyncRepo{CA: p.s.Handle}, LeaveRepos{CA: p.s.Handle})
 	}
 	return nil
 }
