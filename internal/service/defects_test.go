@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"baleen/internal/service"
+	"baleen/internal/verify"
 )
 
 // D13: since when a key is in use is written in the log once, when it comes into
@@ -70,7 +70,7 @@ func TestNoKeyOutlivesItsUse(t *testing.T) {
 	w.must(w.RemoveChild(ctx, operator, "testbed", "ca1"))
 	w.must(w.DeleteCA(ctx, operator, "ca1"))
 	keeps("deleted", 0, 4)
-	if _, err := service.Verify(ctx, w.DB, service.Verification{Now: w.now(), Report: func(f service.Finding) { t.Error(f) }}); err != nil {
+	if _, err := verify.Database(ctx, w.DB, verify.Options{Now: w.now(), Report: func(f verify.Finding) { t.Error(f) }}); err != nil {
 		t.Error(err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/oob"
-	"baleen/internal/service"
+	"baleen/internal/verify"
 )
 
 // must stops the test.
@@ -106,7 +106,7 @@ func (w *world) destroyed(key fmt.Stringer) (gone bool) {
 // verified makes sure that the database is of one piece.
 func (w *world) verified() {
 	w.t.Helper()
-	sum, err := service.Verify(w.t.Context(), w.DB, service.Verification{Now: w.now(), Report: func(f service.Finding) { w.t.Error(f) }})
+	sum, err := verify.Database(w.t.Context(), w.DB, verify.Options{Now: w.now(), Report: func(f verify.Finding) { w.t.Error(f) }})
 	if err != nil || sum.Findings+sum.Infos > 0 {
 		w.t.Errorf("%+v, %v", sum, err)
 	}

@@ -9,14 +9,14 @@ import (
 	"testing"
 
 	"baleen/internal/ca"
-	"baleen/internal/service"
+	"baleen/internal/verify"
 )
 
 // verify gives the lines of the findings, and of the infos.
 func (w *world) verify() (findings, infos []string) {
 	w.t.Helper()
-	sum, err := service.Verify(w.t.Context(), w.DB, service.Verification{
-		Now: w.now(), Report: func(f service.Finding) {
+	sum, err := verify.Database(w.t.Context(), w.DB, verify.Options{
+		Now: w.now(), Report: func(f verify.Finding) {
 			if f.Info {
 				infos = append(infos, f.String())
 			} else {

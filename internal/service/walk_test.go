@@ -15,7 +15,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/relying"
-	"baleen/internal/service"
+	"baleen/internal/verify"
 )
 
 // How many walks are taken, how long they are, and from which seed on. A walk
@@ -171,7 +171,7 @@ func (k *walk) check() {
 // checkRows holds the rows, the keys and the log against each other.
 func (k *walk) checkRows() {
 	k.t.Helper()
-	_, err := service.Verify(k.t.Context(), k.DB, service.Verification{Now: k.now(), Report: func(f service.Finding) { k.t.Error(f) }})
+	_, err := verify.Database(k.t.Context(), k.DB, verify.Options{Now: k.now(), Report: func(f verify.Finding) { k.t.Error(f) }})
 	k.must(err)
 }
 

@@ -94,7 +94,8 @@ func TestPurePackagesStayPure(t *testing.T) {
 var onlyIn = map[string][]string{
 	"github.com/labstack/echo/v4":                 {"baleen/internal/web"},
 	"baleen/internal/config":                      {"baleen/cmd"},
-	"baleen/internal/service":                     {"baleen/cmd", "baleen/internal/web", "baleen/test/bench"},
+	"baleen/internal/service":                     {"baleen/cmd", "baleen/internal/web", "baleen/internal/verify", "baleen/test/bench"},
+	"baleen/internal/verify":                     {"baleen/cmd"},
 	"baleen/internal/web":                         {"baleen/cmd", "baleen/internal/web"},
 	"baleen/internal/testdb":                      {"baleen/test"},
 	"baleen/internal/testkeys":                    {"baleen/test"},

@@ -1,4 +1,7 @@
-package service
+// Package verify proves that nobody edited the log, and that everything else in
+// the database follows from it. It only reads, and knows of the use cases no
+// more than which tasks may still have to bring something into line.
+package verify
 
 import (
 	"context"
@@ -43,27 +46,27 @@ func (f Finding) String() string {
 	return text
 }
 
-// Verification says what Verify needs to know. Repositories of this server are
+// Options say what a verification needs to know. Repositories of this server are
 // told from others by the folders that they give to publishers.
-type Verification struct {
+type Options struct {
 	Now    time.Time     // objects that have expired by then need not be published
 	Report func(Finding) // is called for each
 }
 
-// Verified sums up a verification.
-type Verified struct {
+// Sum sums up a verification.
+type Sum struct {
 	Streams, Objects int // what was looked at
 	Findings, Infos  int
 }
 
-// Verify compares everything in the database with the log, and the log with
+// Database compares everything in the database with the log, and the log with
 // itself, at one moment and without writing, while a server may run: the hash
 // chain of every stream, its fold against its snapshots, the signed objects,
 // manifests and keys against what the states name, what CAs want published
 // against their states, and what is published against that. Where work that
 // waits in the queue explains a difference it is no finding but an info.
-func Verify(ctx context.Context, db *pgxpool.Pool, o Verification) (Verified, error) {
-	v := &verifier{Verification: o, used: map[cert.KeyID]bool{}, named: map[ca.Hash]bool{}, damaged: map[ca.Hash]bool{}}
+func Database(ctx context.Context, db *pgxpool.Pool, o Options) (Sum, error) {
+	v := &verifier{Options: o, used: map[cert.KeyID]bool{}, named: map[ca.Hash]bool{}, damaged: map[ca.Hash]bool{}}
 	err := postgres.InSnapshot(ctx, db, func(tx pgx.Tx) error {
 		v.tx, v.rows = tx, castore.View{DB: tx}
 		if err := v.read(ctx); err != nil {
@@ -79,10 +82,10 @@ func Verify(ctx context.Context, db *pgxpool.Pool, o Verification) (Verified, er
 }
 
 type verifier struct {
-	Verification
+	Options
 	tx        pgx.Tx
 	rows      castore.View
-	sum       Verified
+	sum       Sum
 	damaged   map[ca.Hash]bool         // objects that are not what their name says
 	named     map[ca.Hash]bool         // objects that were looked at
 	waiting   map[[2]string]*tasks.Row // by kind and key

@@ -1,4 +1,4 @@
-package service
+package verify
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"baleen/internal/castore"
 	"baleen/internal/pubserver"
 	"baleen/internal/rpki/cert"
+	"baleen/internal/service"
 	"baleen/internal/ta"
 	"baleen/internal/tasks"
 )
@@ -41,7 +42,7 @@ func (p place) ca(ctx context.Context, st *ca.State) error {
 		return err
 	}
 	for i, r := range st.Repositories() {
-		p.publication(r.SIABase, castore.WantedAt(wanted, r.ServiceURI, i == 0), SyncRepo{CA: p.s.Handle}, LeaveRepos{CA: p.s.Handle})
+		p.publication(r.SIABase, castore.WantedAt(wanted, r.ServiceURI, i == 0), service.SyncRepo{CA: p.s.Handle}, service.LeaveRepos{CA: p.s.Handle})
 	}
 	return nil
 }
@@ -97,7 +98,7 @@ func signedObjects(o ca.Objects) []object {
 // wanted compares what a CA wants published with its state, and gives the
 // manifests and CRLs. An object that has expired may be wanted still.
 func (p place) wanted(st *ca.State, wanted map[string]castore.Object, manifests map[cert.KeyID]castore.Manifest) []object {
-	todo := []tasks.Args{PublishCA{CA: p.s.Handle}, PublishCA{CA: p.s.Handle, Force: true}, IssueCA{CA: p.s.Handle}}
+	todo := []tasks.Args{service.PublishCA{CA: p.s.Handle}, service.PublishCA{CA: p.s.Handle, Force: true}, service.IssueCA{CA: p.s.Handle}}
 	may := map[string]bool{}
 	for _, point := range st.Points(time.Time{}) {
 		for _, f := range point.Files {
@@ -212,7 +213,7 @@ func (p place) proxy(ctx context.Context, st *ta.ProxyState) error {
 	for _, f := range st.Published() {
 		wanted[st.Repository.SIABase+f.Name] = f.Hash
 	}
-	p.publication(st.Repository.SIABase, wanted, PublishTA{})
+	p.publication(st.Repository.SIABase, wanted, service.PublishTA{})
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package service
+package verify
 
 import (
 	"bytes"
@@ -31,13 +31,13 @@ type object struct {
 	todo  []tasks.Args // that would bring the row which names it into line
 }
 
-// verifyBatch is how many objects are read at once.
-const verifyBatch = 200
+// batchSize is how many objects are read at once.
+const batchSize = 200
 
 // objects makes sure that all of them are there, unchanged, and say what the
 // state says of them.
 func (p place) objects(ctx context.Context, list []object) error {
-	for batch := range slices.Chunk(list, verifyBatch) {
+	for batch := range slices.Chunk(list, batchSize) {
 		hashes := make([]ca.Hash, len(batch))
 		for i, o := range batch {
 			hashes[i] = o.hash
