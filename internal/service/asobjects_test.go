@@ -1,10 +1,6 @@
 package service_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"maps"
 	"slices"
 	"strings"
@@ -12,46 +8,8 @@ import (
 	"time"
 
 	"baleen/internal/ca"
-	"baleen/internal/es"
 	"baleen/internal/fault"
 )
-
-// routerCSR makes a request as a router does, with a key of its own.
-func routerCSR(t *testing.T) []byte {
-	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return csr
-}
-
-// aspa gives a CA a command that must be taken.
-func (w *world) aspa(name string, cmd es.Command[ca.State]) {
-	w.t.Helper()
-	var err error
-	switch cmd := cmd.(type) {
-	case ca.ConfigureASPAs:
-		_, err = w.ConfigureASPAs(w.t.Context(), operator, name, cmd, nil)
-	case ca.UpdateASPA:
-		_, err = w.UpdateASPA(w.t.Context(), operator, name, cmd, nil)
-	}
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// router gives a CA a command that must be taken.
-func (w *world) router(name string, cmd ca.ConfigureRouterKeys) {
-	w.t.Helper()
-	if _, err := w.ConfigureRouterKeys(w.t.Context(), operator, name, cmd, nil); err != nil {
-		w.t.Fatal(err)
-	}
-}
 
 // resize changes what a child of testbed holds.
 func (w *world) resize(name, as, v4 string) {

@@ -2,87 +2,15 @@ package service_test
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/oob"
-	"baleen/internal/verify"
 )
-
-// must stops the test.
-func (w *world) must(err error) {
-	w.t.Helper()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// keyState says in a word how the keys of a class are.
-func keyState(c *ca.Class) string {
-	switch {
-	case c == nil:
-		return "none"
-	case c.Current == nil:
-		return "pending"
-	case c.Pending != nil:
-		return "roll pending"
-	case c.New != nil:
-		return "roll new"
-	case c.Old != nil:
-		return "roll old"
-	default:
-		return "active"
-	}
-}
-
-// faults gives what the tasks complain of that failed.
-func (w *world) faults() (out []string) {
-	w.t.Helper()
-	rows, err := w.DB.Query(w.t.Context(), "SELECT kind || ' ' || key || ': ' || coalesce(last_fault::text, '') FROM task WHERE failures > 0 OR run_at = 'infinity'")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if out, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
-		w.t.Fatal(err)
-	}
-	return out
-}
-
-// wantKeys checks the state of a class.
-func (w *world) wantKeys(name, class, want string) {
-	w.t.Helper()
-	st := w.state(name)
-	if got := keyState(st.Classes[class]); got != want {
-		w.t.Errorf("class %s of %s is %s, want %s", class, name, got, want)
-		for _, f := range w.faults() {
-			w.t.Log(f)
-		}
-	}
-}
-
-// routes gives the validated routes; everything published must be valid.
-func (w *world) routes() []string {
-	w.t.Helper()
-	vrps, err := w.validate()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return slices.Sorted(maps.Keys(vrps))
-}
-
-func (w *world) wantRoutes(when string, want ...string) {
-	w.t.Helper()
-	if got := w.routes(); !slices.Equal(got, want) {
-		w.t.Errorf("%s: routes %v, want %v", when, got, want)
-	}
-}
 
 // number gives the manifest number of a key.
 func (w *world) number(name string, key fmt.Stringer) (n int64) {
@@ -92,24 +20,6 @@ func (w *world) number(name string, key fmt.Stringer) (n int64) {
 		w.t.Fatal(err)
 	}
 	return n
-}
-
-// destroyed says whether a private key is gone.
-func (w *world) destroyed(key fmt.Stringer) (gone bool) {
-	w.t.Helper()
-	if err := w.DB.QueryRow(w.t.Context(), "SELECT destroyed_at IS NOT NULL FROM signer_key WHERE key_id = $1", key.String()).Scan(&gone); err != nil {
-		w.t.Fatal(err)
-	}
-	return gone
-}
-
-// verified makes sure that the database is of one piece.
-func (w *world) verified() {
-	w.t.Helper()
-	sum, err := verify.Database(w.t.Context(), w.DB, verify.Options{Now: w.now(), Report: func(f verify.Finding) { w.t.Error(f) }})
-	if err != nil || sum.Findings+sum.Infos > 0 {
-		w.t.Errorf("%+v, %v", sum, err)
-	}
 }
 
 // A roll in a CA that has routes and a child (RFC 6489 section 2): numbers of

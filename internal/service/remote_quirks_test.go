@@ -6,22 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/updown"
 )
-
-// muted says whether a message is one to which there is to be no signed answer.
-func (w *world) muted(body []byte) bool {
-	if w.mute == nil {
-		return false
-	}
-	m, err := cms.DecodeMessage(body)
-	if err != nil {
-		return false
-	}
-	message, err := updown.Decode(m.Content, updown.Limits{})
-	return err == nil && w.mute(message.Payload)
-}
 
 // Some parents refuse to revoke a key that they do not know any more with bare
 // HTTP instead of a signed code 1302. Where the answer to the first request got

@@ -10,26 +10,7 @@ import (
 	"baleen/internal/fault"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
-	"baleen/internal/rpki/resources"
 )
-
-// attach makes a CA that exists a child of another one in this server.
-func (w *world) attach(name, parent string, held resources.Set) {
-	w.t.Helper()
-	st := w.state(name)
-	up, err := w.AddChild(w.t.Context(), operator, parent, ca.AddChild{Child: name, IDCert: st.Identity.Cert, Resources: held})
-	w.must(err)
-	w.must(w.SetParent(w.t.Context(), operator, name, parent, up))
-}
-
-// count gives how many objects of each kind a publisher has.
-func (w *world) wantPublished(publisher string, mft, cer, roa int) {
-	w.t.Helper()
-	has := w.published(publisher)
-	if len(has[".mft"]) != mft || len(has[".crl"]) != mft || len(has[".cer"]) != cer || len(has[".roa"]) != roa {
-		w.t.Errorf("%s publishes %v, want %d manifests with CRLs, %d certificates, %d ROAs", publisher, has, mft, cer, roa)
-	}
-}
 
 // A hierarchy in which a CA has two parents and a child of its own, taken apart
 // again: whoever is removed leaves nothing published, and names of classes are

@@ -13,23 +13,6 @@ import (
 	"baleen/internal/tasks"
 )
 
-// run has a task run now.
-func (w *world) run(a tasks.Args) {
-	w.t.Helper()
-	if err := w.RetryTask(w.t.Context(), a.Kind(), a.Key()); err != nil {
-		w.t.Fatal(err)
-	}
-	w.settle()
-}
-
-func (w *world) count(sql string) (n int) {
-	w.t.Helper()
-	if err := w.DB.QueryRow(w.t.Context(), "SELECT count(*) FROM "+sql).Scan(&n); err != nil {
-		w.t.Fatal(err)
-	}
-	return n
-}
-
 // Once a day snapshots are taken where they pay and, if it is wanted, what is
 // old goes to the archive; history and proof stay whole.
 func TestLogIsLookedAfter(t *testing.T) {

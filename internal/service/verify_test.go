@@ -1,7 +1,6 @@
 package service_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,29 +8,7 @@ import (
 	"testing"
 
 	"baleen/internal/ca"
-	"baleen/internal/verify"
 )
-
-// verify gives the lines of the findings, and of the infos.
-func (w *world) verify() (findings, infos []string) {
-	w.t.Helper()
-	sum, err := verify.Database(w.t.Context(), w.DB, verify.Options{
-		Now: w.now(), Report: func(f verify.Finding) {
-			if f.Info {
-				infos = append(infos, f.String())
-			} else {
-				findings = append(findings, f.String())
-			}
-		},
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if sum.Findings != len(findings) || sum.Infos != len(infos) || sum.Streams == 0 {
-		w.t.Errorf("%+v for %d findings and %d infos", sum, len(findings), len(infos))
-	}
-	return findings, infos
-}
 
 // damage changes the database behind the server's back; undo takes it back.
 func (w *world) damage(sql string, args ...any) (undo func()) {
@@ -137,25 +114,6 @@ func TestVerifyNamesWhatWasEdited(t *testing.T) {
 	}
 }
 
-// forceSnapshot takes a snapshot of a CA whose log is short.
-func (w *world) forceSnapshot(name string) {
-	w.t.Helper()
-	if _, err := w.DB.Exec(w.t.Context(), `INSERT INTO es_snapshot (stream_id, version, format, at, state, hash)
-		SELECT s.id, c.version, $3, now(), $2::text::json, sha256(c.hash || convert_to($2::text, 'UTF8')) FROM es_stream s
-		JOIN es_command c ON c.stream_id = s.id AND c.version = s.version WHERE s.kind = 'ca' AND s.handle = $1 AND s.deleted_at IS NULL`, name, w.stateJSON(name), ca.Type().Format); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) stateJSON(name string) string {
-	w.t.Helper()
-	raw, err := json.Marshal(w.state(name))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return string(raw)
-}
-
 // What a task in the queue will put right is an info; if the task failed it
 // says why.
 func TestVerifyKnowsWhatWaits(t *testing.T) {
@@ -189,13 +147,6 @@ func TestVerifyKnowsWhatWaits(t *testing.T) {
 	w.settle()
 	if findings, infos := w.verify(); len(findings)+len(infos) > 0 {
 		t.Errorf("findings %q, infos %q", findings, infos)
-	}
-}
-
-func (w *world) exec(sql string, args ...any) {
-	w.t.Helper()
-	if _, err := w.DB.Exec(w.t.Context(), sql, args...); err != nil {
-		w.t.Fatal(err)
 	}
 }
 

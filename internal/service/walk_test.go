@@ -179,15 +179,6 @@ func lines(set map[string]bool) string {
 	return strings.Join(slices.Sorted(maps.Keys(set)), "\n")
 }
 
-// waiting counts tasks that failed or are parked.
-func (w *world) waiting() (n int) {
-	w.t.Helper()
-	if err := w.DB.QueryRow(w.t.Context(), "SELECT count(*) FROM task WHERE failures > 0 OR run_at = 'infinity'").Scan(&n); err != nil {
-		w.t.Fatal(err)
-	}
-	return n
-}
-
 // checkAudit compares what the audit schema says is in use with the states.
 func (k *walk) checkAudit() {
 	k.t.Helper()

@@ -1,0 +1,31 @@
+package service_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"sync"
+	"testing"
+)
+
+// testKeys are made once, as making them takes long.
+var testKeys struct {
+	sync.Mutex
+	made map[string]*rsa.PrivateKey
+}
+
+func testKey(t testing.TB, name string) *rsa.PrivateKey {
+	t.Helper()
+	testKeys.Lock()
+	defer testKeys.Unlock()
+	if testKeys.made == nil {
+		testKeys.made = map[string]*rsa.PrivateKey{}
+	}
+	if testKeys.made[name] == nil {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			t.Fatal(err)
+		}
+		testKeys.made[name] = key
+	}
+	return testKeys.made[name]
+}
