@@ -56,11 +56,11 @@ func TestPeerThatHangs(t *testing.T) {
 		ask = append(ask, tasks.Scheduled{Args: service.AskParent{CA: name, Parent: "up"}})
 		<-g.through
 	}
-	w.settle()
+	w.Settle()
 
 	slow.Store(true)
-	work := &tasks.Worker{DB: w.DB, Fence: w.Fence, Log: slog.New(slog.DiscardHandler), Node: "test", Concurrency: 4, Lease: time.Minute, Now: w.now}
-	asker := &tasks.Worker{DB: w.DB, Fence: w.Fence, Log: slog.New(slog.DiscardHandler), Node: "test", Concurrency: 8, Lease: time.Minute, Now: w.now}
+	work := &tasks.Worker{DB: w.DB, Fence: w.Fence, Log: slog.New(slog.DiscardHandler), Node: "test", Concurrency: 4, Lease: time.Minute, Now: w.Now}
+	asker := &tasks.Worker{DB: w.DB, Fence: w.Fence, Log: slog.New(slog.DiscardHandler), Node: "test", Concurrency: 8, Lease: time.Minute, Now: w.Now}
 	w.Register(work, asker)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -71,7 +71,7 @@ func TestPeerThatHangs(t *testing.T) {
 	}()
 	enqueue := func(list ...tasks.Scheduled) {
 		t.Helper()
-		must(t, postgres.InFencedTx(t.Context(), w.DB, w.Fence, func(tx pgx.Tx) error { return tasks.Enqueue(t.Context(), tx, w.now(), list...) }))
+		must(t, postgres.InFencedTx(t.Context(), w.DB, w.Fence, func(tx pgx.Tx) error { return tasks.Enqueue(t.Context(), tx, w.Now(), list...) }))
 		asker.Wake()
 	}
 	await := func(c chan string, n int, what string) {
@@ -93,11 +93,11 @@ func TestPeerThatHangs(t *testing.T) {
 	ownHangs.Store(true)
 	enqueue(tasks.Scheduled{Args: service.AskParent{CA: "ca1", Parent: "up"}})
 	await(g.hung, 1, "its own parent is asked")
-	must(t, w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.1.0/24", 24, 65000)}}))
+	must(t, w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.1.0/24", 24, 65000)}}))
 	if _, err := work.RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.published("ca1")[".roa"]; len(got) != 2 {
+	if got := w.FilesOf("ca1")[".roa"]; len(got) != 2 {
 		t.Errorf("published %v", got)
 	}
 }

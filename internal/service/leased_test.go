@@ -14,10 +14,10 @@ import (
 // when it was replaced stays with it, and the next active node says it.
 func TestWithoutLeaseNothingIsPosted(t *testing.T) {
 	there, here := newWorld(t), newWorld(t)
-	there.serve()
-	here.serve()
-	there.start()
-	here.joinRemote("ca1", there, "testbed", set("AS65000", "10.0.0.0/16", ""))
+	there.Serve()
+	here.Serve()
+	there.Start()
+	here.JoinRemote("ca1", there.World, "testbed", set("AS65000", "10.0.0.0/16", ""))
 	held, posts := true, 0
 	direct := here.Peers
 	here.Peers = service.Leased{Poster: poster(func(ctx context.Context, m remote.Message) ([]byte, error) {
@@ -25,10 +25,10 @@ func TestWithoutLeaseNothingIsPosted(t *testing.T) {
 		return direct.Post(ctx, m)
 	}), Held: func() bool { return held }}
 
-	check(t, here.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}))
+	check(t, here.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}))
 	held = false
-	here.settle()
-	if vrps, err := there.validate(); posts != 0 || len(vrps) != 0 || err != nil {
+	here.Settle()
+	if vrps, err := there.Validate(); posts != 0 || len(vrps) != 0 || err != nil {
 		t.Errorf("%d messages were posted without a lease; VRPs %v, %v", posts, vrps, err)
 	}
 	if _, err := here.Peers.Post(t.Context(), remote.Message{}); fault.Of(err) != fault.Unavailable || fault.Code(err) != "not-active" {
@@ -36,8 +36,8 @@ func TestWithoutLeaseNothingIsPosted(t *testing.T) {
 	}
 	held = true
 	check(t, here.SyncRepository(t.Context(), "ca1"))
-	here.exchange(there)
-	if vrps, err := there.validate(); posts == 0 || len(vrps) != 1 || err != nil {
+	here.Exchange(there.World)
+	if vrps, err := there.Validate(); posts == 0 || len(vrps) != 1 || err != nil {
 		t.Errorf("with a lease: %d messages, VRPs %v, %v", posts, vrps, err)
 	}
 }

@@ -82,31 +82,31 @@ func must(t testing.TB, err error) {
 
 // said gives what a signed answer of this identity says.
 func (w *world) said(raw, idCert []byte) []byte {
-	w.t.Helper()
+	w.T.Helper()
 	m, err := cms.DecodeMessage(raw)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	id, err := cert.DecodeIdentity(idCert, w.now())
+	id, err := cert.DecodeIdentity(idCert, w.Now())
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	if err := m.Verify(id, w.now(), 0); err != nil {
-		w.t.Fatalf("the answer is not signed as it should be: %v", err)
+	if err := m.Verify(id, w.Now(), 0); err != nil {
+		w.T.Fatalf("the answer is not signed as it should be: %v", err)
 	}
 	return m.Content
 }
 
 // mark is a short account of all that peers could change.
 func (w *world) mark() string {
-	w.t.Helper()
+	w.T.Helper()
 	var out string
-	err := w.DB.QueryRow(w.t.Context(), `SELECT concat_ws(' ',
+	err := w.DB.QueryRow(w.T.Context(), `SELECT concat_ws(' ',
 		'events', (SELECT count(*) FROM es_event), 'objects', (SELECT count(*) FROM der_object),
 		'published', (SELECT count(*) FROM pub_object), 'serials', (SELECT count(*) FROM rrdp_serial),
 		'wanted', (SELECT count(*) FROM ca_object), 'tasks', (SELECT count(*) FROM task))`).Scan(&out)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return out
 }

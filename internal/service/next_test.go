@@ -30,7 +30,7 @@ func TestContactsAndPlans(t *testing.T) {
 	}
 	next, err := w.NextParents(t.Context(), "ca1", []string{"testbed", "none"})
 	must(t, err)
-	if at := next["testbed"].Sub(w.now()); len(next) != 1 || at < 23*time.Hour || at > 37*time.Hour {
+	if at := next["testbed"].Sub(w.Now()); len(next) != 1 || at < 23*time.Hour || at > 37*time.Hour {
 		t.Errorf("next %v", next)
 	}
 	at, err := w.NextRepo(t.Context(), "ca1")
@@ -44,18 +44,18 @@ func TestContactsAndPlans(t *testing.T) {
 			return nil, &fault.Error{Kind: fault.Unavailable, Code: "sys-http-client", Msg: "down", Err: errors.New("down")}
 		}
 	})
-	must(t, w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/17", 17, 65000)}}))
-	w.settle()
+	must(t, w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/17", 17, 65000)}}))
+	w.Settle()
 	if got := contacts(); got[""].OK || !got[""].LastSuccess.Equal(good) || !got["testbed"].OK {
 		t.Errorf("got %+v", got)
 	}
 	at, err = w.NextRepo(t.Context(), "ca1")
-	if wait := at.Sub(w.now()); err != nil || wait > 5*time.Minute || at.IsZero() {
+	if wait := at.Sub(w.Now()); err != nil || wait > 5*time.Minute || at.IsZero() {
 		t.Errorf("the repository is asked again at %v, %v", at, err)
 	}
 	p.honestly()
 	must(t, w.DeleteCA(context.WithoutCancel(t.Context()), operator, "ca1"))
-	w.settle()
+	w.Settle()
 	if all, err := w.Rows.Contacts(t.Context()); err != nil || all["ca1"] != nil {
 		t.Errorf("of a CA that is gone: %v, %v", all["ca1"], err)
 	}

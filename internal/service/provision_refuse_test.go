@@ -15,6 +15,7 @@ import (
 	"baleen/internal/rpki/resources"
 	"baleen/internal/rpki/updown"
 	"baleen/internal/service"
+	"baleen/internal/testworld"
 )
 
 // nursery is a world whose CA testbed has two children outside: kid, whose keys
@@ -22,20 +23,20 @@ import (
 type nursery struct {
 	*world
 	kid, sister *party
-	log         *journal
+	log         *testworld.Journal
 }
 
 func newNursery(t *testing.T) nursery {
 	t.Helper()
 	w := newWorld(t)
-	w.start()
-	n := nursery{world: w, kid: newParty(t, "kid", w.now()), sister: newParty(t, "sister", w.now())}
+	w.Start()
+	n := nursery{world: w, kid: newParty(t, "kid", w.Now()), sister: newParty(t, "sister", w.Now())}
 	for name, p := range map[string]*party{"kid": n.kid, "sister": n.sister} {
 		_, err := w.AddChild(t.Context(), operator, "testbed", ca.AddChild{Child: name, IDCert: p.id.Raw, Resources: set("AS65000", "10.0.0.0/16", "")})
 		must(t, err)
 	}
-	w.settle()
-	n.log = w.listen()
+	w.Settle()
+	n.log = w.Listen()
 	return n
 }
 
@@ -47,22 +48,22 @@ func words(t *testing.T, p updown.Payload) []byte {
 	return xml
 }
 
-func (n nursery) letter(p updown.Payload) letter { return n.kid.write(words(n.t, p), n.now()) }
+func (n nursery) letter(p updown.Payload) letter { return n.kid.write(words(n.T, p), n.Now()) }
 
 func (n nursery) send(raw []byte) ([]byte, error) {
-	return n.Provision(n.t.Context(), "testbed", service.Query{Body: raw, Address: "192.0.2.7", UserAgent: "kid/1"})
+	return n.Provision(n.T.Context(), "testbed", service.Query{Body: raw, Address: "192.0.2.7", UserAgent: "kid/1"})
 }
 
 // ask sends a message of kid and gives what the parent said.
 func (n nursery) ask(xml []byte) updown.Payload {
-	n.t.Helper()
-	raw, err := n.send(n.kid.write(xml, n.now()).sign(n.t))
+	n.T.Helper()
+	raw, err := n.send(n.kid.write(xml, n.Now()).sign(n.T))
 	if err != nil {
-		n.t.Fatalf("a proved child got no signed answer: %v", err)
+		n.T.Fatalf("a proved child got no signed answer: %v", err)
 	}
-	m, err := updown.Decode(n.said(raw, n.state("testbed").Identity.Cert), updown.Limits{})
+	m, err := updown.Decode(n.said(raw, n.State("testbed").Identity.Cert), updown.Limits{})
 	if err != nil || m.Sender != "testbed" || m.Recipient != "kid" {
-		n.t.Fatalf("got %+v, %v", m, err)
+		n.T.Fatalf("got %+v, %v", m, err)
 	}
 	return m.Payload
 }
@@ -87,9 +88,9 @@ func TestProvisionTurnsAway(t *testing.T) { // D3
 	if _, err := n.send(first); err != nil {
 		t.Fatal(err)
 	}
-	stranger := newParty(t, "stranger", n.now())
+	stranger := newParty(t, "stranger", n.Now())
 	manifest := n.anObject(".mft")
-	now := n.now()
+	now := n.Now()
 	for name, c := range map[string]struct {
 		raw  []byte
 		code string
@@ -117,18 +118,18 @@ func TestProvisionTurnsAway(t *testing.T) { // D3
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := n.mark()
-			n.log.take()
+			n.log.Take()
 			answer, err := n.send(c.raw)
 			if answer != nil || fault.Code(err) != c.code {
 				t.Fatalf("answered with %d octets, %v, want %s", len(answer), err, c.code)
 			}
-			n.log.wantLine(t, map[string]string{"level": "WARN", "ca": "testbed", "peer": c.peer, "remote": "192.0.2.7", "code": c.code, "fault": err.Error()})
+			n.log.WantLine(t, map[string]string{"level": "WARN", "ca": "testbed", "peer": c.peer, "remote": "192.0.2.7", "code": c.code, "fault": err.Error()})
 			if after := n.mark(); after != before {
 				t.Errorf("it changed %s to %s", before, after)
 			}
 		})
 	}
-	n.log.take()
+	n.log.Take()
 	if _, err := n.Provision(t.Context(), "nobody", service.Query{Body: first}); fault.Code(err) != "ca-unknown" {
 		t.Errorf("a CA that is not there: %v", err)
 	}
@@ -141,15 +142,15 @@ func TestProvisionTurnsAway(t *testing.T) { // D3
 
 // anObject gives a published object of this type.
 func (w *world) anObject(ext string) []byte {
-	w.t.Helper()
-	all, err := w.objects()
-	must(w.t, err)
+	w.T.Helper()
+	all, err := w.Repository()
+	must(w.T, err)
 	for uri, der := range all {
 		if strings.HasSuffix(uri, ext) {
 			return der
 		}
 	}
-	w.t.Fatalf("there is no %s", ext)
+	w.T.Fatalf("there is no %s", ext)
 	return nil
 }
 
@@ -191,7 +192,7 @@ func TestProvisionRefuses(t *testing.T) {
 	if got := n.ask(words(t, updown.Revoke{Class: "0", Key: id})); got.Type() != updown.TypeRevokeResponse {
 		t.Fatalf("got %+v", got)
 	}
-	n.settle()
+	n.Settle()
 	fresh := csr(t, other, good)
 	issue := func(class string, csr []byte) []byte { return words(t, updown.Issue{Class: class, CSR: csr}) }
 	tooMuch := set("AS65000-AS65001", "", "").AS
@@ -236,7 +237,7 @@ func TestProvisionRefuses(t *testing.T) {
 // refuses checks one refusal: signed, with this code, logged, and without effect.
 func (n nursery) refuses(t *testing.T, xml []byte, status updown.Status) {
 	t.Helper()
-	n.log.take()
+	n.log.Take()
 	before := n.mark()
 	got, ok := n.ask(xml).(updown.ErrorResponse)
 	if !ok || got.Status != status {
@@ -245,7 +246,7 @@ func (n nursery) refuses(t *testing.T, xml []byte, status updown.Status) {
 	if got.Description == "" || strings.Contains(got.Description, ".go") || strings.Contains(got.Description, "SQL") || len(got.Description) > 1024 {
 		t.Errorf("description %q", got.Description)
 	}
-	n.log.wantLine(t, map[string]string{"level": "INFO", "ca": "testbed", "child": "kid", "status": fmt.Sprint(int(status))})
+	n.log.WantLine(t, map[string]string{"level": "INFO", "ca": "testbed", "child": "kid", "status": fmt.Sprint(int(status))})
 	if after := n.mark(); after != before {
 		t.Errorf("it changed %s to %s", before, after)
 	}
@@ -275,14 +276,14 @@ func nothing() updown.Limit {
 func TestProvisionNothingEntitled(t *testing.T) {
 	n := newNursery(t)
 	must(t, n.UpdateChildResources(t.Context(), operator, "testbed", "kid", set("AS65000", "", "")))
-	n.settle()
-	n.log.take()
+	n.Settle()
+	n.log.Take()
 	must(t, n.UpdateChildResources(t.Context(), operator, "testbed", "sister", set("", "10.0.0.0/16", "")))
 	limit := set("", "10.0.0.0/16", "").V4
 	var none resources.Set
 	xml := words(t, updown.Issue{Class: "0", CSR: csr(t, testKey(t, "another resource key"), placeAt("rsync://repo.example.net/kid/0/")), Limit: updown.Limit{AS: &none.AS, V4: &limit}})
-	n.settle()
-	n.log.take()
+	n.Settle()
+	n.log.Take()
 	n.refuses(t, xml, updown.StatusBadRequest)
 	if got := n.ask(words(t, updown.List{})).(updown.ListResponse); len(got.Classes) != 1 || len(got.Classes[0].Certs) != 0 {
 		t.Errorf("got %+v", got)
@@ -298,12 +299,12 @@ func TestProvisionHidesTheInside(t *testing.T) {
 	}
 	answer, err := n.send(raw)
 	must(t, err)
-	m, err := updown.Decode(n.said(answer, n.state("testbed").Identity.Cert), updown.Limits{})
+	m, err := updown.Decode(n.said(answer, n.State("testbed").Identity.Cert), updown.Limits{})
 	must(t, err)
 	if got := m.Payload.(updown.ErrorResponse); got.Status != updown.StatusInternal || got.Description != updown.StatusInternal.Description() {
 		t.Errorf("got %+v", got)
 	}
-	n.log.wantLine(t, map[string]string{"level": "ERROR", "ca": "testbed", "child": "kid", "fault": "der_object"})
+	n.log.WantLine(t, map[string]string{"level": "ERROR", "ca": "testbed", "child": "kid", "fault": "der_object"})
 }
 
 // D5: a class is known to the child by the child's name for it, also when it has
@@ -320,16 +321,16 @@ func TestProvisionMappedClass(t *testing.T) {
 	if got, ok := n.ask(words(t, updown.Issue{Class: "alpha", CSR: request})).(updown.IssueResponse); !ok || got.Class.Name != "alpha" {
 		t.Fatalf("got %+v", got)
 	}
-	n.settle()
-	if got := n.published("testbed")[".cer"]; len(got) != 1 {
+	n.Settle()
+	if got := n.FilesOf("testbed")[".cer"]; len(got) != 1 {
 		t.Fatalf("published: %v", got)
 	}
 	n.refuses(t, words(t, updown.Revoke{Class: "0", Key: id}), updown.StatusRevokeNoClass)
 	if got := n.ask(words(t, updown.Revoke{Class: "alpha", Key: id})); got != (updown.RevokeResponse{Class: "alpha", Key: id}) {
 		t.Fatalf("got %+v", got)
 	}
-	n.settle()
-	if got := n.published("testbed")[".cer"]; len(got) != 0 {
+	n.Settle()
+	if got := n.FilesOf("testbed")[".cer"]; len(got) != 0 {
 		t.Errorf("still published: %v", got)
 	}
 	n.refuses(t, words(t, updown.Revoke{Class: "alpha", Key: id}), updown.StatusRevokeNoKey)

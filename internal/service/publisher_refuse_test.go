@@ -12,6 +12,7 @@ import (
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/publication"
 	"baleen/internal/service"
+	"baleen/internal/testworld"
 )
 
 const base = "rsync://localhost/repo/pub/"
@@ -21,14 +22,14 @@ const base = "rsync://localhost/repo/pub/"
 type press struct {
 	*world
 	pub, rival *party
-	log        *journal
+	log        *testworld.Journal
 }
 
 func newPress(t *testing.T) press {
 	t.Helper()
 	w := newWorld(t)
-	w.start()
-	p := press{world: w, pub: newParty(t, "pub", w.now()), rival: newParty(t, "rival", w.now())}
+	w.Start()
+	p := press{world: w, pub: newParty(t, "pub", w.Now()), rival: newParty(t, "rival", w.Now())}
 	for name, who := range map[string]*party{"pub": p.pub, "rival": p.rival} {
 		r, err := w.Pubs.AddPublisher(t.Context(), operator, oob.PublisherRequest{PublisherHandle: name, IDCert: who.id.Raw})
 		must(t, err)
@@ -36,8 +37,8 @@ func newPress(t *testing.T) press {
 			t.Fatalf("the publisher's base is %s", r.SIABase)
 		}
 	}
-	w.settle()
-	p.log = w.listen()
+	w.Settle()
+	p.log = w.Listen()
 	return p
 }
 
@@ -49,31 +50,31 @@ func query(t *testing.T, q publication.Query) []byte {
 }
 
 func (p press) send(raw []byte) ([]byte, error) {
-	return p.Publication(p.t.Context(), "pub", service.Query{Body: raw, Address: "192.0.2.8", UserAgent: "pub/1"})
+	return p.Publication(p.T.Context(), "pub", service.Query{Body: raw, Address: "192.0.2.8", UserAgent: "pub/1"})
 }
 
 // ask sends a message of pub and gives what the repository said.
 func (p press) ask(xml []byte) publication.Reply {
-	p.t.Helper()
-	raw, err := p.send(p.pub.write(xml, p.now()).sign(p.t))
+	p.T.Helper()
+	raw, err := p.send(p.pub.write(xml, p.Now()).sign(p.T))
 	if err != nil {
-		p.t.Fatalf("a proved publisher got no signed answer: %v", err)
+		p.T.Fatalf("a proved publisher got no signed answer: %v", err)
 	}
-	_, own, err := p.Pubs.Identity(p.t.Context())
-	must(p.t, err)
+	_, own, err := p.Pubs.Identity(p.T.Context())
+	must(p.T, err)
 	r, err := publication.DecodeReply(p.said(raw, own), publication.Limits{})
-	must(p.t, err)
+	must(p.T, err)
 	return r
 }
 
 func (p press) change(changes ...publication.Change) publication.Reply {
-	p.t.Helper()
-	return p.ask(query(p.t, publication.Query{Changes: changes}))
+	p.T.Helper()
+	return p.ask(query(p.T, publication.Query{Changes: changes}))
 }
 
 func (p press) list() []publication.Object {
-	p.t.Helper()
-	return p.ask(query(p.t, publication.Query{List: true})).List
+	p.T.Helper()
+	return p.ask(query(p.T, publication.Query{List: true})).List
 }
 
 func hashOf(content string) *[32]byte {
@@ -86,11 +87,11 @@ func hashOf(content string) *[32]byte {
 func TestPublicationTurnsAway(t *testing.T) { // D3
 	p := newPress(t)
 	ask := query(t, publication.Query{Changes: []publication.Change{{URI: base + "a.roa", Content: []byte("a")}}})
-	first := p.pub.write(ask, p.now()).sign(t)
+	first := p.pub.write(ask, p.Now()).sign(t)
 	_, err := p.send(first)
 	must(t, err)
-	p.settle()
-	stranger, now := newParty(t, "stranger", p.now()), p.now()
+	p.Settle()
+	stranger, now := newParty(t, "stranger", p.Now()), p.Now()
 	list := query(t, publication.Query{List: true})
 	for name, c := range map[string]struct {
 		raw  []byte
@@ -114,23 +115,23 @@ func TestPublicationTurnsAway(t *testing.T) { // D3
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := p.mark()
-			p.log.take()
+			p.log.Take()
 			answer, err := p.send(c.raw)
 			if answer != nil || fault.Code(err) != c.code {
 				t.Fatalf("answered with %d octets, %v, want %s", len(answer), err, c.code)
 			}
-			p.log.wantLine(t, map[string]string{"level": "WARN", "peer": "pub", "remote": "192.0.2.8", "code": c.code, "fault": err.Error()})
+			p.log.WantLine(t, map[string]string{"level": "WARN", "peer": "pub", "remote": "192.0.2.8", "code": c.code, "fault": err.Error()})
 			if after := p.mark(); after != before {
 				t.Errorf("it changed %s to %s", before, after)
 			}
 		})
 	}
-	p.log.take()
+	p.log.Take()
 	_, err = p.Publication(t.Context(), "nobody", service.Query{Body: p.pub.write(list, now).sign(t), Address: "192.0.2.8"})
 	if fault.Code(err) != "pub-unknown" {
 		t.Errorf("unknown publisher: %v", err)
 	}
-	p.log.wantLine(t, map[string]string{"level": "WARN", "peer": "nobody", "remote": "192.0.2.8", "code": "pub-unknown"})
+	p.log.WantLine(t, map[string]string{"level": "WARN", "peer": "nobody", "remote": "192.0.2.8", "code": "pub-unknown"})
 	for range 3 { // several that differ, in one second
 		if got := p.list(); len(got) != 1 {
 			t.Errorf("got %+v", got)
@@ -146,7 +147,7 @@ func TestPublicationRefuses(t *testing.T) {
 	if got := p.change(publication.Change{URI: base + "a.roa", Content: []byte("a")}, publication.Change{URI: base + "b.roa", Content: []byte("b")}); !got.Success {
 		t.Fatalf("got %+v", got)
 	}
-	p.settle()
+	p.Settle()
 	good := publication.Change{Tag: "good", URI: base + "new.roa", Content: []byte("new")}
 	publish := func(uri, content string, old *[32]byte) publication.Change {
 		return publication.Change{Tag: "bad", URI: uri, Content: []byte(content), Hash: old}
@@ -179,7 +180,7 @@ func TestPublicationRefuses(t *testing.T) {
 		"the same URI twice":         {publish(base+"new.roa", "c", nil), publication.CodeConsistencyProblem},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p.log.take()
+			p.log.Take()
 			before := p.mark()
 			got := p.change(good, c.bad)
 			if len(got.Errors) != 1 || got.Success {
@@ -192,7 +193,7 @@ func TestPublicationRefuses(t *testing.T) {
 			if want := c.bad; name != "the same URI twice" && (e.Tag != "bad" || e.Failed == nil || e.Failed.URI != want.URI || !bytes.Equal(e.Failed.Content, want.Content)) {
 				t.Errorf("got %+v, want the change %+v", e, want)
 			}
-			p.log.wantLine(t, map[string]string{"level": "INFO", "publisher": "pub", "code": string(c.code), "fault": "'"})
+			p.log.WantLine(t, map[string]string{"level": "INFO", "publisher": "pub", "code": string(c.code), "fault": "'"})
 			if after := p.mark(); after != before {
 				t.Errorf("it changed %s to %s", before, after)
 			}
@@ -224,13 +225,13 @@ func TestPublicationMalformed(t *testing.T) {
 			`<withdraw uri="rsync://localhost/repo/pub/x" tag=""/>`...), "</msg>"...),
 	} {
 		t.Run(name, func(t *testing.T) {
-			p.log.take()
+			p.log.Take()
 			before := p.mark()
 			got := p.ask(xml)
 			if len(got.Errors) != 1 || got.Errors[0].Code != publication.CodeXMLError || len(got.Errors[0].Text) > 1000 {
 				t.Fatalf("got %+v", got)
 			}
-			p.log.wantLine(t, map[string]string{"level": "INFO", "publisher": "pub", "code": "xml_error"})
+			p.log.WantLine(t, map[string]string{"level": "INFO", "publisher": "pub", "code": "xml_error"})
 			if after := p.mark(); after != before {
 				t.Errorf("it changed %s to %s", before, after)
 			}
@@ -262,7 +263,7 @@ func TestPublicationHidesTheInside(t *testing.T) {
 	if len(got.Errors) != 1 || got.Errors[0].Tag != "large" || got.Errors[0].Failed != nil {
 		t.Errorf("got %.1000v", got)
 	}
-	p.log.take()
+	p.log.Take()
 	if _, err := p.DB.Exec(t.Context(), "ALTER TABLE der_object RENAME TO away"); err != nil {
 		t.Fatal(err)
 	}
@@ -270,5 +271,5 @@ func TestPublicationHidesTheInside(t *testing.T) {
 	if len(got.Errors) != 1 || got.Errors[0].Code != publication.CodeOtherError || strings.Contains(got.Errors[0].Text, "object") {
 		t.Errorf("got %+v", got)
 	}
-	p.log.wantLine(t, map[string]string{"level": "ERROR", "publisher": "pub", "fault": "der_object"})
+	p.log.WantLine(t, map[string]string{"level": "ERROR", "publisher": "pub", "fault": "der_object"})
 }

@@ -49,9 +49,9 @@ type puppets struct {
 
 func newPuppets(t *testing.T, w *world) *puppets {
 	t.Helper()
-	p := &puppets{w: w, self: newParty(t, "puppets", w.now()), offer: set("AS65000", "10.0.0.0/16", ""), objects: map[string][]byte{}}
+	p := &puppets{w: w, self: newParty(t, "puppets", w.Now()), offer: set("AS65000", "10.0.0.0/16", ""), objects: map[string][]byte{}}
 	raw, err := cert.SelfSign(cert.Template{
-		Serial: serial(t), NotBefore: w.now().Add(-time.Hour), NotAfter: w.now().AddDate(10, 0, 0), CA: true,
+		Serial: serial(t), NotBefore: w.Now().Add(-time.Hour), NotAfter: w.Now().AddDate(10, 0, 0), CA: true,
 		SIA: placeAt("rsync://parent.example.net/repo/p/"), Resources: set("AS65000-AS65010", "10.0.0.0/8", ""),
 	}, testKey(t, "puppet authority"))
 	must(t, err)
@@ -87,7 +87,7 @@ func (p *puppets) Post(_ context.Context, m remote.Message) ([]byte, error) {
 	if p.answer != nil {
 		return p.answer(content)
 	}
-	return p.self.write(content, p.w.now()).sign(p.w.t), nil
+	return p.self.write(content, p.w.Now()).sign(p.w.T), nil
 }
 
 func (p *puppets) asParent(xml []byte) ([]byte, error) {
@@ -106,7 +106,7 @@ func (p *puppets) asParent(xml []byte) ([]byte, error) {
 func (p *puppets) honest(asked updown.Payload) updown.Payload {
 	class := updown.Class{
 		Name: "a", CertURL: []string{"rsync://parent.example.net/repo/p.cer"}, Resources: p.offer,
-		NotAfter: p.w.now().AddDate(1, 0, 0).UTC().Truncate(time.Second), Issuer: p.authority.Raw,
+		NotAfter: p.w.Now().AddDate(1, 0, 0).UTC().Truncate(time.Second), Issuer: p.authority.Raw,
 	}
 	switch ask := asked.(type) {
 	case updown.Issue:
@@ -124,13 +124,13 @@ func (p *puppets) honest(asked updown.Payload) updown.Payload {
 // template is what an honest parent would certify.
 func (p *puppets) template(req *cert.Request) cert.Template {
 	return cert.Template{
-		Serial: serial(p.w.t), NotBefore: p.w.now().Add(-time.Minute), NotAfter: p.w.now().AddDate(1, 0, 0), PublicKey: req.PublicKey, CA: true,
+		Serial: serial(p.w.T), NotBefore: p.w.Now().Add(-time.Minute), NotAfter: p.w.Now().AddDate(1, 0, 0), PublicKey: req.PublicKey, CA: true,
 		CRLDP: "rsync://parent.example.net/repo/p/p.crl", AIA: "rsync://parent.example.net/repo/p.cer", SIA: req.SIA, Resources: p.offer,
 	}
 }
 
 func (p *puppets) certificate(c cert.Template) updown.Certificate {
-	der, err := cert.Sign(c, cert.Issuer{RawSubject: p.authority.RawSubject, KeyID: p.authority.KeyID, Signer: testKey(p.w.t, "puppet authority")})
+	der, err := cert.Sign(c, cert.Issuer{RawSubject: p.authority.RawSubject, KeyID: p.authority.KeyID, Signer: testKey(p.w.T, "puppet authority")})
 	sure(err)
 	return updown.Certificate{URL: []string{"rsync://parent.example.net/repo/p/new.cer"}, DER: der}
 }
@@ -214,18 +214,18 @@ func (p *puppets) honestly() { p.set(func(*puppets) {}) }
 func underPuppet(t *testing.T) (*world, *puppets) {
 	t.Helper()
 	w := newWorld(t)
-	w.start()
+	w.Start()
 	p := newPuppets(t, w)
 	must(t, w.CreateCA(t.Context(), operator, "ca1"))
-	id := w.state("ca1").Identity.Cert
+	id := w.State("ca1").Identity.Cert
 	repo, err := w.Pubs.AddPublisher(t.Context(), operator, oob.PublisherRequest{PublisherHandle: "ca1", IDCert: id})
 	must(t, err)
 	must(t, w.ConfigureRepository(t.Context(), operator, "ca1", repo))
 	must(t, w.SetParent(t.Context(), operator, "ca1", "up", oob.ParentResponse{ParentHandle: "p", ChildHandle: "me", ServiceURI: parentURI, IDCert: p.self.id.Raw}))
-	w.settle()
-	must(t, w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}))
-	w.settle()
-	w.noFaults()
+	w.Settle()
+	must(t, w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}))
+	w.Settle()
+	w.NoFaults()
 	return w, p
 }
 
@@ -233,18 +233,18 @@ func underPuppet(t *testing.T) (*world, *puppets) {
 func intoPuppet(t *testing.T) (*world, *puppets) {
 	t.Helper()
 	w := newWorld(t)
-	w.start()
+	w.Start()
 	p := newPuppets(t, w)
 	must(t, w.CreateCA(t.Context(), operator, "ca1"))
 	must(t, w.ConfigureRepository(t.Context(), operator, "ca1", oob.RepositoryResponse{
 		PublisherHandle: "ca1", ServiceURI: repoURI, SIABase: repoBase, NotificationURI: "https://repo.example.net/notification.xml", IDCert: p.self.id.Raw,
 	}))
-	up, err := w.AddChild(t.Context(), operator, "testbed", ca.AddChild{Child: "ca1", IDCert: w.state("ca1").Identity.Cert, Resources: set("AS65000", "10.0.0.0/16", "")})
+	up, err := w.AddChild(t.Context(), operator, "testbed", ca.AddChild{Child: "ca1", IDCert: w.State("ca1").Identity.Cert, Resources: set("AS65000", "10.0.0.0/16", "")})
 	must(t, err)
 	must(t, w.SetParent(t.Context(), operator, "ca1", "testbed", up))
-	w.settle()
-	must(t, w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}))
-	w.settle()
-	w.noFaults()
+	w.Settle()
+	must(t, w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}))
+	w.Settle()
+	w.NoFaults()
 	return w, p
 }

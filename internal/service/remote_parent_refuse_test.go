@@ -17,42 +17,42 @@ import (
 
 // parentStatus gives how ca1 stands with its one parent.
 func (w *world) parentStatus() castore.ParentStatus {
-	w.t.Helper()
-	all, err := w.ParentStatuses(w.t.Context(), "ca1")
+	w.T.Helper()
+	all, err := w.ParentStatuses(w.T.Context(), "ca1")
 	if err != nil || len(all) != 1 {
-		w.t.Fatalf("%d statuses, %v", len(all), err)
+		w.T.Fatalf("%d statuses, %v", len(all), err)
 	}
 	return all[0]
 }
 
 // standing is all of ca1 that an answer of its parent could change.
 func (w *world) standing() string {
-	w.t.Helper()
-	st := w.state("ca1")
+	w.T.Helper()
+	st := w.State("ca1")
 	var out []string
 	for name, c := range st.Classes {
 		out = append(out, fmt.Sprintf("class %s %s: current %v", name, c.ParentClass, c.Current.Cert.Hash))
 	}
 	slices.Sort(out)
-	return fmt.Sprint(out, w.published("ca1")[".roa"], w.published("ca1")[".mft"], w.published("ca1")[".crl"])
+	return fmt.Sprint(out, w.FilesOf("ca1")[".roa"], w.FilesOf("ca1")[".mft"], w.FilesOf("ca1")[".crl"])
 }
 
 // askAgain has ca1 ask its parent now.
 func (w *world) askAgain() {
-	w.t.Helper()
-	must(w.t, w.SyncParents(w.t.Context(), "ca1"))
-	w.settle()
+	w.T.Helper()
+	must(w.T, w.SyncParents(w.T.Context(), "ca1"))
+	w.Settle()
 }
 
 // An answer that is not the parent's, fresh, for us, or not an answer to what
 // was asked, changes nothing and shows in the status; then all goes on.
 func TestAnswersOfParentsAreVerified(t *testing.T) {
 	w, p := underPuppet(t)
-	stranger := newParty(t, "stranger", w.now())
+	stranger := newParty(t, "stranger", w.Now())
 	sign := func(by *party, at, until time.Duration) func(content []byte) ([]byte, error) {
 		return func(content []byte) ([]byte, error) {
-			l := by.write(content, w.now().Add(at))
-			l.from, l.to = w.now().Add(-2*time.Hour), w.now().Add(until)
+			l := by.write(content, w.Now().Add(at))
+			l.from, l.to = w.Now().Add(-2*time.Hour), w.Now().Add(until)
 			return l.sign(t), nil
 		}
 	}
@@ -117,17 +117,17 @@ func TestAnswersOfParentsAreVerified(t *testing.T) {
 	if got := w.parentStatus(); got.Fault != nil || !got.LastSuccess.After(*good.LastSuccess) {
 		t.Errorf("status %+v", got)
 	}
-	w.noFaults()
+	w.NoFaults()
 }
 
 // nextTask says when ca1's task of this kind runs.
 func (w *world) nextTask(kind string) time.Duration {
-	w.t.Helper()
+	w.T.Helper()
 	var at time.Time
-	if err := w.DB.QueryRow(w.t.Context(), "SELECT run_at FROM task WHERE kind = $1 AND key LIKE 'ca1%'", kind).Scan(&at); err != nil {
-		w.t.Errorf("no task %s: %v", kind, err)
+	if err := w.DB.QueryRow(w.T.Context(), "SELECT run_at FROM task WHERE kind = $1 AND key LIKE 'ca1%'", kind).Scan(&at); err != nil {
+		w.T.Errorf("no task %s: %v", kind, err)
 	}
-	return at.Sub(w.now())
+	return at.Sub(w.Now())
 }
 
 // D16: a certificate is used only if it is the one that was asked for, good, and
@@ -154,8 +154,8 @@ func TestCertificatesOfParentsAreVerified(t *testing.T) {
 		"another place": {change(func(c *cert.Template) { c.SIA.Repository = "rsync://elsewhere.example.net/repo/" }), "not the one that was requested"},
 		"another mft":   {change(func(c *cert.Template) { c.SIA.Manifest = "rsync://elsewhere.example.net/repo/x.mft" }), "not the one that was requested"},
 		"over-claiming": {change(func(c *cert.Template) { c.Resources = set("AS65000", "11.0.0.0/8", "") }), "must be held by the issuer"},
-		"expired":       {change(func(c *cert.Template) { c.NotBefore, c.NotAfter = w.now().Add(-2*time.Hour), w.now().Add(-time.Hour) }), "not valid after"},
-		"not valid yet": {change(func(c *cert.Template) { c.NotBefore = w.now().Add(time.Hour) }), "not valid before"},
+		"expired":       {change(func(c *cert.Template) { c.NotBefore, c.NotAfter = w.Now().Add(-2*time.Hour), w.Now().Add(-time.Hour) }), "not valid after"},
+		"not valid yet": {change(func(c *cert.Template) { c.NotBefore = w.Now().Add(time.Hour) }), "not valid before"},
 		"inherits":      {change(func(c *cert.Template) { c.Inherit, c.Resources = true, set("", "", "") }), "inherits"},
 		"not signed by it": {func(_ *puppets, _ updown.Issue, r updown.Class) updown.Class {
 			der := r.Certs[0].DER
@@ -208,10 +208,10 @@ func TestCertificatesOfParentsAreVerified(t *testing.T) {
 	}
 	p.honestly()
 	w.askAgain()
-	if got := w.parentStatus(); got.Fault != nil || !w.state("ca1").Classes["0"].Current.Cert.Resources.Equal(p.offer) {
-		t.Errorf("status %+v, %+v", got, w.state("ca1").Classes["0"].Current)
+	if got := w.parentStatus(); got.Fault != nil || !w.State("ca1").Classes["0"].Current.Cert.Resources.Equal(p.offer) {
+		t.Errorf("status %+v, %+v", got, w.State("ca1").Classes["0"].Current)
 	}
-	w.noFaults()
+	w.NoFaults()
 }
 
 // D15: that a certificate cannot be stored costs nothing but time.
@@ -242,10 +242,10 @@ func TestFailureToStoreKeepsTheClass(t *testing.T) {
 	}
 	p.honestly()
 	w.askAgain()
-	if got := w.state("ca1").Classes["0"].Current.Cert.Resources; !got.Equal(p.offer) {
+	if got := w.State("ca1").Classes["0"].Current.Cert.Resources; !got.Equal(p.offer) {
 		t.Errorf("it has %v", got)
 	}
-	w.noFaults()
+	w.NoFaults()
 }
 
 // D28: a revocation that is refused does not keep a certificate from being
@@ -261,17 +261,17 @@ func TestRefusedRevocationAtARemoteParentBlocksNothing(t *testing.T) {
 		}
 	})
 	must(t, w.InitiateKeyRoll(t.Context(), operator, "ca1"))
-	w.settle()
+	w.Settle()
 	must(t, w.ActivateKeyRoll(t.Context(), operator, "ca1"))
-	w.settle()
-	if c := w.state("ca1").Classes["0"]; c.Old == nil {
+	w.Settle()
+	if c := w.State("ca1").Classes["0"]; c.Old == nil {
 		t.Fatal("no key waits to be revoked")
 	}
 	p.mu.Lock()
 	p.offer = set("AS65000-AS65001", "10.0.0.0/16", "")
 	p.mu.Unlock()
 	w.askAgain()
-	c := w.state("ca1").Classes["0"]
+	c := w.State("ca1").Classes["0"]
 	if !c.Current.Cert.Resources.Equal(p.offer) || c.Old == nil {
 		t.Errorf("current %+v, old %+v", c.Current, c.Old)
 	}
@@ -280,10 +280,10 @@ func TestRefusedRevocationAtARemoteParentBlocksNothing(t *testing.T) {
 	}
 	p.honestly()
 	w.askAgain()
-	if c := w.state("ca1").Classes["0"]; c.Old != nil {
+	if c := w.State("ca1").Classes["0"]; c.Old != nil {
 		t.Errorf("old %+v", c.Old)
 	}
-	w.noFaults()
+	w.NoFaults()
 }
 
 // A parent that will answer later is asked again soon, and meanwhile all is as
@@ -313,12 +313,12 @@ func TestParentThatWillAnswerLater(t *testing.T) {
 				t.Errorf("status %+v", got.Fault)
 			}
 			p.honestly()
-			w.pass(11 * time.Minute)
-			w.settle()
-			if got := w.state("ca1").Classes["0"].Current.Cert.Resources; !got.Equal(p.offer) {
+			w.Pass(11 * time.Minute)
+			w.Settle()
+			if got := w.State("ca1").Classes["0"].Current.Cert.Resources; !got.Equal(p.offer) {
 				t.Errorf("it has %v", got)
 			}
-			w.noFaults()
+			w.NoFaults()
 		})
 	}
 }
@@ -354,25 +354,25 @@ func TestClassIsClosedOnlyWhenItIsNotOffered(t *testing.T) {
 	}
 	p.set(refuse(true))
 	w.askAgain()
-	if st := w.state("ca1"); len(st.Classes) != 0 || len(w.published("ca1")) != 0 {
-		t.Errorf("classes %v, published %v", st.Classes, w.published("ca1"))
+	if st := w.State("ca1"); len(st.Classes) != 0 || len(w.FilesOf("ca1")) != 0 {
+		t.Errorf("classes %v, published %v", st.Classes, w.FilesOf("ca1"))
 	}
 }
 
 // A parent that does not answer properly is not taken.
 func TestParentIsAskedBeforeItIsTaken(t *testing.T) {
 	w, p := underPuppet(t)
-	contact := w.state("ca1").Parents["up"]
+	contact := w.State("ca1").Parents["up"]
 	p.set(func(p *puppets) {
 		p.answer = func([]byte) ([]byte, error) { return nil, fault.New(fault.Unavailable, "sys-http-client", "down") }
 	})
 	err := w.SetParent(t.Context(), operator, "ca1", "up", oob.ParentResponse{
-		ParentHandle: "p", ChildHandle: "me", ServiceURI: parentURI, IDCert: newParty(t, "stranger", w.now()).id.Raw,
+		ParentHandle: "p", ChildHandle: "me", ServiceURI: parentURI, IDCert: newParty(t, "stranger", w.Now()).id.Raw,
 	})
 	if err == nil || fault.Of(err) == fault.NotFound {
 		t.Errorf("got %v", err)
 	}
-	if got := w.state("ca1").Parents["up"]; !bytes.Equal(got.IDCert, contact.IDCert) {
+	if got := w.State("ca1").Parents["up"]; !bytes.Equal(got.IDCert, contact.IDCert) {
 		t.Error("the contact was changed")
 	}
 }

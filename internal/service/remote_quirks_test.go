@@ -14,25 +14,25 @@ import (
 // lost, that would keep a key roll from ever ending; but their signed lists tell.
 func TestRevocationThatAParentDoesNotConfirm(t *testing.T) {
 	there, here := newWorld(t), newWorld(t)
-	there.serve()
-	here.serve()
-	there.start()
-	here.joinRemote("ca1", there, "testbed", set("AS65000", "10.0.0.0/16", ""))
+	there.Serve()
+	here.Serve()
+	there.Start()
+	here.JoinRemote("ca1", there.World, "testbed", set("AS65000", "10.0.0.0/16", ""))
 	check(t, here.InitiateKeyRoll(t.Context(), operator, "ca1"))
-	here.exchange(there)
-	there.mute = func(p updown.Payload) bool { _, revoke := p.(updown.Revoke); return revoke }
+	here.Exchange(there.World)
+	there.Mute = func(p updown.Payload) bool { _, revoke := p.(updown.Revoke); return revoke }
 	check(t, here.ActivateKeyRoll(t.Context(), operator, "ca1"))
-	here.settle()
-	there.settle()
-	here.wantKeys("ca1", "0", "roll old") // nothing signed says yet that the key is revoked
-	here.pass(time.Hour)
-	there.pass(time.Hour)
-	here.settle()
-	here.wantKeys("ca1", "0", "active")
-	if left := here.faults(); len(left) > 0 {
+	here.Settle()
+	there.Settle()
+	here.WantKeys("ca1", "0", "roll old") // nothing signed says yet that the key is revoked
+	here.Pass(time.Hour)
+	there.Pass(time.Hour)
+	here.Settle()
+	here.WantKeys("ca1", "0", "active")
+	if left := here.Faults(); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
-	if _, err := there.validate(); err != nil {
+	if _, err := there.Validate(); err != nil {
 		t.Error(err)
 	}
 }
@@ -41,14 +41,14 @@ func TestRevocationThatAParentDoesNotConfirm(t *testing.T) {
 // is no failure.
 func TestChildrenElsewhereAreNotRefreshed(t *testing.T) {
 	there, here := newWorld(t), newWorld(t)
-	there.serve()
-	here.serve()
-	there.start()
+	there.Serve()
+	here.Serve()
+	there.Start()
 	var log bytes.Buffer
-	there.worker.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	here.joinRemote("ca1", there, "testbed", set("AS65000", "10.0.0.0/16", ""))
+	there.Worker.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	here.JoinRemote("ca1", there.World, "testbed", set("AS65000", "10.0.0.0/16", ""))
 	check(t, there.UpdateChildResources(t.Context(), operator, "testbed", "ca1", set("AS65000", "10.1.0.0/16", "")))
-	there.settle()
+	there.Settle()
 	if log.Len() > 0 {
 		t.Errorf("logged: %s", &log)
 	}

@@ -16,18 +16,18 @@ import (
 const all = ".crl .mft .roa"
 
 func (w *world) repoStatus() castore.Exchange {
-	w.t.Helper()
-	x, ok, _, err := w.RepoStatus(w.t.Context(), "ca1")
+	w.T.Helper()
+	x, ok, _, err := w.RepoStatus(w.T.Context(), "ca1")
 	if err != nil || !ok {
-		w.t.Fatalf("status %v, %v", ok, err)
+		w.T.Fatalf("status %v, %v", ok, err)
 	}
 	return x
 }
 
 func (w *world) syncRepository() {
-	w.t.Helper()
-	must(w.t, w.BulkSyncRepositories(w.t.Context()))
-	w.settle()
+	w.T.Helper()
+	must(w.T, w.BulkSyncRepositories(w.T.Context()))
+	w.Settle()
 }
 
 // An answer that is not the repository's, fresh, or not an answer to what was
@@ -38,12 +38,12 @@ func TestAnswersOfRepositories(t *testing.T) {
 	if got := p.names(); got != all {
 		t.Fatalf("published %s", got)
 	}
-	stranger := newParty(t, "stranger", w.now())
+	stranger := newParty(t, "stranger", w.Now())
 	sign := func(by *party, at time.Duration) func(p *puppets) {
 		return func(p *puppets) {
 			p.answer = func(content []byte) ([]byte, error) {
-				l := by.write(content, w.now().Add(at))
-				l.from, l.to = w.now().Add(-2*time.Hour), w.now().Add(time.Hour)
+				l := by.write(content, w.Now().Add(at))
+				l.from, l.to = w.Now().Add(-2*time.Hour), w.Now().Add(time.Hour)
 				return l.sign(t), nil
 			}
 		}
@@ -96,10 +96,10 @@ func TestAnswersOfRepositories(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			good := w.repoStatus()
-			was := w.state("ca1")
+			was := w.State("ca1")
 			p.set(c.change)
-			must(t, w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/17", 17, 65000)}}))
-			w.settle()
+			must(t, w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/17", 17, 65000)}}))
+			w.Settle()
 			got := w.repoStatus()
 			if got.Fault == nil || got.Fault.Label != c.label || !strings.Contains(got.Fault.Msg, c.text) {
 				t.Errorf("status %+v, want %s with %q", got.Fault, c.label, c.text)
@@ -118,14 +118,14 @@ func TestAnswersOfRepositories(t *testing.T) {
 			if got := w.repoStatus(); got.Fault != nil {
 				t.Errorf("status %+v", got.Fault)
 			}
-			must(t, w.configure("ca1", ca.ConfigureROAs{Removed: []ca.ROA{route("10.0.0.0/17", 17, 65000).ROA}}))
-			w.settle()
-			if now := w.state("ca1"); !slices.Equal(now.SortedROAs(), was.SortedROAs()) || p.names() != all {
+			must(t, w.Configure("ca1", ca.ConfigureROAs{Removed: []ca.ROA{route("10.0.0.0/17", 17, 65000).ROA}}))
+			w.Settle()
+			if now := w.State("ca1"); !slices.Equal(now.SortedROAs(), was.SortedROAs()) || p.names() != all {
 				t.Errorf("ROAs %v, published %s", now.SortedROAs(), p.names())
 			}
 		})
 	}
-	w.noFaults()
+	w.NoFaults()
 }
 
 // A repository that lost everything, or has what the CA never published or
@@ -175,12 +175,12 @@ func TestRepositoryConverges(t *testing.T) {
 			}
 		})
 	}
-	w.noFaults()
+	w.NoFaults()
 }
 
 // wanted gives what ca1 wants published.
 func (p *puppets) wanted() map[string][]byte {
-	_, _, files, err := p.w.RepoStatus(p.w.t.Context(), "ca1")
+	_, _, files, err := p.w.RepoStatus(p.w.T.Context(), "ca1")
 	sure(err)
 	out := map[string][]byte{}
 	for _, f := range files {

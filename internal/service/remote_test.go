@@ -12,18 +12,18 @@ import (
 // published there, and valid.
 func TestRemoteParentAndRepository(t *testing.T) {
 	there, here := newWorld(t), newWorld(t)
-	there.serve()
-	here.serve()
-	there.start()
-	here.joinRemote("ca1", there, "testbed", set("AS65000", "10.0.0.0/16", "2001:db8::/32"))
-	if got := here.state("ca1"); !got.Held().Equal(set("AS65000", "10.0.0.0/16", "2001:db8::/32")) {
+	there.Serve()
+	here.Serve()
+	there.Start()
+	here.JoinRemote("ca1", there.World, "testbed", set("AS65000", "10.0.0.0/16", "2001:db8::/32"))
+	if got := here.State("ca1"); !got.Held().Equal(set("AS65000", "10.0.0.0/16", "2001:db8::/32")) {
 		t.Fatalf("ca1 holds %v", got.Held())
 	}
-	if err := here.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}); err != nil {
+	if err := here.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}); err != nil {
 		t.Fatal(err)
 	}
-	here.exchange(there)
-	vrps, err := there.validate()
+	here.Exchange(there.World)
+	vrps, err := there.Validate()
 	if err != nil || len(vrps) != 1 {
 		t.Fatalf("VRPs %v, %v", vrps, err)
 	}
@@ -32,26 +32,26 @@ func TestRemoteParentAndRepository(t *testing.T) {
 	if err := there.UpdateChildResources(t.Context(), operator, "testbed", "ca1", set("AS65000", "10.1.0.0/16", "")); err != nil {
 		t.Fatal(err)
 	}
-	there.settle()
+	there.Settle()
 	check(t, here.SyncParents(t.Context(), "ca1"))
-	here.exchange(there)
-	if vrps, err = there.validate(); err != nil || len(vrps) != 0 {
+	here.Exchange(there.World)
+	if vrps, err = there.Validate(); err != nil || len(vrps) != 0 {
 		t.Fatalf("after shrinking: VRPs %v, %v", vrps, err)
 	}
 
 	// Another key, and the old one revoked, by messages.
 	check(t, there.UpdateChildResources(t.Context(), operator, "testbed", "ca1", set("AS65000", "10.0.0.0/8", "")))
 	check(t, here.SyncParents(t.Context(), "ca1"))
-	here.exchange(there)
-	old := here.state("ca1").Classes["0"].Current.KeyID
+	here.Exchange(there.World)
+	old := here.State("ca1").Classes["0"].Current.KeyID
 	check(t, here.InitiateKeyRoll(t.Context(), operator, "ca1"))
-	here.exchange(there)
+	here.Exchange(there.World)
 	check(t, here.ActivateKeyRoll(t.Context(), operator, "ca1"))
-	here.exchange(there)
-	if now := here.state("ca1").Classes["0"]; now.Current.KeyID == old || now.Old != nil {
+	here.Exchange(there.World)
+	if now := here.State("ca1").Classes["0"]; now.Current.KeyID == old || now.Old != nil {
 		t.Errorf("the key roll did not finish: current %s, was %s, old %v", now.Current.KeyID, old, now.Old)
 	}
-	if vrps, err = there.validate(); err != nil || len(vrps) != 1 {
+	if vrps, err = there.Validate(); err != nil || len(vrps) != 1 {
 		t.Fatalf("after the key roll: VRPs %v, %v", vrps, err)
 	}
 
@@ -83,11 +83,11 @@ func TestRemoteParentAndRepository(t *testing.T) {
 
 	// And it leaves: nothing stays behind.
 	check(t, here.DeleteCA(t.Context(), operator, "ca1"))
-	here.exchange(there)
-	if left := there.published("ca1"); len(left) != 0 {
+	here.Exchange(there.World)
+	if left := there.FilesOf("ca1"); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	if _, err = there.validate(); err != nil {
+	if _, err = there.Validate(); err != nil {
 		t.Error(err)
 	}
 }

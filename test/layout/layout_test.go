@@ -94,11 +94,12 @@ func TestPurePackagesStayPure(t *testing.T) {
 var onlyIn = map[string][]string{
 	"github.com/labstack/echo/v4":                 {"baleen/internal/web"},
 	"baleen/internal/config":                      {"baleen/cmd"},
-	"baleen/internal/service":                     {"baleen/cmd", "baleen/internal/web", "baleen/internal/verify", "baleen/test/bench"},
-	"baleen/internal/verify":                     {"baleen/cmd"},
+	"baleen/internal/service":                     {"baleen/cmd", "baleen/internal/web", "baleen/internal/verify", "baleen/internal/testworld", "baleen/test/bench"},
+	"baleen/internal/verify":                      {"baleen/cmd", "baleen/internal/testworld"},
+	"baleen/internal/testworld":                   {"baleen/test"},
 	"baleen/internal/web":                         {"baleen/cmd", "baleen/internal/web"},
-	"baleen/internal/testdb":                      {"baleen/test"},
-	"baleen/internal/testkeys":                    {"baleen/test"},
+	"baleen/internal/testdb":                      {"baleen/test", "baleen/internal/testworld"},
+	"baleen/internal/testkeys":                    {"baleen/test", "baleen/internal/testworld"},
 	"baleen/internal/testvectors":                 {"baleen/test"},
 	"github.com/testcontainers/testcontainers-go": {"baleen/internal/testdb"},
 	"baleen/internal/postgres/pgq": {

@@ -1,4 +1,4 @@
-package service_test
+package verify_test
 
 import (
 	"fmt"
@@ -8,21 +8,30 @@ import (
 	"testing"
 
 	"baleen/internal/ca"
+	"baleen/internal/testworld"
 )
 
+// world is a server whose database is edited.
+type world struct{ *testworld.World }
+
+func newWorld(t *testing.T) world {
+	t.Helper()
+	return world{testworld.New(t)}
+}
+
 // damage changes the database behind the server's back; undo takes it back.
-func (w *world) damage(sql string, args ...any) (undo func()) {
-	w.t.Helper()
+func (w world) damage(sql string, args ...any) (undo func()) {
+	w.T.Helper()
 	tables := []string{"es_command", "es_event", "es_snapshot", "der_object", "ca_object", "ca_manifest", "pub_object", "pub_publisher", "signer_key", "task"}
 	for _, name := range tables {
-		w.exec("CREATE TABLE keep_" + name + " AS TABLE " + name)
+		w.Exec("CREATE TABLE keep_" + name + " AS TABLE " + name)
 	}
-	w.exec(sql, args...)
+	w.Exec(sql, args...)
 	return func() {
-		w.t.Helper()
-		w.exec("TRUNCATE " + strings.Join(tables, ", "))
+		w.T.Helper()
+		w.Exec("TRUNCATE " + strings.Join(tables, ", "))
 		for _, name := range tables {
-			w.exec(fmt.Sprintf("INSERT INTO %[1]s TABLE keep_%[1]s; DROP TABLE keep_%[1]s", name))
+			w.Exec(fmt.Sprintf("INSERT INTO %[1]s TABLE keep_%[1]s; DROP TABLE keep_%[1]s", name))
 		}
 	}
 }
@@ -30,19 +39,19 @@ func (w *world) damage(sql string, args ...any) (undo func()) {
 // Whatever is edited in the database is named; and nothing else.
 func TestVerifyNamesWhatWasEdited(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("AS64496", "10.0.0.0/8", ""))
-	w.join("ca2", "ca1", set("AS64496", "10.1.0.0/16", ""))
-	if err := w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 24, 64496), route("10.2.0.0/16", 16, 64496)}}); err != nil {
+	w.Start()
+	w.Join("ca1", "testbed", testworld.Set("AS64496", "10.0.0.0/8", ""))
+	w.Join("ca2", "ca1", testworld.Set("AS64496", "10.1.0.0/16", ""))
+	if err := w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{testworld.Route("10.0.0.0/16", 24, 64496), testworld.Route("10.2.0.0/16", 16, 64496)}}); err != nil {
 		t.Fatal(err)
 	}
-	w.aspa("ca1", ca.UpdateASPA{Customer: 64496, Added: []uint32{65001}})
-	w.router("ca1", ca.ConfigureRouterKeys{Add: []ca.RouterCSR{{ASID: 64496, CSR: routerCSR(t)}}})
-	w.settle()
-	if findings, infos := w.verify(); len(findings)+len(infos) > 0 {
+	w.ASPA("ca1", ca.UpdateASPA{Customer: 64496, Added: []uint32{65001}})
+	w.Router("ca1", ca.ConfigureRouterKeys{Add: []ca.RouterCSR{{ASID: 64496, CSR: testworld.RouterCSR(t)}}})
+	w.Settle()
+	if findings, infos := w.Verify(); len(findings)+len(infos) > 0 {
 		t.Fatalf("findings %q, infos %q", findings, infos)
 	}
-	w.forceSnapshot("ca1")
+	w.ForceSnapshot("ca1")
 	const ca1 = "(SELECT id FROM es_stream WHERE kind = 'ca' AND handle = 'ca1')"
 	const roaURI = "(SELECT min(uri) FROM ca_object WHERE uri LIKE '%.roa')"
 	const roaHash = "(SELECT hash FROM ca_object WHERE uri = " + roaURI + ")"
@@ -92,7 +101,7 @@ func TestVerifyNamesWhatWasEdited(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer w.damage(c.edit)()
-			findings, _ := w.verify()
+			findings, _ := w.Verify()
 			want := make([]string, len(c.want))
 			for i, part := range c.want {
 				want[i] = strings.ReplaceAll(part, "N:", fmt.Sprintf("%d:", version))
@@ -109,7 +118,7 @@ func TestVerifyNamesWhatWasEdited(t *testing.T) {
 			}
 		})
 	}
-	if findings, _ := w.verify(); len(findings) > 0 {
+	if findings, _ := w.Verify(); len(findings) > 0 {
 		t.Errorf("after all was put back: %q", findings)
 	}
 }
@@ -118,14 +127,14 @@ func TestVerifyNamesWhatWasEdited(t *testing.T) {
 // says why.
 func TestVerifyKnowsWhatWaits(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("AS64496", "10.0.0.0/8", ""))
-	if err := w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 24, 64496)}}); err != nil {
+	w.Start()
+	w.Join("ca1", "testbed", testworld.Set("AS64496", "10.0.0.0/8", ""))
+	if err := w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{testworld.Route("10.0.0.0/16", 24, 64496)}}); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
-	w.exec("DELETE FROM ca_object WHERE uri LIKE '%.roa'")
-	if findings, infos := w.verify(); len(findings) != 3 || len(infos) != 0 {
+	w.Settle()
+	w.Exec("DELETE FROM ca_object WHERE uri LIKE '%.roa'")
+	if findings, infos := w.Verify(); len(findings) != 3 || len(infos) != 0 {
 		t.Errorf("findings %q, infos %q", findings, infos)
 	}
 	if err := w.BulkPublish(t.Context(), true); err != nil {
@@ -134,8 +143,8 @@ func TestVerifyKnowsWhatWaits(t *testing.T) {
 	if err := w.SyncRepository(t.Context(), "ca1"); err != nil {
 		t.Fatal(err)
 	}
-	w.exec(`UPDATE task SET failures = 1, last_fault = '{"kind": "unavailable", "code": "x", "msg": "no connection"}' WHERE kind = 'repo_sync'`)
-	findings, infos := w.verify()
+	w.Exec(`UPDATE task SET failures = 1, last_fault = '{"kind": "unavailable", "code": "x", "msg": "no connection"}' WHERE kind = 'repo_sync'`)
+	findings, infos := w.Verify()
 	if len(findings) != 0 || len(infos) != 3 {
 		t.Errorf("findings %q, infos %q", findings, infos)
 	}
@@ -144,8 +153,8 @@ func TestVerifyKnowsWhatWaits(t *testing.T) {
 			t.Errorf("no info says %q: %q", part, infos)
 		}
 	}
-	w.settle()
-	if findings, infos := w.verify(); len(findings)+len(infos) > 0 {
+	w.Settle()
+	if findings, infos := w.Verify(); len(findings)+len(infos) > 0 {
 		t.Errorf("findings %q, infos %q", findings, infos)
 	}
 }
@@ -153,8 +162,8 @@ func TestVerifyKnowsWhatWaits(t *testing.T) {
 // It sees one moment while a server works, and says what belongs to nothing.
 func TestVerifyBesideAServer(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("AS64496", "10.0.0.0/8", ""))
+	w.Start()
+	w.Join("ca1", "testbed", testworld.Set("AS64496", "10.0.0.0/8", ""))
 	if _, err := w.Keys.Generate(t.Context(), "nobody's key"); err != nil {
 		t.Fatal(err)
 	}
@@ -167,17 +176,17 @@ func TestVerifyBesideAServer(t *testing.T) {
 				return
 			default:
 			}
-			if err := w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route(fmt.Sprintf("10.%d.0.0/16", i), 24, 64496)}}); err != nil {
+			if err := w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{testworld.Route(fmt.Sprintf("10.%d.0.0/16", i), 24, 64496)}}); err != nil {
 				t.Error(err)
 			}
-			if _, err := w.worker.RunOnce(t.Context()); err != nil {
+			if _, err := w.Worker.RunOnce(t.Context()); err != nil {
 				t.Error(err)
 			}
 		}
 	})
 	orphan := 0
 	for range 12 {
-		findings, infos := w.verify()
+		findings, infos := w.Verify()
 		if len(findings) > 0 {
 			t.Errorf("findings %q", findings)
 		}

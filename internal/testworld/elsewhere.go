@@ -1,4 +1,4 @@
-package service_test
+package testworld
 
 import (
 	"context"
@@ -15,9 +15,9 @@ import (
 	"baleen/internal/service"
 )
 
-// serve lets other worlds reach this one over HTTP, with the protocols alone.
-func (w *world) serve() {
-	w.t.Helper()
+// Serve lets other worlds reach this one over HTTP, with the protocols alone.
+func (w *World) Serve() {
+	w.T.Helper()
 	answer := func(f func(ctx context.Context, name string, q service.Query) ([]byte, error)) http.HandlerFunc {
 		return func(res http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
@@ -40,14 +40,14 @@ func (w *world) serve() {
 	mux.HandleFunc("POST /rfc6492/{name}", answer(w.Provision))
 	mux.HandleFunc("POST /rfc8181/{name}/", answer(w.Publication))
 	srv := httptest.NewServer(mux)
-	w.t.Cleanup(srv.Close)
+	w.T.Cleanup(srv.Close)
 	w.Config.ServiceURI = srv.URL + "/"
 	w.Pubs.ServiceURI = w.Config.ServiceURI
 }
 
 // muted says whether a message is one to which there is to be no signed answer.
-func (w *world) muted(body []byte) bool {
-	if w.mute == nil {
+func (w *World) muted(body []byte) bool {
+	if w.Mute == nil {
 		return false
 	}
 	m, err := cms.DecodeMessage(body)
@@ -55,65 +55,65 @@ func (w *world) muted(body []byte) bool {
 		return false
 	}
 	message, err := updown.Decode(m.Content, updown.Limits{})
-	return err == nil && w.mute(message.Payload)
+	return err == nil && w.Mute(message.Payload)
 }
 
-// joinRemote makes a CA here whose parent and repository are in another world.
-func (w *world) joinRemote(name string, at *world, parent string, held resources.Set) {
-	w.t.Helper()
-	ctx := w.t.Context()
+// JoinRemote makes a CA here whose parent and repository are in another world.
+func (w *World) JoinRemote(name string, at *World, parent string, held resources.Set) {
+	w.T.Helper()
+	ctx := w.T.Context()
 	check := func(err error) {
-		w.t.Helper()
+		w.T.Helper()
 		if err != nil {
-			w.t.Fatalf("join %s: %v", name, err)
+			w.T.Fatalf("join %s: %v", name, err)
 		}
 	}
-	check(w.CreateCA(ctx, operator, name))
-	id := w.state(name).Identity.Cert
-	repo, err := at.Pubs.AddPublisher(ctx, operator, oob.PublisherRequest{PublisherHandle: name, IDCert: id})
+	check(w.CreateCA(ctx, Operator, name))
+	id := w.State(name).Identity.Cert
+	repo, err := at.Pubs.AddPublisher(ctx, Operator, oob.PublisherRequest{PublisherHandle: name, IDCert: id})
 	check(err)
-	check(w.ConfigureRepository(ctx, operator, name, repo))
-	up, err := at.AddChild(ctx, operator, parent, ca.AddChild{Child: name, IDCert: id, Resources: held})
+	check(w.ConfigureRepository(ctx, Operator, name, repo))
+	up, err := at.AddChild(ctx, Operator, parent, ca.AddChild{Child: name, IDCert: id, Resources: held})
 	check(err)
-	check(w.SetParent(ctx, operator, name, parent, up))
-	w.exchange(at)
+	check(w.SetParent(ctx, Operator, name, parent, up))
+	w.Exchange(at)
 }
 
-// exchange runs the tasks of both worlds until nothing is due in either.
-func (w *world) exchange(other *world) {
-	w.t.Helper()
+// Exchange runs the tasks of both worlds until nothing is due in either.
+func (w *World) Exchange(other *World) {
+	w.T.Helper()
 	for {
 		ran := 0
-		for _, each := range []*world{w, other} {
-			n, err := each.worker.RunOnce(w.t.Context())
+		for _, each := range []*World{w, other} {
+			n, err := each.Worker.RunOnce(w.T.Context())
 			if err != nil {
-				w.t.Fatal(err)
+				w.T.Fatal(err)
 			}
 			ran += n
 		}
 		if ran == 0 {
-			w.noFaults()
-			other.noFaults()
+			w.NoFaults()
+			other.NoFaults()
 			return
 		}
 	}
 }
 
-// noFaults says which tasks failed and wait to be tried again.
-func (w *world) noFaults() {
-	w.t.Helper()
-	rows, err := w.DB.Query(w.t.Context(), "SELECT kind || ' ' || key || ': ' || last_fault::text FROM task WHERE last_fault IS NOT NULL")
+// NoFaults says which tasks failed and wait to be tried again.
+func (w *World) NoFaults() {
+	w.T.Helper()
+	rows, err := w.DB.Query(w.T.Context(), "SELECT kind || ' ' || key || ': ' || last_fault::text FROM task WHERE last_fault IS NOT NULL")
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	for rows.Next() {
 		var text string
 		if err := rows.Scan(&text); err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
-		w.t.Errorf("task failed: %s", text)
+		w.T.Errorf("task failed: %s", text)
 	}
 	if err := rows.Err(); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 }

@@ -1,4 +1,4 @@
-package service_test
+package testworld
 
 import (
 	"crypto/rand"
@@ -13,7 +13,8 @@ var testKeys struct {
 	made map[string]*rsa.PrivateKey
 }
 
-func testKey(t testing.TB, name string) *rsa.PrivateKey {
+// Key gives the key of a name; it takes long only the first time.
+func Key(t testing.TB, name string) *rsa.PrivateKey {
 	t.Helper()
 	testKeys.Lock()
 	defer testKeys.Unlock()

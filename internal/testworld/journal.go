@@ -1,4 +1,4 @@
-package service_test
+package testworld
 
 import (
 	"bytes"
@@ -10,38 +10,38 @@ import (
 	"testing"
 )
 
-// journal keeps what a service logs.
-type journal struct {
+// Journal keeps what a service logs.
+type Journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
 // Write takes one line.
-func (j *journal) Write(b []byte) (int, error) {
+func (j *Journal) Write(b []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.Write(b)
 }
 
-// take gives the lines since the last time.
-func (j *journal) take() string {
+// Take gives the lines since the last time.
+func (j *Journal) Take() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	defer j.text.Reset()
 	return j.text.String()
 }
 
-// listen keeps what the world logs from now on.
-func (w *world) listen() *journal {
-	j := &journal{}
+// Listen keeps what the world logs from now on.
+func (w *World) Listen() *Journal {
+	j := &Journal{}
 	w.Log = slog.New(slog.NewJSONHandler(j, nil))
 	return j
 }
 
-// wantLine checks that exactly one line was logged, with these values of fields.
-func (j *journal) wantLine(t *testing.T, fields map[string]string) {
+// WantLine checks that exactly one line was logged, with these values of fields.
+func (j *Journal) WantLine(t *testing.T, fields map[string]string) {
 	t.Helper()
-	text := j.take()
+	text := j.Take()
 	var line map[string]any
 	if err := json.Unmarshal([]byte(text), &line); err != nil {
 		t.Errorf("not one line was logged: %v: %s", err, text)
