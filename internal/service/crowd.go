@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"baleen/internal/ca"
 )
 
 const (
@@ -19,15 +17,15 @@ const (
 	crowdMin, crowdMax = time.Second, time.Minute
 )
 
-// crowd counts the tasks that are with each peer. The zero value is empty.
-type crowd struct {
+// Crowd counts the tasks that are with each peer. The zero value is empty.
+type Crowd struct {
 	mu     sync.Mutex
 	inside map[string][]time.Time // since when, in the order of coming
 }
 
-// enter goes to a peer. Where too many are there already it gives no leave, but
+// Enter goes to a peer. Where too many are there already it gives no leave, but
 // how long to wait: the longer, the longer the peer has kept the first of them.
-func (c *crowd) enter(peer string, now time.Time) (leave func(), wait time.Duration) {
+func (c *Crowd) Enter(peer string, now time.Time) (leave func(), wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if there := c.inside[peer]; len(there) >= maxPerPeer {
@@ -41,7 +39,7 @@ func (c *crowd) enter(peer string, now time.Time) (leave func(), wait time.Durat
 	return func() { c.leave(peer, now) }, 0
 }
 
-func (c *crowd) leave(peer string, since time.Time) {
+func (c *Crowd) leave(peer string, since time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	there := c.inside[peer]
@@ -55,18 +53,8 @@ func (c *crowd) leave(peer string, since time.Time) {
 	c.inside[peer] = there
 }
 
-// visit is enter for the first of the repositories that is outside this server.
-func (s *Service) visit(repos []ca.Repository) (leave func(), wait time.Duration) {
-	for _, r := range repos {
-		if _, here := s.local(r.ServiceURI, "rfc8181/"); !here {
-			return s.crowd.enter(serverOf(r.ServiceURI), s.Now())
-		}
-	}
-	return func() {}, 0
-}
-
-// serverOf names the server behind a service URI.
-func serverOf(serviceURI string) string {
+// ServerOf names the server behind a service URI.
+func ServerOf(serviceURI string) string {
 	if u, err := url.Parse(serviceURI); err == nil && u.Host != "" {
 		return u.Host
 	}

@@ -3,19 +3,20 @@ package service
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/rsa"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
-	"baleen/internal/ca"
 	"baleen/internal/exchange"
 	"baleen/internal/fault"
 	"baleen/internal/remote"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/updown"
-	"baleen/internal/tasks"
 )
 
 // skew is how far the clock of a peer may be from ours.
@@ -29,6 +30,34 @@ const staleAfter = time.Hour
 // apart from the time that the exchange took: an answer is made when it is asked
 // for, and an older one is another's.
 const answerAge = skew
+
+// Speaker says what this server has to say to peers, and opens what they say.
+// All fields must be set.
+type Speaker struct {
+	Keys      Signers
+	OneOff    KeySource
+	Peers     Poster
+	Exchanges *exchange.Log
+	Voices    *Voices
+	Log       *slog.Logger
+	Now       func() time.Time
+}
+
+// Signers sign with the keys of identities; *signer.Keys does.
+type Signers interface {
+	Signer(ctx context.Context, id cert.KeyID) (crypto.Signer, error)
+}
+
+// KeySource gives keys that are used for some hours; *signer.Pool does.
+type KeySource interface {
+	Take(ctx context.Context) (*rsa.PrivateKey, error)
+}
+
+// Poster carries a signed message to a peer and gives its answer; *remote.Client
+// is one.
+type Poster interface {
+	Post(ctx context.Context, m remote.Message) ([]byte, error)
+}
 
 // Query is a message that a peer sent, as the web layer took it in.
 type Query struct {
@@ -55,7 +84,7 @@ func readMessage(raw []byte) (*cms.Message, error) {
 
 // verifyMessage tells whether a message comes from the holder of an identity
 // certificate, and now: it was signed no longer ago than maxAge.
-func (s *Service) verifyMessage(m *cms.Message, idCert []byte, maxAge time.Duration) (*cert.Identity, error) {
+func (s Speaker) verifyMessage(m *cms.Message, idCert []byte, maxAge time.Duration) (*cert.Identity, error) {
 	now := s.Now()
 	id, err := cert.DecodeIdentity(idCert, now)
 	if err != nil {
@@ -79,7 +108,7 @@ func messageCode(err error) string {
 }
 
 // accept takes a verified message once.
-func (s *Service) accept(ctx context.Context, m *cms.Message, of exchange.Signed) error {
+func (s Speaker) accept(ctx context.Context, m *cms.Message, of exchange.Signed) error {
 	of.At, of.Digest = m.SigningTime, m.SignatureDigest()
 	return s.Exchanges.Accept(ctx, of)
 }
@@ -117,25 +146,12 @@ func busyPeer(uri string, err error) error {
 	return &fault.Error{Kind: fault.Unavailable, Code: remote.CodeHTTP, Msg: "HTTP client error: " + uri + ": another exchange with it is under way", Args: map[string]string{"uri": uri}, Err: err}
 }
 
-// askParent is syncParent where the parent is outside this server. It does not
-// keep the CA from doing other work meanwhile.
-func (s *Service) askParent(ctx context.Context, a AskParent) (tasks.Outcome, error) {
-	defer s.locks.lock("parent " + AskParent.Key(a))()
-	var contact ca.Parent
-	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
-		var ok bool
-		if contact, ok = st.Parents[a.Parent]; !ok {
-			return ca.ParentUnknown(a.CA, a.Parent)
-		}
-		return nil
-	})
-	if err != nil {
-		return tasks.Outcome{}, err
+// shown gives what may be said of an error: of our own bugs and of what went
+// wrong inside only that the log has more.
+func shown(err error) string {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Kind != fault.Internal {
+		return f.Error()
 	}
-	leave, wait := s.crowd.enter(serverOf(contact.ServiceURI), s.Now())
-	if leave == nil {
-		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
-	}
-	defer leave()
-	return s.syncNow(ctx, SyncParent(a), contact)
+	return "Internal error: see the server's log"
 }

@@ -7,36 +7,63 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/castore"
-	"baleen/internal/es"
 	"baleen/internal/exchange"
 	"baleen/internal/fault"
+	"baleen/internal/pubserver"
 	"baleen/internal/rpki/cert"
-	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/rpki/updown"
-	"baleen/internal/ta"
 )
 
-// childSide is what a parent in this server offers a child. Classes have the
+// ChildSide is what a parent in this server offers a child. Classes have the
 // names that the child knows.
-type childSide interface {
-	list(ctx context.Context) ([]ca.Entitlement, error)
-	issueWithin(ctx context.Context, class string, csr []byte, limit resources.Limit) (granted, error)
-	revokeKey(ctx context.Context, class string, key cert.KeyID) error
+type ChildSide interface {
+	List(ctx context.Context) ([]ca.Entitlement, error)
+	IssueWithin(ctx context.Context, class string, csr []byte, limit resources.Limit) (Granted, error)
+	RevokeKey(ctx context.Context, class string, key cert.KeyID) error
 }
 
-// provider is a parent in this server as an asking child finds it.
-type provider struct {
-	identity ca.Identity
-	child    string // "" if no child can be meant
-	idCert   []byte // of the child
+// Provider is a parent in this server as an asking child finds it.
+type Provider struct {
+	Identity ca.Identity
+	Child    string // "" if no child can be meant
+	IDCert   []byte // of the child
+}
+
+// Parents are those in this server who can be asked: CAs, and the trust anchor.
+type Parents interface {
+	// Meet finds a parent, and the child that asks: the one that is the sender by name and identity certificate.
+	Meet(ctx context.Context, parent string, sender func(child string, idCert []byte) bool) (Provider, error)
+
+	// Hear is called before a proved child is answered, and gives what it is offered. If it is suspended, that ends.
+	Hear(ctx context.Context, parent, child, userAgent string, key cert.KeyID) (ChildSide, error)
+
+	// Heard notes how the exchange with a proved child went.
+	Heard(ctx context.Context, parent string, x castore.ChildExchange) error
+}
+
+// Server answers the messages of children and publishers. All fields but
+// AnyHost must be set.
+type Server struct {
+	Speaker
+	Parents Parents
+	Pubs    *pubserver.Server
+	Objects Objects
+
+	// AnyHost takes host names that are not public in what children ask for, as tests need.
+	AnyHost bool
+}
+
+// Objects are the signed objects, by hash; *castore.Store has them.
+type Objects interface {
+	DERs(ctx context.Context, hashes []ca.Hash) (map[ca.Hash][]byte, error)
 }
 
 // Provision answers a message of a child (RFC 6492). An error means that there
 // is no signed answer: the parent is not there (ca-unknown), or the message does
 // not prove that it comes, now and for the first time, from a child. Whoever is
 // proved to be a child gets a signed answer, whatever it says.
-func (s *Service) Provision(ctx context.Context, handle string, q Query) (answer []byte, err error) {
+func (s Server) Provision(ctx context.Context, handle string, q Query) (answer []byte, err error) {
 	e := exchange.Entry{
 		Began: s.Now(), Protocol: exchange.UpDown, Role: exchange.Server, Party: handle, Address: q.Address, UserAgent: q.UserAgent, In: q.Body,
 	}
@@ -45,24 +72,27 @@ func (s *Service) Provision(ctx context.Context, handle string, q Query) (answer
 		return nil, s.turnedAway(e, err)
 	}
 	message, malformed := updown.Decode(m.Content, updown.Limits{})
-	p, err := s.provider(ctx, handle, m, message.Sender)
+	p, err := s.Parents.Meet(ctx, handle, func(child string, idCert []byte) bool {
+		return child == message.Sender || message.Sender == "" && namesKey(m, idCert)
+	})
 	if err != nil {
 		return nil, s.turnedAway(e, err)
 	}
-	e.Peer = p.child
-	if p.child == "" {
+	e.Peer = p.Child
+	if p.Child == "" {
 		e.Peer = message.Sender
 		return nil, s.turnedAway(e, unproved(fault.Denied, "ca-child-unknown", fmt.Errorf("CA '%s' does not have a child named '%s' with the key that signed", handle, message.Sender)))
 	}
-	id, err := s.verifyMessage(m, p.idCert, staleAfter)
+	id, err := s.verifyMessage(m, p.IDCert, staleAfter)
 	if err != nil {
 		return nil, s.turnedAway(e, err)
 	}
-	if err := s.accept(ctx, m, exchange.Signed{Protocol: exchange.UpDown, Party: handle, Peer: p.child, Key: id.KeyID}); err != nil {
+	if err := s.accept(ctx, m, exchange.Signed{Protocol: exchange.UpDown, Party: handle, Peer: p.Child, Key: id.KeyID}); err != nil {
 		return nil, s.turnedAway(e, err)
 	}
 	e.PeerKey = id.KeyID
-	if err := s.hear(ctx, handle, p.child, q.UserAgent); err != nil {
+	side, err := s.Parents.Hear(ctx, handle, p.Child, q.UserAgent, id.KeyID)
+	if err != nil {
 		return nil, err
 	}
 
@@ -70,89 +100,37 @@ func (s *Service) Provision(ctx context.Context, handle string, q Query) (answer
 	refusal := malformed
 	if malformed == nil {
 		e.Request = message.Payload.Type()
-		payload, refusal = s.perform(ctx, handle, p, id.KeyID, message)
+		payload, refusal = s.perform(ctx, side, handle, p.Child, message)
 	}
 	if refusal != nil {
-		payload = s.notPerformed(handle, p.child, message, refusal)
+		payload = s.notPerformed(handle, p.Child, message, refusal)
 	}
 	e.Out, err = s.reply(ctx, p, handle, payload)
 	if refusal == nil {
 		refusal = err
 	}
-	if note := s.heard(ctx, handle, castore.ChildExchange{Child: p.child, UserAgent: q.UserAgent, Key: &id.KeyID, Err: refusal}); err == nil {
+	x := castore.ChildExchange{Child: p.Child, UserAgent: q.UserAgent, Key: &id.KeyID, Err: refusal}
+	if errors.Is(refusal, errScheduled) { // it went well
+		x.Err = nil
+	}
+	if note := s.Parents.Heard(ctx, handle, x); err == nil {
 		err = note
 	}
 	s.Exchanges.Note(ctx, withStatus(noted(e, exchange.Refused, refusal), payload))
 	return e.Out, err
 }
 
-// hear is called before a proved child is answered: if it is suspended, that
-// ends. The trust anchor suspends nobody.
-func (s *Service) hear(ctx context.Context, handle, child, userAgent string) error {
-	if handle == taHandle {
-		return nil
-	}
-	return s.touchChild(ctx, handle, child, userAgent)
-}
-
-// heard notes how the exchange with a child went. A request that is scheduled
-// went well.
-func (s *Service) heard(ctx context.Context, handle string, x castore.ChildExchange) error {
-	if handle == taHandle {
-		return nil
-	}
-	if errors.Is(x.Err, errScheduled) {
-		x.Err = nil
-	}
-	return s.noteChild(ctx, handle, x)
-}
-
 // turnedAway logs a message that gets no signed answer. It leaves no row, so
 // that strangers cannot fill the table.
-func (s *Service) turnedAway(e exchange.Entry, err error) error {
+func (s Server) turnedAway(e exchange.Entry, err error) error {
 	s.Log.Warn("a message was turned away", "protocol", e.Protocol, "ca", e.Party, "peer", e.Peer, "remote", e.Address, "octets", len(e.In), "code", fault.Code(err), "fault", err)
 	return err
 }
 
-// provider finds the parent, and the child that a message says it comes from.
-// Where the message cannot be read, the child is the one whose key it names.
-func (s *Service) provider(ctx context.Context, handle string, m *cms.Message, sender string) (p provider, err error) {
-	meet := func(name string, idCert []byte) {
-		if name == sender || sender == "" && namesKey(m, idCert) {
-			p.child, p.idCert = name, idCert
-		}
-	}
-	if handle == taHandle {
-		err = s.viewProxy(ctx, func(st *ta.ProxyState) error {
-			p.identity = ca.Identity(st.Identity)
-			for name, c := range st.Children {
-				if !c.Leaving {
-					meet(name, c.IDCert)
-				}
-			}
-			return nil
-		})
-		return p, err
-	}
-	err = s.view(ctx, handle, func(st *ca.State, _ int64) error {
-		p.identity = st.Identity
-		for name, c := range st.Children {
-			meet(name, c.IDCert)
-		}
-		return nil
-	})
-	return p, err
-}
-
 // perform does what a proved child asks for.
-func (s *Service) perform(ctx context.Context, handle string, p provider, key cert.KeyID, m updown.Message) (updown.Payload, error) {
-	if m.Sender != p.child || m.Recipient != handle {
-		return nil, fault.New(fault.Invalid, "rfc6492-parties", fmt.Sprintf("the message is from '%s' to '%s', but it was sent by '%s' to '%s'", m.Sender, m.Recipient, p.child, handle))
-	}
-	actor := es.Actor{Name: "child:" + p.child, KeyID: key.String()}
-	var side childSide = localLink{s: s, parent: handle, child: p.child, actor: actor}
-	if handle == taHandle {
-		side = taLink{s: s, child: p.child}
+func (s Server) perform(ctx context.Context, side ChildSide, handle, child string, m updown.Message) (updown.Payload, error) {
+	if m.Sender != child || m.Recipient != handle {
+		return nil, fault.New(fault.Invalid, "rfc6492-parties", fmt.Sprintf("the message is from '%s' to '%s', but it was sent by '%s' to '%s'", m.Sender, m.Recipient, child, handle))
 	}
 	switch ask := m.Payload.(type) {
 	case updown.List:
@@ -160,7 +138,7 @@ func (s *Service) perform(ctx context.Context, handle string, p provider, key ce
 	case updown.Issue:
 		return s.answerIssue(ctx, side, ask)
 	case updown.Revoke:
-		if err := side.revokeKey(ctx, ask.Class, ask.Key); err != nil {
+		if err := side.RevokeKey(ctx, ask.Class, ask.Key); err != nil {
 			return nil, err
 		}
 		return updown.RevokeResponse(ask), nil
@@ -169,8 +147,8 @@ func (s *Service) perform(ctx context.Context, handle string, p provider, key ce
 	}
 }
 
-func (s *Service) answerList(ctx context.Context, side childSide) (updown.Payload, error) {
-	offered, err := side.list(ctx)
+func (s Server) answerList(ctx context.Context, side ChildSide) (updown.Payload, error) {
+	offered, err := side.List(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +159,7 @@ func (s *Service) answerList(ctx context.Context, side childSide) (updown.Payloa
 			hashes = append(hashes, i.Hash)
 		}
 	}
-	ders, err := s.Rows.DERs(ctx, hashes)
+	ders, err := s.Objects.DERs(ctx, hashes)
 	if err != nil {
 		return nil, err
 	}
@@ -200,25 +178,25 @@ func classOf(e ca.Entitlement, issuer []byte) updown.Class {
 	return updown.Class{Name: e.Class, CertURL: []string{e.CertURL}, Resources: e.Resources, NotAfter: e.NotAfter.UTC(), Issuer: issuer}
 }
 
-func (s *Service) answerIssue(ctx context.Context, side childSide, ask updown.Issue) (updown.Payload, error) {
+func (s Server) answerIssue(ctx context.Context, side ChildSide, ask updown.Issue) (updown.Payload, error) {
 	if err := s.checkReachable(ask.CSR); err != nil {
 		return nil, err
 	}
-	got, err := side.issueWithin(ctx, ask.Class, ask.CSR, resources.Limit(ask.Limit))
+	got, err := side.IssueWithin(ctx, ask.Class, ask.CSR, resources.Limit(ask.Limit))
 	if fault.Of(err) == fault.Conflict && fault.Code(err) == "cert-plan-stale" { // the CA changed meanwhile: decide again, once
-		got, err = side.issueWithin(ctx, ask.Class, ask.CSR, resources.Limit(ask.Limit))
+		got, err = side.IssueWithin(ctx, ask.Class, ask.CSR, resources.Limit(ask.Limit))
 	}
 	if err != nil {
 		return nil, err
 	}
-	offered, err := side.list(ctx)
+	offered, err := side.List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range offered {
 		if e.Class == ask.Class {
-			class := classOf(e, got.issuer)
-			class.Certs = []updown.Certificate{{URL: []string{got.uri}, Limit: ask.Limit, DER: got.cert}}
+			class := classOf(e, got.Issuer)
+			class.Certs = []updown.Certificate{{URL: []string{got.URI}, Limit: ask.Limit, DER: got.Cert}}
 			return updown.IssueResponse{Class: class}, nil
 		}
 	}
@@ -227,9 +205,9 @@ func (s *Service) answerIssue(ctx context.Context, side childSide, ask updown.Is
 
 // checkReachable refuses a request for a publication point that nobody else
 // could reach.
-func (s *Service) checkReachable(csr []byte) error {
+func (s Server) checkReachable(csr []byte) error {
 	req, err := readRequest(csr)
-	if err == nil && !s.Config.AnyHost {
+	if err == nil && !s.AnyHost {
 		if err = req.SIA.CheckGlobal(); err != nil {
 			err = invalidRequest(err)
 		}
@@ -239,7 +217,7 @@ func (s *Service) checkReachable(csr []byte) error {
 
 // notPerformed turns the reason why a request was not carried out into the
 // answer for the child, and logs what is not the child's doing.
-func (s *Service) notPerformed(handle, child string, m updown.Message, err error) updown.ErrorResponse {
+func (s Server) notPerformed(handle, child string, m updown.Message, err error) updown.ErrorResponse {
 	status := statusOf(m.Payload, err)
 	log := s.Log.Info
 	if status == updown.StatusInternal && fault.Of(err) == fault.Internal {
@@ -287,10 +265,24 @@ func statusOf(asked updown.Payload, err error) updown.Status {
 	return updown.StatusInternal
 }
 
-func (s *Service) reply(ctx context.Context, p provider, handle string, payload updown.Payload) ([]byte, error) {
-	content, err := updown.Message{Sender: handle, Recipient: p.child, Payload: payload}.Encode()
+func (s Server) reply(ctx context.Context, p Provider, handle string, payload updown.Payload) ([]byte, error) {
+	content, err := updown.Message{Sender: handle, Recipient: p.Child, Payload: payload}.Encode()
 	if err != nil {
 		return nil, err
 	}
-	return s.speak(ctx, p.identity, content)
+	return s.speak(ctx, p.Identity, content)
+}
+
+// readRequest reads a child's certificate request; one that breaks a rule of
+// RFC 6487 section 6 is refused.
+func readRequest(csr []byte) (*cert.Request, error) {
+	req, err := cert.DecodeRequest(csr)
+	if err != nil {
+		return nil, invalidRequest(err)
+	}
+	return req, nil
+}
+
+func invalidRequest(err error) error {
+	return &fault.Error{Kind: fault.Invalid, Code: "rfc6492-invalid-csr", Msg: "Invalid CSR received: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
 }

@@ -24,7 +24,7 @@ const publishRequest = "publish"
 // there is no signed answer: the message does not prove that it comes, now and
 // for the first time, from a publisher of this repository. Whoever is proved to
 // be one gets a signed answer, whatever it says.
-func (s *Service) Publication(ctx context.Context, publisher string, q Query) (answer []byte, err error) {
+func (s Server) Publication(ctx context.Context, publisher string, q Query) (answer []byte, err error) {
 	e := exchange.Entry{
 		Began: s.Now(), Protocol: exchange.Publication, Role: exchange.Server, Party: pubserver.Repository, Peer: publisher,
 		Address: q.Address, UserAgent: q.UserAgent, In: q.Body,
@@ -78,7 +78,7 @@ func (s *Service) Publication(ctx context.Context, publisher string, q Query) (a
 }
 
 // publish does what a proved publisher asks for.
-func (s *Service) publish(ctx context.Context, publisher string, q publication.Query) (publication.Reply, error) {
+func (s Server) publish(ctx context.Context, publisher string, q publication.Query) (publication.Reply, error) {
 	if q.List {
 		objects, err := s.Pubs.List(ctx, publisher)
 		if err != nil {
@@ -100,7 +100,7 @@ func (s *Service) publish(ctx context.Context, publisher string, q publication.Q
 // publishRefused turns the reason why a query was not carried out into the
 // answer for the publisher (RFC 8181 section 2.5), with the change at fault and
 // its tag.
-func (s *Service) publishRefused(publisher string, changes []publication.Change, err error) publication.Reply {
+func (s Server) publishRefused(publisher string, changes []publication.Change, err error) publication.Reply {
 	log := s.Log.Info
 	if fault.Of(err) == fault.Internal {
 		log = s.Log.Error

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"baleen/internal/ca"
 	"baleen/internal/exchange"
 	"baleen/internal/fault"
@@ -22,16 +20,18 @@ import (
 // offers and everything it has issued to us.
 const answerLimit = 8 << 20
 
-// remoteLink reaches a parent outside this server: signed messages over HTTP
+// ParentLink reaches a parent outside this server: signed messages over HTTP
 // (RFC 6492).
-type remoteLink struct {
-	s        *Service
-	ca       string
-	identity ca.Identity
-	parent   ca.Parent
+type ParentLink struct {
+	Speaker
+	CA       string
+	Identity ca.Identity
+	Parent   ca.Parent
+	Keep     func(ctx context.Context, ders ...[]byte) error // stores what the parent shows
 }
 
-func (l remoteLink) list(ctx context.Context) ([]ca.Entitlement, error) {
+// List asks what the parent offers.
+func (l ParentLink) List(ctx context.Context) ([]ca.Entitlement, error) {
 	answer, err := l.ask(ctx, updown.List{})
 	if err != nil {
 		return nil, err
@@ -64,26 +64,28 @@ func (l remoteLink) list(ctx context.Context) ([]ca.Entitlement, error) {
 		out = append(out, e)
 	}
 	// Statuses and plans name what a parent showed by hash.
-	return out, l.s.inTx(ctx, func(tx pgx.Tx) error { return l.s.Rows.Put(ctx, tx, ders...) })
+	return out, l.Keep(ctx, ders...)
 }
 
-func (l remoteLink) issue(ctx context.Context, class string, csr []byte) (granted, error) {
+// Issue asks for a certificate.
+func (l ParentLink) Issue(ctx context.Context, class string, csr []byte) (Granted, error) {
 	answer, err := l.ask(ctx, updown.Issue{Class: class, CSR: csr})
 	if err != nil {
-		return granted{}, err
+		return Granted{}, err
 	}
 	response, ok := answer.(updown.IssueResponse)
 	if !ok {
-		return granted{}, unexpected(answer)
+		return Granted{}, unexpected(answer)
 	}
 	if response.Class.Name != class {
-		return granted{}, protocolError(fmt.Errorf("asked for class %q, the parent answered for class %q", class, response.Class.Name))
+		return Granted{}, protocolError(fmt.Errorf("asked for class %q, the parent answered for class %q", class, response.Class.Name))
 	}
 	c := response.Class.Certs[0]
-	return granted{cert: c.DER, uri: rsyncOf(c.URL), issuer: response.Class.Issuer}, nil
+	return Granted{Cert: c.DER, URI: rsyncOf(c.URL), Issuer: response.Class.Issuer}, nil
 }
 
-func (l remoteLink) revoke(ctx context.Context, class string, key cert.KeyID) error {
+// Revoke asks to take a key out of use.
+func (l ParentLink) Revoke(ctx context.Context, class string, key cert.KeyID) error {
 	answer, err := l.ask(ctx, updown.Revoke{Class: class, Key: key})
 	if nothingToRevoke(err) {
 		return nil
@@ -103,24 +105,24 @@ func (l remoteLink) revoke(ctx context.Context, class string, key cert.KeyID) er
 
 // ask exchanges one message. The exchanges of a CA with one parent go one after
 // the other, so that the times of their signatures only grow.
-func (l remoteLink) ask(ctx context.Context, request updown.Payload) (updown.Payload, error) {
-	unlock, err := l.s.locks.lockWithin(ctx, "ask "+l.ca+" "+l.parent.ServiceURI+" "+l.parent.ChildHandle)
+func (l ParentLink) ask(ctx context.Context, request updown.Payload) (updown.Payload, error) {
+	unlock, err := l.Voices.turns.lockWithin(ctx, "ask "+l.CA+" "+l.Parent.ServiceURI+" "+l.Parent.ChildHandle)
 	if err != nil {
-		return nil, busyPeer(l.parent.ServiceURI, err)
+		return nil, busyPeer(l.Parent.ServiceURI, err)
 	}
 	defer unlock()
-	content, err := updown.Message{Sender: l.parent.ChildHandle, Recipient: l.parent.ParentHandle, Payload: request}.Encode()
+	content, err := updown.Message{Sender: l.Parent.ChildHandle, Recipient: l.Parent.ParentHandle, Payload: request}.Encode()
 	if err != nil {
 		return nil, protocolError(err)
 	}
 	e := exchange.Entry{
-		Began: l.s.Now(), Protocol: exchange.UpDown, Role: exchange.Client, Party: l.ca, Peer: l.parent.ParentHandle,
-		Address: l.parent.ServiceURI, Request: request.Type(),
+		Began: l.Now(), Protocol: exchange.UpDown, Role: exchange.Client, Party: l.CA, Peer: l.Parent.ParentHandle,
+		Address: l.Parent.ServiceURI, Request: request.Type(),
 	}
-	if e.Out, err = l.s.speak(ctx, l.identity, content); err != nil {
+	if e.Out, err = l.speak(ctx, l.Identity, content); err != nil {
 		return nil, err
 	}
-	e.In, err = l.s.Peers.Post(ctx, remote.Message{URI: l.parent.ServiceURI, Type: remote.TypeUpDown, Body: e.Out, Limit: answerLimit})
+	e.In, err = l.Peers.Post(ctx, remote.Message{URI: l.Parent.ServiceURI, Type: remote.TypeUpDown, Body: e.Out, Limit: answerLimit})
 	var answer updown.Payload
 	if err == nil {
 		answer, e.PeerKey, err = l.open(e.In, e.Began)
@@ -130,20 +132,20 @@ func (l remoteLink) ask(ctx context.Context, request updown.Payload) (updown.Pay
 		outcome, err = exchange.Refused, refusalOf(request, refused)
 	}
 	if errors.Is(err, errScheduled) {
-		l.s.Exchanges.Note(ctx, noted(e, outcome, nil))
+		l.Exchanges.Note(ctx, noted(e, outcome, nil))
 	} else {
-		l.s.Exchanges.Note(ctx, withStatus(noted(e, outcome, err), answer))
+		l.Exchanges.Note(ctx, withStatus(noted(e, outcome, err), answer))
 	}
 	return answer, err
 }
 
 // open verifies an answer: that the parent signed it, after it was asked, for us.
-func (l remoteLink) open(raw []byte, asked time.Time) (updown.Payload, cert.KeyID, error) {
+func (l ParentLink) open(raw []byte, asked time.Time) (updown.Payload, cert.KeyID, error) {
 	m, err := readMessage(raw)
 	if err != nil {
 		return nil, cert.KeyID{}, protocolError(err)
 	}
-	id, err := l.s.verifyMessage(m, l.parent.IDCert, l.s.Now().Sub(asked)+answerAge)
+	id, err := l.verifyMessage(m, l.Parent.IDCert, l.Now().Sub(asked)+answerAge)
 	if err != nil {
 		return nil, cert.KeyID{}, protocolError(err)
 	}
@@ -151,8 +153,8 @@ func (l remoteLink) open(raw []byte, asked time.Time) (updown.Payload, cert.KeyI
 	if err != nil {
 		return nil, id.KeyID, protocolError(err)
 	}
-	if message.Sender != l.parent.ParentHandle || message.Recipient != l.parent.ChildHandle {
-		err := fmt.Errorf("the answer is from '%s' to '%s', not from '%s' to '%s'", message.Sender, message.Recipient, l.parent.ParentHandle, l.parent.ChildHandle)
+	if message.Sender != l.Parent.ParentHandle || message.Recipient != l.Parent.ChildHandle {
+		err := fmt.Errorf("the answer is from '%s' to '%s', not from '%s' to '%s'", message.Sender, message.Recipient, l.Parent.ParentHandle, l.Parent.ChildHandle)
 		return nil, id.KeyID, protocolError(err)
 	}
 	return message.Payload, id.KeyID, nil
@@ -212,4 +214,21 @@ func rsyncOf(uris []string) string {
 		return ""
 	}
 	return uris[0]
+}
+
+// Granted is what a parent answers to a certificate request.
+type Granted struct {
+	Cert   []byte // DER
+	URI    string // where the parent publishes it
+	Issuer []byte // DER of the certificate that signed
+}
+
+// errScheduled says that a parent will answer later (RFC 6492 section 3.6,
+// codes 1101 and 1104): the request stays open and is sent again.
+var errScheduled = errors.New("the parent will answer later")
+
+// nothingToRevoke says whether a parent refused to revoke a key because it does
+// not know it, or its class (RFC 6492 section 3.6, codes 1301 and 1302).
+func nothingToRevoke(err error) bool {
+	return fault.Of(err) == fault.NotFound && (fault.Code(err) == "rc-unknown" || fault.Code(err) == "key-no-cert")
 }

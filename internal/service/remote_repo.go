@@ -26,44 +26,16 @@ const (
 	listLimit = 64 << 20
 )
 
-// repoLink is the publication protocol as a publisher sees it (RFC 8181),
-// whether the repository is another process or this one.
-type repoLink interface {
-	list(ctx context.Context) ([]pubserver.Object, error)
-	publish(ctx context.Context, changes []pubserver.Change) error
+// RepoLink reaches a repository outside this server: signed messages over HTTP.
+type RepoLink struct {
+	Speaker
+	CA       string
+	Identity ca.Identity
+	Repo     ca.Repository
 }
 
-// repoLink gives the way to the repository of a CA.
-func (s *Service) repoLink(handle string, id ca.Identity, repo ca.Repository) repoLink {
-	if publisher, ok := s.local(repo.ServiceURI, "rfc8181/"); ok {
-		return localRepo{pubs: s.Pubs, publisher: publisher}
-	}
-	return remoteRepo{s: s, ca: handle, identity: id, repo: repo}
-}
-
-// localRepo reaches the repository of this server by function call.
-type localRepo struct {
-	pubs      *pubserver.Server
-	publisher string
-}
-
-func (l localRepo) list(ctx context.Context) ([]pubserver.Object, error) {
-	return l.pubs.List(ctx, l.publisher)
-}
-
-func (l localRepo) publish(ctx context.Context, changes []pubserver.Change) error {
-	return l.pubs.Publish(ctx, l.publisher, changes)
-}
-
-// remoteRepo reaches a repository outside this server: signed messages over HTTP.
-type remoteRepo struct {
-	s        *Service
-	ca       string
-	identity ca.Identity
-	repo     ca.Repository
-}
-
-func (l remoteRepo) list(ctx context.Context) ([]pubserver.Object, error) {
+// List asks what we have there.
+func (l RepoLink) List(ctx context.Context) ([]pubserver.Object, error) {
 	reply, err := l.ask(ctx, publication.Query{List: true})
 	if err != nil {
 		return nil, err
@@ -78,10 +50,10 @@ func (l remoteRepo) list(ctx context.Context) ([]pubserver.Object, error) {
 	return out, nil
 }
 
-// publish sends changes in one query, all or nothing, if they fit into one. If
+// Publish sends changes in one query, all or nothing, if they fit into one. If
 // not, new objects that nothing names yet go ahead, and what is no longer named
 // goes last.
-func (l remoteRepo) publish(ctx context.Context, changes []pubserver.Change) error {
+func (l RepoLink) Publish(ctx context.Context, changes []pubserver.Change) error {
 	for _, part := range split(changes, queryLimit) {
 		q := publication.Query{Changes: make([]publication.Change, len(part))}
 		for i, c := range part {
@@ -141,10 +113,10 @@ func split(changes []pubserver.Change, limit int) [][]pubserver.Change {
 
 // ask exchanges one message. Those of a CA with its repository go one after the
 // other.
-func (l remoteRepo) ask(ctx context.Context, q publication.Query) (publication.Reply, error) {
-	unlock, err := l.s.locks.lockWithin(ctx, "ask "+l.ca+" "+l.repo.ServiceURI)
+func (l RepoLink) ask(ctx context.Context, q publication.Query) (publication.Reply, error) {
+	unlock, err := l.Voices.turns.lockWithin(ctx, "ask "+l.CA+" "+l.Repo.ServiceURI)
 	if err != nil {
-		return publication.Reply{}, busyPeer(l.repo.ServiceURI, err)
+		return publication.Reply{}, busyPeer(l.Repo.ServiceURI, err)
 	}
 	defer unlock()
 	content, err := q.Encode()
@@ -152,16 +124,16 @@ func (l remoteRepo) ask(ctx context.Context, q publication.Query) (publication.R
 		return publication.Reply{}, protocol8181(err)
 	}
 	e := exchange.Entry{
-		Began: l.s.Now(), Protocol: exchange.Publication, Role: exchange.Client, Party: l.ca, Peer: publisherName(l.repo.ServiceURI),
-		Address: l.repo.ServiceURI, Request: publishRequest,
+		Began: l.Now(), Protocol: exchange.Publication, Role: exchange.Client, Party: l.CA, Peer: publisherName(l.Repo.ServiceURI),
+		Address: l.Repo.ServiceURI, Request: publishRequest,
 	}
 	if q.List {
 		e.Request = "list"
 	}
-	if e.Out, err = l.s.speak(ctx, l.identity, content); err != nil {
+	if e.Out, err = l.speak(ctx, l.Identity, content); err != nil {
 		return publication.Reply{}, err
 	}
-	e.In, err = l.s.Peers.Post(ctx, remote.Message{URI: l.repo.ServiceURI, Type: remote.TypePublication, Body: e.Out, Limit: listLimit})
+	e.In, err = l.Peers.Post(ctx, remote.Message{URI: l.Repo.ServiceURI, Type: remote.TypePublication, Body: e.Out, Limit: listLimit})
 	var reply publication.Reply
 	if err == nil {
 		reply, e.PeerKey, err = l.open(e.In, e.Began)
@@ -170,17 +142,17 @@ func (l remoteRepo) ask(ctx context.Context, q publication.Query) (publication.R
 	if err == nil && len(reply.Errors) > 0 {
 		outcome, err = exchange.Refused, repositoryRefused(reply.Errors)
 	}
-	l.s.Exchanges.Note(ctx, noted(e, outcome, err))
+	l.Exchanges.Note(ctx, noted(e, outcome, err))
 	return reply, err
 }
 
 // open verifies an answer: that the repository signed it, after it was asked.
-func (l remoteRepo) open(raw []byte, asked time.Time) (publication.Reply, cert.KeyID, error) {
+func (l RepoLink) open(raw []byte, asked time.Time) (publication.Reply, cert.KeyID, error) {
 	m, err := readMessage(raw)
 	if err != nil {
 		return publication.Reply{}, cert.KeyID{}, protocol8181(err)
 	}
-	id, err := l.s.verifyMessage(m, l.repo.ServerIDCert, l.s.Now().Sub(asked)+answerAge)
+	id, err := l.verifyMessage(m, l.Repo.ServerIDCert, l.Now().Sub(asked)+answerAge)
 	if err != nil {
 		return publication.Reply{}, cert.KeyID{}, protocol8181(err)
 	}

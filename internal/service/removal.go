@@ -173,7 +173,7 @@ func (s *Service) revokeClaims(ctx context.Context, handle string, contact ca.Pa
 	}
 	var failed error
 	for _, k := range list {
-		err := link.revoke(ctx, k.Class, k.KeyID)
+		err := link.Revoke(ctx, k.Class, k.KeyID)
 		if err != nil && fault.Of(err) != fault.NotFound {
 			failed = errors.Join(failed, fmt.Errorf("revoke key %s: %w", k.KeyID, err))
 		}

@@ -57,7 +57,7 @@ func (s *Service) askRepo(ctx context.Context, link repoLink, base string) error
 			return fmt.Errorf("the repository lets publisher %s publish below %s, not %s", here.publisher, r.SIABase, base)
 		}
 	}
-	_, err := link.list(ctx)
+	_, err := link.List(ctx)
 	return err
 }
 
@@ -127,7 +127,7 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 
 // publishDifference makes the repository hold exactly what is wanted.
 func (s *Service) publishDifference(ctx context.Context, link repoLink, wanted map[string]ca.Hash) error {
-	have, err := link.list(ctx)
+	have, err := link.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (s *Service) publishDifference(ctx context.Context, link repoLink, wanted m
 			changes[i].Content = ders[h]
 		}
 	}
-	return link.publish(ctx, changes)
+	return link.Publish(ctx, changes)
 }
 
 // difference gives the changes that turn what the repository has into what is
@@ -200,4 +200,43 @@ func sooner(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// visit is enter for the first of the repositories that is outside this server.
+func (s *Service) visit(repos []ca.Repository) (leave func(), wait time.Duration) {
+	for _, r := range repos {
+		if _, here := s.local(r.ServiceURI, "rfc8181/"); !here {
+			return s.crowd.Enter(ServerOf(r.ServiceURI), s.Now())
+		}
+	}
+	return func() {}, 0
+}
+
+// repoLink is the publication protocol as a publisher sees it (RFC 8181),
+// whether the repository is another process or this one.
+type repoLink interface {
+	List(ctx context.Context) ([]pubserver.Object, error)
+	Publish(ctx context.Context, changes []pubserver.Change) error
+}
+
+// repoLink gives the way to the repository of a CA.
+func (s *Service) repoLink(handle string, id ca.Identity, repo ca.Repository) repoLink {
+	if publisher, ok := s.local(repo.ServiceURI, "rfc8181/"); ok {
+		return localRepo{pubs: s.Pubs, publisher: publisher}
+	}
+	return RepoLink{Speaker: s.speaker(), CA: handle, Identity: id, Repo: repo}
+}
+
+// localRepo reaches the repository of this server by function call.
+type localRepo struct {
+	pubs      *pubserver.Server
+	publisher string
+}
+
+func (l localRepo) List(ctx context.Context) ([]pubserver.Object, error) {
+	return l.pubs.List(ctx, l.publisher)
+}
+
+func (l localRepo) Publish(ctx context.Context, changes []pubserver.Change) error {
+	return l.pubs.Publish(ctx, l.publisher, changes)
 }

@@ -23,7 +23,6 @@ import (
 	"baleen/internal/fault"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
-	"baleen/internal/remote"
 	"baleen/internal/signer"
 	"baleen/internal/ta"
 )
@@ -95,17 +94,11 @@ type Service struct {
 	Exchanges *exchange.Log
 
 	locks       keyedMutex
-	voices      voices
-	crowd       crowd
+	voices      Voices
+	crowd       Crowd
 	calm        calm
 	figures     figured
 	activeSince atomic.Pointer[time.Time] // when this term as the active node began
-}
-
-// Poster carries a signed message to a peer and gives its answer; *remote.Client
-// is one.
-type Poster interface {
-	Post(ctx context.Context, m remote.Message) ([]byte, error)
 }
 
 // systemActor stands in the log for what the server does by itself.

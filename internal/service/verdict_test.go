@@ -38,7 +38,7 @@ func TestRefusedRevocationBlocksNothing(t *testing.T) {
 		return offered
 	}
 	refuse := func(string, cert.KeyID) error { return fault.New(fault.Denied, "no", "not now") }
-	_, err = w.Talk(ctx, "ca1", "testbed", &service.Link{List: stray, Revoke: refuse})
+	_, err = w.Talk(ctx, "ca1", "testbed", &service.Link{Lists: stray, Revokes: refuse})
 	if fault.Code(err) != "ca-parent-sync" || fault.Of(err) != fault.Unavailable || !strings.Contains(err.Error(), "not now") {
 		t.Errorf("got %v", err)
 	}
@@ -47,7 +47,7 @@ func TestRefusedRevocationBlocksNothing(t *testing.T) {
 		t.Errorf("got %+v", c)
 	}
 	late := func(string, cert.KeyID) error { return service.ErrScheduled }
-	if later, err := w.Talk(ctx, "ca1", "testbed", &service.Link{List: stray, Revoke: late}); err != nil || !later {
+	if later, err := w.Talk(ctx, "ca1", "testbed", &service.Link{Lists: stray, Revokes: late}); err != nil || !later {
 		t.Errorf("late: %v, %v", later, err)
 	}
 	if _, err := w.Talk(ctx, "ca1", "testbed", &service.Link{}); err != nil {
@@ -69,10 +69,10 @@ func say(kind fault.Kind, code string) func(string) error {
 func TestFailuresKeepTheClass(t *testing.T) {
 	w := verdictWorld(t)
 	for name, link := range map[string]*service.Link{
-		"no such class, but listed": {Issue: say(fault.NotFound, "rc-unknown")},
-		"no resources, but listed":  {Issue: say(fault.Invalid, "rc-missing-resources")},
-		"key was used, but listed":  {Issue: say(fault.Exists, "key-re-use")},
-		"broken":                    {Issue: say(fault.Unavailable, "sys-http-client")},
+		"no such class, but listed": {Issues: say(fault.NotFound, "rc-unknown")},
+		"no resources, but listed":  {Issues: say(fault.Invalid, "rc-missing-resources")},
+		"key was used, but listed":  {Issues: say(fault.Exists, "key-re-use")},
+		"broken":                    {Issues: say(fault.Unavailable, "sys-http-client")},
 		"damaged on the way":        {Forge: func(der []byte) []byte { der[len(der)-1] ^= 1; return der }},
 		"not DER":                   {Forge: func([]byte) []byte { return []byte("nothing") }},
 	} {
@@ -99,13 +99,13 @@ func TestFailuresKeepTheClass(t *testing.T) {
 func TestVerdictsCloseTheClass(t *testing.T) {
 	calls := 0
 	for name, link := range map[string]*service.Link{
-		"no such class any more": {Issue: say(fault.NotFound, "rc-unknown"), List: func(offered []ca.Entitlement) []ca.Entitlement {
+		"no such class any more": {Issues: say(fault.NotFound, "rc-unknown"), Lists: func(offered []ca.Entitlement) []ca.Entitlement {
 			if calls++; calls > 1 {
 				return nil
 			}
 			return offered
 		}},
-		"key was used": {Issue: say(fault.Exists, "key-re-use"), List: func(offered []ca.Entitlement) []ca.Entitlement {
+		"key was used": {Issues: say(fault.Exists, "key-re-use"), Lists: func(offered []ca.Entitlement) []ca.Entitlement {
 			offered[0].Issued = []ca.ListedCert{}
 			return offered
 		}},
@@ -162,12 +162,12 @@ func TestSeveralFailuresAreOneError(t *testing.T) {
 	w.Must(err)
 	no := fault.New(fault.Denied, "no", "not now")
 	_, err = w.Talk(t.Context(), "ca1", "testbed", &service.Link{
-		List: func(offered []ca.Entitlement) []ca.Entitlement {
+		Lists: func(offered []ca.Entitlement) []ca.Entitlement {
 			offered[0].Issued = append(offered[0].Issued, stray)
 			return offered
 		},
-		Revoke: func(string, cert.KeyID) error { return no },
-		Issue:  func(string) error { return no },
+		Revokes: func(string, cert.KeyID) error { return no },
+		Issues:  func(string) error { return no },
 	})
 	if fault.Code(err) != "multiple-errors" || fault.Of(err) != fault.Unavailable ||
 		!strings.HasPrefix(err.Error(), "Multiple errors: CA 'ca1' could not sync") || strings.Count(err.Error(), "not now") != 2 {

@@ -22,6 +22,9 @@ const (
 
 	// voiceRest is how much of that must remain: a message is on its way for a while, and peers' clocks differ.
 	voiceRest = time.Hour
+
+	// voiceBefore is how far its validity reaches into the past, for peers whose clocks are slow.
+	voiceBefore = 5 * time.Minute
 )
 
 // voice is what signs the protocol messages of one identity for some hours: a
@@ -49,15 +52,17 @@ func (v *voice) distinct(content []byte, now time.Time) []byte {
 	return append(content, bytes.Repeat([]byte("\n"), v.spoken-1)...)
 }
 
-// voices keeps the voice of each identity. The zero value is empty.
-type voices struct {
+// Voices keeps the voice of each identity, and lets one message at a time go
+// from a CA to a peer. The zero value is empty.
+type Voices struct {
+	turns keyedMutex
 	mu    sync.Mutex
 	kept  map[cert.KeyID]*voice
 	swept time.Time
 }
 
 // get gives a voice that is good at now, or nil.
-func (v *voices) get(id cert.KeyID, now time.Time) *voice {
+func (v *Voices) get(id cert.KeyID, now time.Time) *voice {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if kept := v.kept[id]; kept != nil && kept.good(now) {
@@ -71,7 +76,7 @@ func (v *voice) good(now time.Time) bool {
 }
 
 // put keeps a voice, and forgets those that are over.
-func (v *voices) put(id cert.KeyID, fresh *voice, now time.Time) {
+func (v *Voices) put(id cert.KeyID, fresh *voice, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.kept == nil {
@@ -90,23 +95,23 @@ func (v *voices) put(id cert.KeyID, fresh *voice, now time.Time) {
 }
 
 // speak signs a protocol message for an identity of this server.
-func (s *Service) speak(ctx context.Context, id ca.Identity, content []byte) ([]byte, error) {
+func (s Speaker) speak(ctx context.Context, id ca.Identity, content []byte) ([]byte, error) {
 	now := s.Now().UTC().Truncate(time.Second)
-	v := s.voices.get(id.KeyID, now)
+	v := s.Voices.get(id.KeyID, now)
 	if v == nil {
-		defer s.locks.lock("voice " + id.KeyID.String())()
-		if v = s.voices.get(id.KeyID, now); v == nil {
+		defer s.Voices.turns.lock("voice " + id.KeyID.String())()
+		if v = s.Voices.get(id.KeyID, now); v == nil {
 			var err error
 			if v, err = s.newVoice(ctx, id, now); err != nil {
 				return nil, fmt.Errorf("sign a message: %w", err)
 			}
-			s.voices.put(id.KeyID, v, now)
+			s.Voices.put(id.KeyID, v, now)
 		}
 	}
 	return cms.SignMessage(cms.MessageTemplate{Content: v.distinct(content, now), EE: v.ee, CRL: v.crl, Key: v.key, SigningTime: now})
 }
 
-func (s *Service) newVoice(ctx context.Context, id ca.Identity, now time.Time) (*voice, error) {
+func (s Speaker) newVoice(ctx context.Context, id ca.Identity, now time.Time) (*voice, error) {
 	own, err := cert.Decode(id.Cert)
 	if err != nil {
 		return nil, err
@@ -124,7 +129,7 @@ func (s *Service) newVoice(ctx context.Context, id ca.Identity, now time.Time) (
 		return nil, err
 	}
 	by := cert.Issuer{RawSubject: own.RawSubject, KeyID: own.KeyID, Signer: signer}
-	v := &voice{key: key, from: now.Add(-backdate), to: now.Add(voiceLife)}
+	v := &voice{key: key, from: now.Add(-voiceBefore), to: now.Add(voiceLife)}
 	v.ee, err = cert.SignIdentityEE(cert.Template{Serial: serial, NotBefore: v.from, NotAfter: v.to, PublicKey: key.Public()}, by)
 	if err != nil {
 		return nil, err
