@@ -42,7 +42,7 @@ const (
 var errImportWaits = errors.New("a parent is not ready")
 
 func (s *Service) makeCA(ctx context.Context, a MakeCA) (tasks.Outcome, error) {
-	defer s.locks.lock("import " + a.CA.Handle)()
+	defer s.locks.Lock("import " + a.CA.Handle)()
 	above := make([]string, len(a.CA.Parents))
 	for i, p := range a.CA.Parents {
 		above[i] = p.Handle

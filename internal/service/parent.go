@@ -59,7 +59,7 @@ func (s *Service) link(ctx context.Context, child string, p ca.Parent) (parentLi
 // syncParent lists what a parent offers, opens and closes classes, and fetches
 // every certificate that is due. Its outcome is noted as the parent's status.
 func (s *Service) syncParent(ctx context.Context, a SyncParent) (tasks.Outcome, error) {
-	defer s.locks.lock(a.CA)()
+	defer s.locks.Lock(a.CA)()
 	var contact ca.Parent
 	ready := false
 	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
@@ -189,7 +189,7 @@ func texts(keys []cert.KeyID) []string {
 
 // destroyKeys destroys keys that are out of use, when nothing signs for the CA.
 func (s *Service) destroyKeys(ctx context.Context, a DestroyKeys) (tasks.Outcome, error) {
-	defer s.locks.lock(a.CA)()
+	defer s.locks.Lock(a.CA)()
 	var ids []cert.KeyID
 	for _, k := range a.Keys {
 		id, err := cert.ParseKeyID(k)
@@ -225,7 +225,7 @@ func (s *Service) SetParent(ctx context.Context, actor es.Actor, handle, name st
 // askParent is syncParent where the parent is outside this server. It does not
 // keep the CA from doing other work meanwhile.
 func (s *Service) askParent(ctx context.Context, a AskParent) (tasks.Outcome, error) {
-	defer s.locks.lock("parent " + AskParent.Key(a))()
+	defer s.locks.Lock("parent " + AskParent.Key(a))()
 	var contact ca.Parent
 	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
 		var ok bool

@@ -106,7 +106,7 @@ func (l ParentLink) Revoke(ctx context.Context, class string, key cert.KeyID) er
 // ask exchanges one message. The exchanges of a CA with one parent go one after
 // the other, so that the times of their signatures only grow.
 func (l ParentLink) ask(ctx context.Context, request updown.Payload) (updown.Payload, error) {
-	unlock, err := l.Voices.turns.lockWithin(ctx, "ask "+l.CA+" "+l.Parent.ServiceURI+" "+l.Parent.ChildHandle)
+	unlock, err := l.Voices.turns.LockWithin(ctx, "ask "+l.CA+" "+l.Parent.ServiceURI+" "+l.Parent.ChildHandle)
 	if err != nil {
 		return nil, busyPeer(l.Parent.ServiceURI, err)
 	}

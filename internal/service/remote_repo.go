@@ -114,7 +114,7 @@ func split(changes []pubserver.Change, limit int) [][]pubserver.Change {
 // ask exchanges one message. Those of a CA with its repository go one after the
 // other.
 func (l RepoLink) ask(ctx context.Context, q publication.Query) (publication.Reply, error) {
-	unlock, err := l.Voices.turns.lockWithin(ctx, "ask "+l.CA+" "+l.Repo.ServiceURI)
+	unlock, err := l.Voices.turns.LockWithin(ctx, "ask "+l.CA+" "+l.Repo.ServiceURI)
 	if err != nil {
 		return publication.Reply{}, busyPeer(l.Repo.ServiceURI, err)
 	}

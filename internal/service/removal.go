@@ -203,7 +203,7 @@ func (s *Service) revokeKeys(ctx context.Context, a RevokeKeys) (tasks.Outcome, 
 // publishes, and then forgets them; after some tries also those that could not
 // be emptied.
 func (s *Service) leaveRepos(ctx context.Context, a LeaveRepos) (tasks.Outcome, error) {
-	defer s.locks.lock("repo " + a.CA)()
+	defer s.locks.Lock("repo " + a.CA)()
 	var left []ca.Repository
 	var id ca.Identity
 	var current string
@@ -251,7 +251,7 @@ func (s *Service) leaveRepos(ctx context.Context, a LeaveRepos) (tasks.Outcome, 
 // emptyRepo withdraws what a deleted CA left in a repository of this server. If
 // there is a CA of that name again, what is published is that one's affair.
 func (s *Service) emptyRepo(ctx context.Context, a EmptyRepo) (tasks.Outcome, error) {
-	defer s.locks.lock("repo " + a.CA)()
+	defer s.locks.Lock("repo " + a.CA)()
 	if _, err := s.CAs.StreamID(ctx, a.CA); err == nil || fault.Code(err) != "stream-unknown" {
 		return tasks.Outcome{}, err
 	}

@@ -98,7 +98,7 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
 	}
 	defer leave()
-	defer s.locks.lock("repo " + handle)()
+	defer s.locks.Lock("repo " + handle)()
 	stream, err := s.CAs.StreamID(ctx, handle)
 	if err != nil {
 		return tasks.Outcome{}, err

@@ -21,6 +21,7 @@ import (
 	"baleen/internal/exchange"
 	"baleen/internal/export"
 	"baleen/internal/fault"
+	"baleen/internal/keylock"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
 	"baleen/internal/signer"
@@ -93,7 +94,7 @@ type Service struct {
 	// Exchanges remembers what peers outside this server said and heard.
 	Exchanges *exchange.Log
 
-	locks       keyedMutex
+	locks       keylock.Locks
 	voices      Voices
 	crowd       Crowd
 	calm        calm

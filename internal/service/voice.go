@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"baleen/internal/ca"
+	"baleen/internal/keylock"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/crl"
@@ -55,7 +56,7 @@ func (v *voice) distinct(content []byte, now time.Time) []byte {
 // Voices keeps the voice of each identity, and lets one message at a time go
 // from a CA to a peer. The zero value is empty.
 type Voices struct {
-	turns keyedMutex
+	turns keylock.Locks
 	mu    sync.Mutex
 	kept  map[cert.KeyID]*voice
 	swept time.Time
@@ -99,7 +100,7 @@ func (s Speaker) speak(ctx context.Context, id ca.Identity, content []byte) ([]b
 	now := s.Now().UTC().Truncate(time.Second)
 	v := s.Voices.get(id.KeyID, now)
 	if v == nil {
-		defer s.Voices.turns.lock("voice " + id.KeyID.String())()
+		defer s.Voices.turns.Lock("voice " + id.KeyID.String())()
 		if v = s.Voices.get(id.KeyID, now); v == nil {
 			var err error
 			if v, err = s.newVoice(ctx, id, now); err != nil {

@@ -1,14 +1,15 @@
-package service
+// Package keylock lets one holder at a time work on one thing of many.
+package keylock
 
 import (
 	"context"
 	"sync"
 )
 
-// keyedMutex lets one holder at a time work on one key, so that two tasks of a
-// CA do not plan the same objects twice. It only saves work: what is recorded
+// Locks lets one holder at a time work on one key, so that two tasks of a CA do
+// not plan the same objects twice. The zero value is free. It only saves work: what is recorded
 // is checked against the log in any case.
-type keyedMutex struct {
+type Locks struct {
 	mu   sync.Mutex
 	held map[string]*entry
 }
@@ -18,8 +19,8 @@ type entry struct {
 	users int
 }
 
-// lock waits until the key is free and gives the function that frees it.
-func (k *keyedMutex) lock(key string) (unlock func()) {
+// Lock waits until the key is free and gives the function that frees it.
+func (k *Locks) Lock(key string) (unlock func()) {
 	e := k.enter(key)
 	e.taken <- struct{}{}
 	return func() {
@@ -28,9 +29,9 @@ func (k *keyedMutex) lock(key string) (unlock func()) {
 	}
 }
 
-// lockWithin is lock for keys that may be held for long: it waits no longer than
+// LockWithin is Lock for keys that may be held for long: it waits no longer than
 // ctx allows.
-func (k *keyedMutex) lockWithin(ctx context.Context, key string) (unlock func(), err error) {
+func (k *Locks) LockWithin(ctx context.Context, key string) (unlock func(), err error) {
 	e := k.enter(key)
 	select {
 	case e.taken <- struct{}{}:
@@ -44,7 +45,7 @@ func (k *keyedMutex) lockWithin(ctx context.Context, key string) (unlock func(),
 	}, nil
 }
 
-func (k *keyedMutex) enter(key string) *entry {
+func (k *Locks) enter(key string) *entry {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.held == nil {
@@ -59,7 +60,7 @@ func (k *keyedMutex) enter(key string) *entry {
 	return e
 }
 
-func (k *keyedMutex) leave(key string, e *entry) {
+func (k *Locks) leave(key string, e *entry) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if e.users--; e.users == 0 {

@@ -1,4 +1,4 @@
-package service
+package keylock
 
 import (
 	"context"
@@ -9,18 +9,18 @@ import (
 // Whoever waits for a key that is held for long may stop waiting; then the next
 // one gets it.
 func TestLockWithin(t *testing.T) {
-	var k keyedMutex
-	unlock := k.lock("a")
+	var k Locks
+	unlock := k.Lock("a")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("enough"))
-	if _, err := k.lockWithin(ctx, "a"); err == nil || err.Error() != "enough" {
+	if _, err := k.LockWithin(ctx, "a"); err == nil || err.Error() != "enough" {
 		t.Errorf("got %v", err)
 	}
-	if free, err := k.lockWithin(ctx, "b"); err == nil {
+	if free, err := k.LockWithin(ctx, "b"); err == nil {
 		free()
 	}
 	unlock()
-	again, err := k.lockWithin(t.Context(), "a")
+	again, err := k.LockWithin(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
 	}
