@@ -11,6 +11,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 )
@@ -108,14 +109,14 @@ func (s *Service) importChild(ctx context.Context, asked pgstore.Write, parent s
 func (s *Service) importedRequest(in DelegatedChild) (*cert.Request, error) {
 	pub, err := x509.ParsePKIXPublicKey(in.Key)
 	if err != nil {
-		return nil, invalidRequest(err)
+		return nil, peer.InvalidRequest(err)
 	}
 	if err := cert.CheckRSAKey(pub); err != nil {
-		return nil, invalidRequest(err)
+		return nil, peer.InvalidRequest(err)
 	}
 	id, err := cert.KeyIDOfSPKI(in.Key)
 	if err != nil {
-		return nil, invalidRequest(err)
+		return nil, peer.InvalidRequest(err)
 	}
 	sia := cert.SIA{Repository: in.SIA.Repository, Manifest: in.SIA.Manifest, Notify: in.SIA.Notify}
 	if !strings.HasSuffix(sia.Repository, "/") {
@@ -123,12 +124,12 @@ func (s *Service) importedRequest(in DelegatedChild) (*cert.Request, error) {
 	}
 	switch {
 	case !cert.IsRsyncURI(sia.Repository) || !cert.IsRsyncURI(sia.Manifest) || strings.HasSuffix(sia.Manifest, "/"):
-		return nil, invalidRequest(errors.New("ca_repository and rpki_manifest must be rsync URIs"))
+		return nil, peer.InvalidRequest(errors.New("ca_repository and rpki_manifest must be rsync URIs"))
 	case sia.Notify != "" && !cert.IsHTTPSURI(sia.Notify):
-		return nil, invalidRequest(errors.New("rpki_notify must be an https URI"))
+		return nil, peer.InvalidRequest(errors.New("rpki_notify must be an https URI"))
 	case !s.Config.AnyHost:
 		if err := sia.CheckGlobal(); err != nil {
-			return nil, invalidRequest(err)
+			return nil, peer.InvalidRequest(err)
 		}
 	}
 	return &cert.Request{PublicKey: pub, SPKI: in.Key, KeyID: id, SIA: sia}, nil

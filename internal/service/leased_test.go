@@ -6,8 +6,8 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/remote"
-	"baleen/internal/service"
 )
 
 // A node whose lease is over posts no message: what a paused node had in mind
@@ -20,7 +20,7 @@ func TestWithoutLeaseNothingIsPosted(t *testing.T) {
 	here.JoinRemote("ca1", there.World, "testbed", set("AS65000", "10.0.0.0/16", ""))
 	held, posts := true, 0
 	direct := here.Peers
-	here.Peers = service.Leased{Poster: poster(func(ctx context.Context, m remote.Message) ([]byte, error) {
+	here.Peers = peer.Leased{Poster: poster(func(ctx context.Context, m remote.Message) ([]byte, error) {
 		posts++
 		return direct.Post(ctx, m)
 	}), Held: func() bool { return held }}

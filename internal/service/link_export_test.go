@@ -5,6 +5,7 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/es"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 )
@@ -28,10 +29,10 @@ func (l *Link) List(ctx context.Context) ([]ca.Entitlement, error) {
 	return offered, err
 }
 
-func (l *Link) Issue(ctx context.Context, class string, csr []byte) (Granted, error) {
+func (l *Link) Issue(ctx context.Context, class string, csr []byte) (peer.Granted, error) {
 	if l.Issues != nil {
 		if err := l.Issues(class); err != nil {
-			return Granted{}, err
+			return peer.Granted{}, err
 		}
 	}
 	got, err := l.behind.Issue(ctx, class, csr)
@@ -70,6 +71,3 @@ func (s *Service) IssueWithin(ctx context.Context, parent, child string, csr []b
 	_, err := localLink{s: s, parent: parent, child: child, actor: es.Actor{Name: "child:" + child}}.IssueWithin(ctx, "0", csr, limit)
 	return err
 }
-
-// ErrScheduled is how a parent says that it will answer later.
-var ErrScheduled = errScheduled

@@ -7,6 +7,7 @@ import (
 	"baleen/internal/castore"
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 )
@@ -20,14 +21,14 @@ func (n neighbour) List(ctx context.Context) (out []ca.Entitlement, err error) {
 	return out, err
 }
 
-func (n neighbour) Issue(ctx context.Context, class string, csr []byte) (got Granted, err error) {
+func (n neighbour) Issue(ctx context.Context, class string, csr []byte) (got peer.Granted, err error) {
 	err = n.exchange(ctx, func() (err error) { got, err = n.IssueWithin(ctx, class, csr, resources.Limit{}); return err })
 	return got, err
 }
 
 func (n neighbour) Revoke(ctx context.Context, class string, key cert.KeyID) error {
 	err := n.exchange(ctx, func() error { return n.RevokeKey(ctx, class, key) })
-	if nothingToRevoke(err) {
+	if peer.NothingToRevoke(err) {
 		return nil
 	}
 	return err
@@ -64,10 +65,10 @@ func (l localLink) List(ctx context.Context) (out []ca.Entitlement, err error) {
 
 // issueWithin certifies a child's key for what it limits itself to: plan, sign
 // with no transaction open, record. The class is the child's name for it.
-func (l localLink) IssueWithin(ctx context.Context, class string, csr []byte, limit resources.Limit) (Granted, error) {
-	req, err := readRequest(csr)
+func (l localLink) IssueWithin(ctx context.Context, class string, csr []byte, limit resources.Limit) (peer.Granted, error) {
+	req, err := peer.ReadRequest(csr)
 	if err != nil {
-		return Granted{}, err
+		return peer.Granted{}, err
 	}
 	var plan ca.PlannedCert
 	var rec ca.CertRecord
@@ -78,22 +79,22 @@ func (l localLink) IssueWithin(ctx context.Context, class string, csr []byte, li
 		return err
 	})
 	if err != nil {
-		return Granted{}, err
+		return peer.Granted{}, err
 	}
 	auth, err := l.s.authority(ctx, plan.Key, rec)
 	if err != nil {
-		return Granted{}, err
+		return peer.Granted{}, err
 	}
 	issued, der, err := l.s.signChildCert(auth, plan, req.PublicKey)
 	if err != nil {
-		return Granted{}, err
+		return peer.Granted{}, err
 	}
 	w := l.s.recording("ca_sync_parent", [][]byte{der})
 	w.Actor = l.actor
 	if _, err := l.s.execute(ctx, l.parent, ca.RecordChildCerts{Class: plan.Class, Key: plan.Key, Issued: []ca.IssuedCert{issued}}, w); err != nil {
-		return Granted{}, err
+		return peer.Granted{}, err
 	}
-	return Granted{Cert: der, URI: issued.URI, Issuer: auth.cert.Raw}, nil
+	return peer.Granted{Cert: der, URI: issued.URI, Issuer: auth.cert.Raw}, nil
 }
 
 // revokeKey takes a child's key out of use. The class is the child's name for

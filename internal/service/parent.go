@@ -14,6 +14,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/profile"
@@ -27,7 +28,7 @@ type parentLink interface {
 
 	// Issue asks for a certificate. A refusal that is for good has the code "rc-unknown" (1201), "rc-missing-resources"
 	// (1202) or "key-re-use" (1204); errScheduled means that the parent will answer later.
-	Issue(ctx context.Context, class string, csr []byte) (Granted, error)
+	Issue(ctx context.Context, class string, csr []byte) (peer.Granted, error)
 
 	// Revoke takes a key out of use. It succeeds also where the parent says that it knows no such class or key (codes 1301
 	// and 1302): then nothing is left to revoke. errScheduled means that the parent will answer later.
@@ -46,7 +47,7 @@ func (s *Service) link(ctx context.Context, child string, p ca.Parent) (parentLi
 	handle, ok := s.local(p.ServiceURI, "rfc6492/")
 	switch {
 	case !ok:
-		l := ParentLink{Speaker: s.speaker(), CA: child, Parent: p, Keep: s.keep}
+		l := peer.ParentLink{Speaker: s.speaker(), CA: child, Parent: p, Keep: s.keep}
 		err := s.view(ctx, child, func(st *ca.State, _ int64) error { l.Identity = st.Identity; return nil })
 		return l, err
 	case handle == taHandle:
@@ -140,7 +141,7 @@ func (s *Service) takeEntitlements(ctx context.Context, a SyncParent, offered []
 
 // verifyGranted checks a received certificate before it is used: profile,
 // signature, validity, resources, and that it is for the key we asked with.
-func (s *Service) verifyGranted(got Granted, r ca.CertRequest, pub crypto.PublicKey) (ca.CertRecord, error) {
+func (s *Service) verifyGranted(got peer.Granted, r ca.CertRequest, pub crypto.PublicKey) (ca.CertRecord, error) {
 	issuer, err := cert.Decode(got.Issuer)
 	if err != nil {
 		return ca.CertRecord{}, fmt.Errorf("the parent's certificate: %w", err)
@@ -237,7 +238,7 @@ func (s *Service) askParent(ctx context.Context, a AskParent) (tasks.Outcome, er
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
-	leave, wait := s.crowd.Enter(ServerOf(contact.ServiceURI), s.Now())
+	leave, wait := s.crowd.Enter(peer.ServerOf(contact.ServiceURI), s.Now())
 	if leave == nil {
 		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
 	}

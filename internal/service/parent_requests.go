@@ -9,6 +9,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/remote"
 	"baleen/internal/rpki/cert"
 )
@@ -52,7 +53,7 @@ func (x *parentSync) run(ctx context.Context) error {
 func (x *parentSync) request(ctx context.Context, r ca.CertRequest) error {
 	err := x.s.requestCert(ctx, x.a, x.link, r)
 	switch {
-	case err == nil || errors.Is(err, errScheduled):
+	case err == nil || errors.Is(err, peer.ErrScheduled):
 		return err
 	case fault.Code(err) == "rc-unknown" || fault.Code(err) == "rc-missing-resources":
 		return errors.Join(err, x.listAgain(ctx))
@@ -115,7 +116,7 @@ func (x *parentSync) revoke(ctx context.Context, r ca.FinishRevocation) error {
 
 // note keeps what went wrong with one class.
 func (x *parentSync) note(class string, err error) {
-	if errors.Is(err, errScheduled) {
+	if errors.Is(err, peer.ErrScheduled) {
 		x.waiting = true
 		return
 	}
@@ -126,7 +127,7 @@ func (x *parentSync) note(class string, err error) {
 	if fault.Of(err) == fault.Conflict {
 		kind = fault.Conflict
 	}
-	text := shown(err)
+	text := fault.Shown(err)
 	if fault.Of(err) == fault.Internal {
 		x.s.Log.Error("a CA could not sync with a parent", "ca", x.a.CA, "parent", x.a.Parent, "class", class, "fault", err)
 	}

@@ -11,10 +11,10 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/rpki/updown"
-	"baleen/internal/service"
 	"baleen/internal/testworld"
 )
 
@@ -51,7 +51,7 @@ func words(t *testing.T, p updown.Payload) []byte {
 func (n nursery) letter(p updown.Payload) letter { return n.kid.write(words(n.T, p), n.Now()) }
 
 func (n nursery) send(raw []byte) ([]byte, error) {
-	return n.Provision(n.T.Context(), "testbed", service.Query{Body: raw, Address: "192.0.2.7", UserAgent: "kid/1"})
+	return n.Provision(n.T.Context(), "testbed", peer.Query{Body: raw, Address: "192.0.2.7", UserAgent: "kid/1"})
 }
 
 // ask sends a message of kid and gives what the parent said.
@@ -130,7 +130,7 @@ func TestProvisionTurnsAway(t *testing.T) { // D3
 		})
 	}
 	n.log.Take()
-	if _, err := n.Provision(t.Context(), "nobody", service.Query{Body: first}); fault.Code(err) != "ca-unknown" {
+	if _, err := n.Provision(t.Context(), "nobody", peer.Query{Body: first}); fault.Code(err) != "ca-unknown" {
 		t.Errorf("a CA that is not there: %v", err)
 	}
 	for range 3 { // several that differ, in one second

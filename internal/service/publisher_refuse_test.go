@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/publication"
-	"baleen/internal/service"
 	"baleen/internal/testworld"
 )
 
@@ -50,7 +50,7 @@ func query(t *testing.T, q publication.Query) []byte {
 }
 
 func (p press) send(raw []byte) ([]byte, error) {
-	return p.Publication(p.T.Context(), "pub", service.Query{Body: raw, Address: "192.0.2.8", UserAgent: "pub/1"})
+	return p.Publication(p.T.Context(), "pub", peer.Query{Body: raw, Address: "192.0.2.8", UserAgent: "pub/1"})
 }
 
 // ask sends a message of pub and gives what the repository said.
@@ -127,7 +127,7 @@ func TestPublicationTurnsAway(t *testing.T) { // D3
 		})
 	}
 	p.log.Take()
-	_, err = p.Publication(t.Context(), "nobody", service.Query{Body: p.pub.write(list, now).sign(t), Address: "192.0.2.8"})
+	_, err = p.Publication(t.Context(), "nobody", peer.Query{Body: p.pub.write(list, now).sign(t), Address: "192.0.2.8"})
 	if fault.Code(err) != "pub-unknown" {
 		t.Errorf("unknown publisher: %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/tasks"
 )
@@ -192,7 +193,7 @@ func (s *Service) revokeKeys(ctx context.Context, a RevokeKeys) (tasks.Outcome, 
 	case job != nil && (job.Failures >= revokeTries-1 || job.Attempt >= maxAsked):
 		s.Log.Warn("given up: a parent that was left does not revoke", "ca", a.CA, "parent", a.Parent, "keys", len(a.Keys), "error", err)
 		return tasks.Outcome{}, nil
-	case errors.Is(err, errScheduled):
+	case errors.Is(err, peer.ErrScheduled):
 		return tasks.Outcome{Again: s.Now().Add(askAgain)}, nil
 	default:
 		return tasks.Outcome{}, untilAnswered(err)

@@ -15,6 +15,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
 	"baleen/internal/rpki/oob"
@@ -206,7 +207,7 @@ func sooner(a, b time.Time) time.Time {
 func (s *Service) visit(repos []ca.Repository) (leave func(), wait time.Duration) {
 	for _, r := range repos {
 		if _, here := s.local(r.ServiceURI, "rfc8181/"); !here {
-			return s.crowd.Enter(ServerOf(r.ServiceURI), s.Now())
+			return s.crowd.Enter(peer.ServerOf(r.ServiceURI), s.Now())
 		}
 	}
 	return func() {}, 0
@@ -224,7 +225,7 @@ func (s *Service) repoLink(handle string, id ca.Identity, repo ca.Repository) re
 	if publisher, ok := s.local(repo.ServiceURI, "rfc8181/"); ok {
 		return localRepo{pubs: s.Pubs, publisher: publisher}
 	}
-	return RepoLink{Speaker: s.speaker(), CA: handle, Identity: id, Repo: repo}
+	return peer.RepoLink{Speaker: s.speaker(), CA: handle, Identity: id, Repo: repo}
 }
 
 // localRepo reaches the repository of this server by function call.

@@ -22,6 +22,7 @@ import (
 	"baleen/internal/export"
 	"baleen/internal/fault"
 	"baleen/internal/keylock"
+	"baleen/internal/peer"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
 	"baleen/internal/signer"
@@ -76,7 +77,7 @@ type Service struct {
 	Export *export.Renderer
 	Rows   *castore.Store
 	Keys   *signer.Keys
-	Peers  Poster
+	Peers  peer.Poster
 	OneOff *signer.Pool
 	DB     *pgxpool.Pool
 	Fence  postgres.Fence
@@ -95,8 +96,8 @@ type Service struct {
 	Exchanges *exchange.Log
 
 	locks       keylock.Locks
-	voices      Voices
-	crowd       Crowd
+	voices      peer.Voices
+	crowd       peer.Crowd
 	calm        calm
 	figures     figured
 	activeSince atomic.Pointer[time.Time] // when this term as the active node began

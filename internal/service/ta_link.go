@@ -8,6 +8,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/ta"
@@ -35,33 +36,33 @@ func (l taLink) List(ctx context.Context) (out []ca.Entitlement, err error) {
 	return out, err
 }
 
-func (l taLink) Issue(ctx context.Context, class string, csr []byte) (Granted, error) {
+func (l taLink) Issue(ctx context.Context, class string, csr []byte) (peer.Granted, error) {
 	return l.IssueWithin(ctx, class, csr, resources.Limit{})
 }
 
-func (l taLink) IssueWithin(ctx context.Context, class string, csr []byte, limit resources.Limit) (Granted, error) {
-	req, err := readRequest(csr)
+func (l taLink) IssueWithin(ctx context.Context, class string, csr []byte, limit resources.Limit) (peer.Granted, error) {
+	req, err := peer.ReadRequest(csr)
 	if err != nil {
-		return Granted{}, err
+		return peer.Granted{}, err
 	}
 	answer, err := l.ask(ctx, ta.IssueRequest(class, req, limit))
 	if err != nil {
-		return Granted{}, err
+		return peer.Granted{}, err
 	}
 	if answer.Issued == nil {
-		return Granted{}, notPerformed(answer)
+		return peer.Granted{}, notPerformed(answer)
 	}
 	der, err := l.s.Rows.DER(ctx, ca.Hash(answer.Issued.Hash))
 	if err != nil {
-		return Granted{}, err
+		return peer.Granted{}, err
 	}
 	issuer, err := l.s.TACertificate(ctx)
-	return Granted{Cert: der, URI: answer.Issued.URI, Issuer: issuer}, err
+	return peer.Granted{Cert: der, URI: answer.Issued.URI, Issuer: issuer}, err
 }
 
 func (l taLink) Revoke(ctx context.Context, class string, key cert.KeyID) error {
 	err := l.RevokeKey(ctx, class, key)
-	if nothingToRevoke(err) {
+	if peer.NothingToRevoke(err) {
 		return nil
 	}
 	return err
@@ -82,7 +83,7 @@ func (l taLink) ask(ctx context.Context, r ta.ChildRequest) (answer ta.Answer, e
 		_, err = l.s.Proxy.Execute(ctx, taHandle, answer.Then, pgstore.Write{Actor: es.Actor{Name: "child:" + l.child}})
 	}
 	if err == nil && (answer.Code == ta.CodeScheduled || answer.Code == ta.CodeAlreadyProcessing) {
-		err = errScheduled
+		err = peer.ErrScheduled
 	}
 	return answer, err
 }

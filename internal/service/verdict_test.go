@@ -7,6 +7,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/service"
@@ -46,7 +47,7 @@ func TestRefusedRevocationBlocksNothing(t *testing.T) {
 	if c := st.Classes["0"]; !c.Current.Cert.Resources.Equal(set("AS65000", "10.0.0.0/15", "")) || len(c.Unexpected) != 1 {
 		t.Errorf("got %+v", c)
 	}
-	late := func(string, cert.KeyID) error { return service.ErrScheduled }
+	late := func(string, cert.KeyID) error { return peer.ErrScheduled }
 	if later, err := w.Talk(ctx, "ca1", "testbed", &service.Link{Lists: stray, Revokes: late}); err != nil || !later {
 		t.Errorf("late: %v, %v", later, err)
 	}

@@ -8,22 +8,22 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cms"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/rpki/updown"
-	"baleen/internal/service"
 )
 
 // Serve lets other worlds reach this one over HTTP, with the protocols alone.
 func (w *World) Serve() {
 	w.T.Helper()
-	answer := func(f func(ctx context.Context, name string, q service.Query) ([]byte, error)) http.HandlerFunc {
+	answer := func(f func(ctx context.Context, name string, q peer.Query) ([]byte, error)) http.HandlerFunc {
 		return func(res http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
 			muted := w.muted(body)
 			if err == nil {
-				body, err = f(r.Context(), r.PathValue("name"), service.Query{Body: body, Address: r.RemoteAddr, UserAgent: r.UserAgent()})
+				body, err = f(r.Context(), r.PathValue("name"), peer.Query{Body: body, Address: r.RemoteAddr, UserAgent: r.UserAgent()})
 			}
 			if muted {
 				http.Error(res, `{"label":"key-no-cert"}`, http.StatusBadRequest)

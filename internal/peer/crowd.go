@@ -1,4 +1,4 @@
-package service
+package peer
 
 import (
 	"math/rand/v2"

@@ -1,4 +1,4 @@
-package service
+package peer
 
 import (
 	"context"
@@ -110,7 +110,7 @@ func (s Server) Provision(ctx context.Context, handle string, q Query) (answer [
 		refusal = err
 	}
 	x := castore.ChildExchange{Child: p.Child, UserAgent: q.UserAgent, Key: &id.KeyID, Err: refusal}
-	if errors.Is(refusal, errScheduled) { // it went well
+	if errors.Is(refusal, ErrScheduled) { // it went well
 		x.Err = nil
 	}
 	if note := s.Parents.Heard(ctx, handle, x); err == nil {
@@ -206,10 +206,10 @@ func (s Server) answerIssue(ctx context.Context, side ChildSide, ask updown.Issu
 // checkReachable refuses a request for a publication point that nobody else
 // could reach.
 func (s Server) checkReachable(csr []byte) error {
-	req, err := readRequest(csr)
+	req, err := ReadRequest(csr)
 	if err == nil && !s.AnyHost {
 		if err = req.SIA.CheckGlobal(); err != nil {
-			err = invalidRequest(err)
+			err = InvalidRequest(err)
 		}
 	}
 	return err
@@ -229,7 +229,7 @@ func (s Server) notPerformed(handle, child string, m updown.Message, err error) 
 	case status == updown.StatusVersion || status == updown.StatusType: // it says what is wrong with the message
 		out.Description = err.Error()
 	case fault.Of(err) != fault.Internal:
-		out.Description = shown(err)
+		out.Description = fault.Shown(err)
 	}
 	return out
 }
@@ -241,7 +241,7 @@ func statusOf(asked updown.Payload, err error) updown.Status {
 	switch {
 	case asked == nil || errors.Is(err, updown.ErrType):
 		return updown.StatusOf(err)
-	case errors.Is(err, errScheduled):
+	case errors.Is(err, ErrScheduled):
 		return updown.StatusScheduled
 	}
 	switch fault.Code(err) {
@@ -275,14 +275,14 @@ func (s Server) reply(ctx context.Context, p Provider, handle string, payload up
 
 // readRequest reads a child's certificate request; one that breaks a rule of
 // RFC 6487 section 6 is refused.
-func readRequest(csr []byte) (*cert.Request, error) {
+func ReadRequest(csr []byte) (*cert.Request, error) {
 	req, err := cert.DecodeRequest(csr)
 	if err != nil {
-		return nil, invalidRequest(err)
+		return nil, InvalidRequest(err)
 	}
 	return req, nil
 }
 
-func invalidRequest(err error) error {
+func InvalidRequest(err error) error {
 	return &fault.Error{Kind: fault.Invalid, Code: "rfc6492-invalid-csr", Msg: "Invalid CSR received: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
 }

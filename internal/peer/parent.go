@@ -1,4 +1,4 @@
-package service
+package peer
 
 import (
 	"context"
@@ -87,7 +87,7 @@ func (l ParentLink) Issue(ctx context.Context, class string, csr []byte) (Grante
 // Revoke asks to take a key out of use.
 func (l ParentLink) Revoke(ctx context.Context, class string, key cert.KeyID) error {
 	answer, err := l.ask(ctx, updown.Revoke{Class: class, Key: key})
-	if nothingToRevoke(err) {
+	if NothingToRevoke(err) {
 		return nil
 	}
 	if err != nil {
@@ -131,7 +131,7 @@ func (l ParentLink) ask(ctx context.Context, request updown.Payload) (updown.Pay
 	if refused, ok := answer.(updown.ErrorResponse); ok {
 		outcome, err = exchange.Refused, refusalOf(request, refused)
 	}
-	if errors.Is(err, errScheduled) {
+	if errors.Is(err, ErrScheduled) {
 		l.Exchanges.Note(ctx, noted(e, outcome, nil))
 	} else {
 		l.Exchanges.Note(ctx, withStatus(noted(e, outcome, err), answer))
@@ -165,7 +165,7 @@ func (l ParentLink) open(raw []byte, asked time.Time) (updown.Payload, cert.KeyI
 func refusalOf(asked updown.Payload, r updown.ErrorResponse) error {
 	_, list := asked.(updown.List)
 	if !list && (r.Status == updown.StatusBusy || r.Status == updown.StatusScheduled) {
-		return errScheduled
+		return ErrScheduled
 	}
 	text := "RFC 6492 Not Performed: " + r.Status.String()
 	if r.Description != "" && r.Description != r.Status.Description() {
@@ -225,10 +225,10 @@ type Granted struct {
 
 // errScheduled says that a parent will answer later (RFC 6492 section 3.6,
 // codes 1101 and 1104): the request stays open and is sent again.
-var errScheduled = errors.New("the parent will answer later")
+var ErrScheduled = errors.New("the parent will answer later")
 
 // nothingToRevoke says whether a parent refused to revoke a key because it does
 // not know it, or its class (RFC 6492 section 3.6, codes 1301 and 1302).
-func nothingToRevoke(err error) bool {
+func NothingToRevoke(err error) bool {
 	return fault.Of(err) == fault.NotFound && (fault.Code(err) == "rc-unknown" || fault.Code(err) == "key-no-cert")
 }

@@ -8,13 +8,14 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/es"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/ta"
 )
 
 // speaker says what this server has to say to peers.
-func (s *Service) speaker() Speaker {
-	return Speaker{Keys: s.Keys, OneOff: s.OneOff, Peers: s.Peers, Exchanges: s.Exchanges, Voices: &s.voices, Log: s.Log, Now: s.Now}
+func (s *Service) speaker() peer.Speaker {
+	return peer.Speaker{Keys: s.Keys, OneOff: s.OneOff, Peers: s.Peers, Exchanges: s.Exchanges, Voices: &s.voices, Log: s.Log, Now: s.Now}
 }
 
 // keep stores signed objects of others, so that they can be named by hash.
@@ -23,17 +24,17 @@ func (s *Service) keep(ctx context.Context, ders ...[]byte) error {
 }
 
 // Provision answers a message of a child outside this server (RFC 6492).
-func (s *Service) Provision(ctx context.Context, parent string, q Query) ([]byte, error) {
+func (s *Service) Provision(ctx context.Context, parent string, q peer.Query) ([]byte, error) {
 	return s.answers().Provision(ctx, parent, q)
 }
 
 // Publication answers a message of a publisher outside this server (RFC 8181).
-func (s *Service) Publication(ctx context.Context, publisher string, q Query) ([]byte, error) {
+func (s *Service) Publication(ctx context.Context, publisher string, q peer.Query) ([]byte, error) {
 	return s.answers().Publication(ctx, publisher, q)
 }
 
-func (s *Service) answers() Server {
-	return Server{Speaker: s.speaker(), Parents: parents{s}, Pubs: s.Pubs, Objects: s.Rows, AnyHost: s.Config.AnyHost}
+func (s *Service) answers() peer.Server {
+	return peer.Server{Speaker: s.speaker(), Parents: parents{s}, Pubs: s.Pubs, Objects: s.Rows, AnyHost: s.Config.AnyHost}
 }
 
 // parents are the CAs of this server, and its trust anchor, as their children
@@ -41,7 +42,7 @@ func (s *Service) answers() Server {
 type parents struct{ s *Service }
 
 // Meet finds a parent, and its child that sent a message.
-func (p parents) Meet(ctx context.Context, handle string, sender func(child string, idCert []byte) bool) (found Provider, err error) {
+func (p parents) Meet(ctx context.Context, handle string, sender func(child string, idCert []byte) bool) (found peer.Provider, err error) {
 	meet := func(name string, idCert []byte) {
 		if sender(name, idCert) {
 			found.Child, found.IDCert = name, idCert
@@ -71,7 +72,7 @@ func (p parents) Meet(ctx context.Context, handle string, sender func(child stri
 
 // Hear ends that a child is suspended, and gives what it is offered. The trust
 // anchor suspends nobody.
-func (p parents) Hear(ctx context.Context, handle, child, userAgent string, key cert.KeyID) (ChildSide, error) {
+func (p parents) Hear(ctx context.Context, handle, child, userAgent string, key cert.KeyID) (peer.ChildSide, error) {
 	if handle == taHandle {
 		return taLink{s: p.s, child: child}, nil
 	}

@@ -1,4 +1,9 @@
-package service
+// Package peer speaks with CAs and repositories outside this server: the
+// provisioning protocol (RFC 6492) and the publication protocol (RFC 8181) from
+// either side, in signed messages. It knows how a message is signed, sent,
+// opened, verified and taken once, and which refusal has which code; what is
+// asked for is decided by those who use it.
+package peer
 
 import (
 	"bytes"
@@ -144,14 +149,4 @@ func withStatus(e exchange.Entry, answer updown.Payload) exchange.Entry {
 // the same CA with it took too long.
 func busyPeer(uri string, err error) error {
 	return &fault.Error{Kind: fault.Unavailable, Code: remote.CodeHTTP, Msg: "HTTP client error: " + uri + ": another exchange with it is under way", Args: map[string]string{"uri": uri}, Err: err}
-}
-
-// shown gives what may be said of an error: of our own bugs and of what went
-// wrong inside only that the log has more.
-func shown(err error) string {
-	var f *fault.Error
-	if errors.As(err, &f) && f.Kind != fault.Internal {
-		return f.Error()
-	}
-	return "Internal error: see the server's log"
 }
