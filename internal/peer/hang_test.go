@@ -52,7 +52,7 @@ func TestPeerThatHangs(t *testing.T) {
 	for i := range 9 {
 		name := fmt.Sprint("slow", i)
 		must(t, w.CreateCA(t.Context(), operator, name))
-		must(t, w.SetParent(t.Context(), operator, name, "up", oob.ParentResponse{ParentHandle: "p", ChildHandle: "me", ServiceURI: slowURI, IDCert: p.self.id.Raw}))
+		must(t, w.SetParent(t.Context(), operator, name, "up", oob.ParentResponse{ParentHandle: "p", ChildHandle: "me", ServiceURI: slowURI, IDCert: p.self.id.Raw}, service.AnyVersion))
 		ask = append(ask, tasks.Scheduled{Args: service.AskParent{CA: name, Parent: "up"}})
 		<-g.through
 	}

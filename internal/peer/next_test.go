@@ -9,6 +9,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/fault"
+	"baleen/internal/service"
 )
 
 // How CAs stand with their peers, and when they will speak to them next, can be
@@ -54,7 +55,7 @@ func TestContactsAndPlans(t *testing.T) {
 		t.Errorf("the repository is asked again at %v, %v", at, err)
 	}
 	p.honestly()
-	must(t, w.DeleteCA(context.WithoutCancel(t.Context()), operator, "ca1"))
+	must(t, w.DeleteCA(context.WithoutCancel(t.Context()), operator, "ca1", service.AnyVersion))
 	w.Settle()
 	if all, err := w.Rows.Contacts(t.Context()); err != nil || all["ca1"] != nil {
 		t.Errorf("of a CA that is gone: %v, %v", all["ca1"], err)

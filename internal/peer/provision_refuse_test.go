@@ -15,6 +15,7 @@ import (
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/rpki/updown"
+	"baleen/internal/service"
 	"baleen/internal/testworld"
 )
 
@@ -32,7 +33,7 @@ func newNursery(t *testing.T) nursery {
 	w.Start()
 	n := nursery{world: w, kid: newParty(t, "kid", w.Now()), sister: newParty(t, "sister", w.Now())}
 	for name, p := range map[string]*party{"kid": n.kid, "sister": n.sister} {
-		_, err := w.AddChild(t.Context(), operator, "testbed", ca.AddChild{Child: name, IDCert: p.id.Raw, Resources: set("AS65000", "10.0.0.0/16", "")})
+		_, err := w.AddChild(t.Context(), operator, "testbed", ca.AddChild{Child: name, IDCert: p.id.Raw, Resources: set("AS65000", "10.0.0.0/16", "")}, service.AnyVersion)
 		must(t, err)
 	}
 	w.Settle()

@@ -20,6 +20,7 @@ import (
 	"baleen/internal/rpki/publication"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/rpki/updown"
+	"baleen/internal/service"
 )
 
 const (
@@ -220,8 +221,8 @@ func underPuppet(t *testing.T) (*world, *puppets) {
 	id := w.State("ca1").Identity.Cert
 	repo, err := w.Pubs.AddPublisher(t.Context(), operator, oob.PublisherRequest{PublisherHandle: "ca1", IDCert: id})
 	must(t, err)
-	must(t, w.ConfigureRepository(t.Context(), operator, "ca1", repo))
-	must(t, w.SetParent(t.Context(), operator, "ca1", "up", oob.ParentResponse{ParentHandle: "p", ChildHandle: "me", ServiceURI: parentURI, IDCert: p.self.id.Raw}))
+	must(t, w.ConfigureRepository(t.Context(), operator, "ca1", repo, service.AnyVersion))
+	must(t, w.SetParent(t.Context(), operator, "ca1", "up", oob.ParentResponse{ParentHandle: "p", ChildHandle: "me", ServiceURI: parentURI, IDCert: p.self.id.Raw}, service.AnyVersion))
 	w.Settle()
 	must(t, w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}))
 	w.Settle()
@@ -238,10 +239,10 @@ func intoPuppet(t *testing.T) (*world, *puppets) {
 	must(t, w.CreateCA(t.Context(), operator, "ca1"))
 	must(t, w.ConfigureRepository(t.Context(), operator, "ca1", oob.RepositoryResponse{
 		PublisherHandle: "ca1", ServiceURI: repoURI, SIABase: repoBase, NotificationURI: "https://repo.example.net/notification.xml", IDCert: p.self.id.Raw,
-	}))
-	up, err := w.AddChild(t.Context(), operator, "testbed", ca.AddChild{Child: "ca1", IDCert: w.State("ca1").Identity.Cert, Resources: set("AS65000", "10.0.0.0/16", "")})
+	}, service.AnyVersion))
+	up, err := w.AddChild(t.Context(), operator, "testbed", ca.AddChild{Child: "ca1", IDCert: w.State("ca1").Identity.Cert, Resources: set("AS65000", "10.0.0.0/16", "")}, service.AnyVersion)
 	must(t, err)
-	must(t, w.SetParent(t.Context(), operator, "ca1", "testbed", up))
+	must(t, w.SetParent(t.Context(), operator, "ca1", "testbed", up, service.AnyVersion))
 	w.Settle()
 	must(t, w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}))
 	w.Settle()

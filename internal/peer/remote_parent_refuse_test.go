@@ -13,6 +13,7 @@ import (
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/updown"
+	"baleen/internal/service"
 )
 
 // parentStatus gives how ca1 stands with its one parent.
@@ -260,9 +261,9 @@ func TestRefusedRevocationAtARemoteParentBlocksNothing(t *testing.T) {
 			return honest
 		}
 	})
-	must(t, w.InitiateKeyRoll(t.Context(), operator, "ca1"))
+	must(t, w.InitiateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
 	w.Settle()
-	must(t, w.ActivateKeyRoll(t.Context(), operator, "ca1"))
+	must(t, w.ActivateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
 	w.Settle()
 	if c := w.State("ca1").Classes["0"]; c.Old == nil {
 		t.Fatal("no key waits to be revoked")
@@ -368,7 +369,7 @@ func TestParentIsAskedBeforeItIsTaken(t *testing.T) {
 	})
 	err := w.SetParent(t.Context(), operator, "ca1", "up", oob.ParentResponse{
 		ParentHandle: "p", ChildHandle: "me", ServiceURI: parentURI, IDCert: newParty(t, "stranger", w.Now()).id.Raw,
-	})
+	}, service.AnyVersion)
 	if err == nil || fault.Of(err) == fault.NotFound {
 		t.Errorf("got %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"baleen/internal/rpki/updown"
+	"baleen/internal/service"
 )
 
 // Some parents refuse to revoke a key that they do not know any more with bare
@@ -18,10 +19,10 @@ func TestRevocationThatAParentDoesNotConfirm(t *testing.T) {
 	here.Serve()
 	there.Start()
 	here.JoinRemote("ca1", there.World, "testbed", set("AS65000", "10.0.0.0/16", ""))
-	check(t, here.InitiateKeyRoll(t.Context(), operator, "ca1"))
+	check(t, here.InitiateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
 	here.Exchange(there.World)
 	there.Mute = func(p updown.Payload) bool { _, revoke := p.(updown.Revoke); return revoke }
-	check(t, here.ActivateKeyRoll(t.Context(), operator, "ca1"))
+	check(t, here.ActivateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
 	here.Settle()
 	there.Settle()
 	here.WantKeys("ca1", "0", "roll old") // nothing signed says yet that the key is revoked

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"baleen/internal/ca"
+	"baleen/internal/service"
 )
 
 // T11: parent and repository are another server; what the CA authorises is
@@ -44,9 +45,9 @@ func TestRemoteParentAndRepository(t *testing.T) {
 	check(t, here.SyncParents(t.Context(), "ca1"))
 	here.Exchange(there.World)
 	old := here.State("ca1").Classes["0"].Current.KeyID
-	check(t, here.InitiateKeyRoll(t.Context(), operator, "ca1"))
+	check(t, here.InitiateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
 	here.Exchange(there.World)
-	check(t, here.ActivateKeyRoll(t.Context(), operator, "ca1"))
+	check(t, here.ActivateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
 	here.Exchange(there.World)
 	if now := here.State("ca1").Classes["0"]; now.Current.KeyID == old || now.Old != nil {
 		t.Errorf("the key roll did not finish: current %s, was %s, old %v", now.Current.KeyID, old, now.Old)
@@ -82,7 +83,7 @@ func TestRemoteParentAndRepository(t *testing.T) {
 	}
 
 	// And it leaves: nothing stays behind.
-	check(t, here.DeleteCA(t.Context(), operator, "ca1"))
+	check(t, here.DeleteCA(t.Context(), operator, "ca1", service.AnyVersion))
 	here.Exchange(there.World)
 	if left := there.FilesOf("ca1"); len(left) != 0 {
 		t.Errorf("left behind: %v", left)

@@ -11,6 +11,7 @@ import (
 	"baleen/internal/bgp/analysis"
 	"baleen/internal/bgp/feed"
 	"baleen/internal/ca"
+	"baleen/internal/service"
 )
 
 // announce has the routes fetched from a server of the test.
@@ -94,11 +95,11 @@ func TestAnotherCAOfThatName(t *testing.T) {
 		if got := w.figures("ca1"); got != (analysis.Stats{NotFound: i + 1}) {
 			t.Errorf("%s: got %+v", held, got)
 		}
-		if err := w.DeleteCA(t.Context(), operator, "ca1"); err != nil {
+		if err := w.DeleteCA(t.Context(), operator, "ca1", service.AnyVersion); err != nil {
 			t.Fatal(err)
 		}
 		w.Settle()
-		if err := w.RemoveChild(t.Context(), operator, "testbed", "ca1"); err != nil {
+		if err := w.RemoveChild(t.Context(), operator, "testbed", "ca1", service.AnyVersion); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Pubs.RemovePublisher(t.Context(), operator, "ca1"); err != nil {

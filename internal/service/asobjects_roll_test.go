@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"baleen/internal/ca"
+	"baleen/internal/service"
 )
 
 // A roll takes ASPAs and router certificates along (RFC 6489 section 2): at
@@ -30,7 +31,7 @@ func TestKeyRollTakesASObjectsAlong(t *testing.T) {
 	want("before", first, 1)
 	before, old := w.FilesOf("ca1"), w.State("ca1").Classes["0"].Current.KeyID
 
-	if err := w.InitiateKeyRoll(ctx, operator, "ca1"); err != nil {
+	if err := w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
 	w.Settle()
@@ -39,7 +40,7 @@ func TestKeyRollTakesASObjectsAlong(t *testing.T) {
 	w.Settle()
 	want("changed while staged", first+"; AS65001 => AS65000", 1)
 
-	if err := w.ActivateKeyRoll(ctx, operator, "ca1"); err != nil {
+	if err := w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
 	w.ASPA("ca1", ca.UpdateASPA{Customer: 65001, Removed: []uint32{65000}})

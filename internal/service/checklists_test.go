@@ -177,7 +177,7 @@ func TestChecklistsEndWithTheKey(t *testing.T) {
 	ctx := t.Context()
 	w.Join("ca1", "testbed", set("AS65000-AS65001", "10.0.0.0/16", ""))
 	made := w.mustSign("AS65000", "")
-	if err := w.InitiateKeyRoll(ctx, operator, "ca1"); err != nil {
+	if err := w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
 	w.Settle()
@@ -185,7 +185,7 @@ func TestChecklistsEndWithTheKey(t *testing.T) {
 		t.Error("revoked before the new key takes over")
 	}
 	w.kept("staged", 2)
-	if err := w.ActivateKeyRoll(ctx, operator, "ca1"); err != nil {
+	if err := w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
 	w.Settle()

@@ -52,7 +52,7 @@ func (s *Service) ExportChild(ctx context.Context, parent, name string) (Delegat
 // ImportChild takes in a child of another CA: plan, sign with no transaction
 // open, record. When it succeeds the child is there with its certificate, and
 // all of it is one step in the history.
-func (s *Service) ImportChild(ctx context.Context, actor es.Actor, parent string, in DelegatedChild, ifVersion ...*int64) error {
+func (s *Service) ImportChild(ctx context.Context, actor es.Actor, parent string, in DelegatedChild, ifVersion *int64) error {
 	id, err := cert.DecodeIdentity(in.IDCert, s.Now())
 	if err != nil {
 		return &fault.Error{Kind: fault.Invalid, Code: "rfc-8183-xml", Msg: "RFC 8183 XML issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
@@ -62,9 +62,9 @@ func (s *Service) ImportChild(ctx context.Context, actor es.Actor, parent string
 		return err
 	}
 	cmd := ca.ImportChild{Child: in.Name, IDCert: in.IDCert, IDKey: id.KeyID, Resources: in.Resources, ClassName: in.ClassName}
-	err = s.importChild(ctx, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)}, parent, cmd, req)
+	err = s.importChild(ctx, pgstore.Write{Actor: actor, IfVersion: ifVersion}, parent, cmd, req)
 	if fault.Of(err) == fault.Conflict && fault.Code(err) == "cert-plan-stale" { // the CA changed meanwhile: decide again, once
-		err = s.importChild(ctx, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)}, parent, cmd, req)
+		err = s.importChild(ctx, pgstore.Write{Actor: actor, IfVersion: ifVersion}, parent, cmd, req)
 	}
 	return err
 }

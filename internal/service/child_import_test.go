@@ -26,12 +26,12 @@ func handedOver(t *testing.T) (here, there *world, answer oob.ParentResponse) {
 	here.Must(here.CreateCA(t.Context(), operator, "child"))
 	repo, err := here.Pubs.AddPublisher(t.Context(), operator, oob.PublisherRequest{PublisherHandle: "child", IDCert: here.State("child").Identity.Cert})
 	here.Must(err)
-	here.Must(here.ConfigureRepository(t.Context(), operator, "child", repo))
+	here.Must(here.ConfigureRepository(t.Context(), operator, "child", repo, service.AnyVersion))
 	held := set("AS65000", "10.0.0.0/16", "")
-	up, err := here.AddChild(t.Context(), operator, "parent_1", ca.AddChild{Child: "child", IDCert: here.State("child").Identity.Cert, Resources: held})
+	up, err := here.AddChild(t.Context(), operator, "parent_1", ca.AddChild{Child: "child", IDCert: here.State("child").Identity.Cert, Resources: held}, service.AnyVersion)
 	here.Must(err)
-	here.Must(here.UpdateChild(t.Context(), operator, "parent_1", ca.UpdateChild{Child: "child", Class: &ca.ClassMapping{Ours: "0", Theirs: "custom"}}))
-	here.Must(here.SetParent(t.Context(), operator, "child", "parent_1", up))
+	here.Must(here.UpdateChild(t.Context(), operator, "parent_1", ca.UpdateChild{Child: "child", Class: &ca.ClassMapping{Ours: "0", Theirs: "custom"}}, service.AnyVersion))
+	here.Must(here.SetParent(t.Context(), operator, "child", "parent_1", up, service.AnyVersion))
 	here.Settle()
 
 	exported, err := here.ExportChild(t.Context(), "parent_1", "child")
@@ -39,7 +39,7 @@ func handedOver(t *testing.T) (here, there *world, answer oob.ParentResponse) {
 	if exported.ClassName != "custom" || !exported.Resources.Equal(held) || exported.Name != "child" {
 		t.Fatalf("exported: %+v", exported)
 	}
-	there.Must(there.ImportChild(t.Context(), operator, "parent_2", exported))
+	there.Must(there.ImportChild(t.Context(), operator, "parent_2", exported, service.AnyVersion))
 	there.Settle()
 	if got := there.FilesOf("parent_2")[".cer"]; len(got) != 1 || got[0] != here.State("child").Classes["0"].Current.KeyID.String()+".cer" {
 		t.Fatalf("before the child spoke, parent_2 publishes %v", got)
@@ -52,9 +52,9 @@ func handedOver(t *testing.T) (here, there *world, answer oob.ParentResponse) {
 // TestDelegatedChildMoves is T7: the child adds its new parent beside the old one.
 func TestDelegatedChildMoves(t *testing.T) {
 	here, there, answer := handedOver(t)
-	here.Must(here.SetParent(t.Context(), operator, "child", "parent_2", answer))
+	here.Must(here.SetParent(t.Context(), operator, "child", "parent_2", answer, service.AnyVersion))
 	here.Exchange(there.World)
-	here.Must(here.RemoveChild(t.Context(), operator, "parent_1", "child"))
+	here.Must(here.RemoveChild(t.Context(), operator, "parent_1", "child", service.AnyVersion))
 	want := set("AS65000-AS65010", "10.0.0.0/8", "2001:db8::/32")
 	there.Must(there.UpdateChildResources(t.Context(), operator, "parent_2", "child", want))
 	here.Must(here.SyncParents(t.Context(), "child"))
@@ -76,7 +76,7 @@ func TestDelegatedChildMoves(t *testing.T) {
 func TestDelegatedChildKeepsItsKey(t *testing.T) {
 	here, there, answer := handedOver(t)
 	before := here.State("child").Classes["0"].Current.KeyID
-	here.Must(here.SetParent(t.Context(), operator, "child", "parent_1", answer))
+	here.Must(here.SetParent(t.Context(), operator, "child", "parent_1", answer, service.AnyVersion))
 	here.Exchange(there.World)
 	st := here.State("child")
 	c := st.Classes["0"]
@@ -109,14 +109,14 @@ func TestChildImportRefuses(t *testing.T) {
 	}
 	w.refused("export of an unknown child", exportOf(w, "one", "nobody"), "ca-child-unknown", fault.NotFound)
 	w.refused("export at an unknown CA", exportOf(w, "nobody", "kid"), "ca-unknown", fault.NotFound)
-	_, err = w.AddChild(t.Context(), operator, "one", ca.AddChild{Child: "idle", IDCert: exported.IDCert, Resources: set("AS65000", "", "")})
+	_, err = w.AddChild(t.Context(), operator, "one", ca.AddChild{Child: "idle", IDCert: exported.IDCert, Resources: set("AS65000", "", "")}, service.AnyVersion)
 	w.Must(err)
 	w.refused("export without a certificate", exportOf(w, "one", "idle"), "general-error", fault.Invalid)
 	w.Must(w.CreateCA(t.Context(), operator, "bare"))
-	w.refused("import without a class", w.ImportChild(t.Context(), operator, "bare", exported), "general-error", fault.Invalid)
-	w.refused("import at an unknown CA", w.ImportChild(t.Context(), operator, "nobody", exported), "ca-unknown", fault.NotFound)
-	w.refused("import at the trust anchor", w.ImportChild(t.Context(), operator, "ta", exported), "ca-unknown", fault.NotFound)
-	w.refused("import of a child that is there", w.ImportChild(t.Context(), operator, "one", exported), "ca-child-duplicate", fault.Exists)
+	w.refused("import without a class", w.ImportChild(t.Context(), operator, "bare", exported, service.AnyVersion), "general-error", fault.Invalid)
+	w.refused("import at an unknown CA", w.ImportChild(t.Context(), operator, "nobody", exported, service.AnyVersion), "ca-unknown", fault.NotFound)
+	w.refused("import at the trust anchor", w.ImportChild(t.Context(), operator, "ta", exported, service.AnyVersion), "ca-unknown", fault.NotFound)
+	w.refused("import of a child that is there", w.ImportChild(t.Context(), operator, "one", exported, service.AnyVersion), "ca-child-duplicate", fault.Exists)
 
 	for name, c := range map[string]struct {
 		change func(*service.DelegatedChild)
@@ -132,17 +132,17 @@ func TestChildImportRefuses(t *testing.T) {
 	} {
 		broken := exported
 		c.change(&broken)
-		if err := w.ImportChild(t.Context(), operator, "two", broken); fault.Code(err) != c.code {
+		if err := w.ImportChild(t.Context(), operator, "two", broken, service.AnyVersion); fault.Code(err) != c.code {
 			t.Errorf("%s: %v, want %s", name, err, c.code)
 		}
 	}
 	w.Config.AnyHost = false
-	w.refused("a host that nobody reaches", w.ImportChild(t.Context(), operator, "two", exported), "rfc6492-invalid-csr", fault.Invalid)
+	w.refused("a host that nobody reaches", w.ImportChild(t.Context(), operator, "two", exported, service.AnyVersion), "rfc6492-invalid-csr", fault.Invalid)
 	w.Config.AnyHost = true
-	w.Must(w.ImportChild(t.Context(), operator, "two", exported))
+	w.Must(w.ImportChild(t.Context(), operator, "two", exported, service.AnyVersion))
 	other := exported
 	other.Name = "again"
-	w.refused("a key that another child uses", w.ImportChild(t.Context(), operator, "two", other), "key-re-use", fault.Exists)
+	w.refused("a key that another child uses", w.ImportChild(t.Context(), operator, "two", other, service.AnyVersion), "key-re-use", fault.Exists)
 	w.Settle()
 	w.Verified()
 }

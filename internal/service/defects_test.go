@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"baleen/internal/service"
 	"baleen/internal/verify"
 )
 
@@ -22,9 +23,9 @@ func TestAgeOfAKeyIsThatOfItsRoll(t *testing.T) {
 	began := since(first.String())
 	w.Pass(3 * time.Hour)
 	rolled := w.Now()
-	w.Must(w.InitiateKeyRoll(t.Context(), operator, "ca1"))
+	w.Must(w.InitiateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
 	w.Settle()
-	w.Must(w.ActivateKeyRoll(t.Context(), operator, "ca1"))
+	w.Must(w.ActivateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
 	w.Settle()
 	second := w.State("ca1").Classes["0"].Current.KeyID
 	if at := since(second.String()); second == first || at.Before(rolled.Add(-time.Second)) || at.Before(began.Add(2*time.Hour)) {
@@ -57,18 +58,18 @@ func TestNoKeyOutlivesItsUse(t *testing.T) {
 	if n := w.Count("signer_key WHERE position(substring(spki FROM 40 FOR 64) IN sealed) > 0"); n != 0 || w.Count("signer_key") == 0 {
 		t.Errorf("%d private keys can be read in the database", n)
 	}
-	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	keeps("during a roll", 3, 0)
-	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.Settle()
 	w.Pass(15 * time.Minute)
 	keeps("after a roll", 2, 1)
-	w.Must(w.RenewIdentity(ctx, operator, "ca1"))
+	w.Must(w.RenewIdentity(ctx, operator, "ca1", service.AnyVersion))
 	keeps("with another identity", 2, 2)
-	w.Must(w.RemoveParent(ctx, operator, "ca1", "testbed"))
+	w.Must(w.RemoveParent(ctx, operator, "ca1", "testbed", service.AnyVersion))
 	keeps("without a class", 1, 3)
-	w.Must(w.RemoveChild(ctx, operator, "testbed", "ca1"))
-	w.Must(w.DeleteCA(ctx, operator, "ca1"))
+	w.Must(w.RemoveChild(ctx, operator, "testbed", "ca1", service.AnyVersion))
+	w.Must(w.DeleteCA(ctx, operator, "ca1", service.AnyVersion))
 	keeps("deleted", 0, 4)
 	if _, err := verify.Database(ctx, w.DB, verify.Options{Now: w.Now(), Report: func(f verify.Finding) { t.Error(f) }}); err != nil {
 		t.Error(err)

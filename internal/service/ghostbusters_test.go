@@ -9,6 +9,7 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/rpki/gbr"
+	"baleen/internal/service"
 )
 
 func person(name, fn string) ca.Ghostbusters {
@@ -68,11 +69,11 @@ func TestGhostbustersFollowTheConfiguration(t *testing.T) {
 	}
 	oldKey, oldSerial := current()
 
-	if err := w.InitiateKeyRoll(ctx, operator, "ca1"); err != nil {
+	if err := w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
 	w.Settle()
-	if err := w.ActivateKeyRoll(ctx, operator, "ca1"); err != nil {
+	if err := w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
 	w.Settle()

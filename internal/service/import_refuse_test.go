@@ -19,7 +19,7 @@ func TestBulkImportChecksFirst(t *testing.T) {
 	w := importing(t)
 	w.Start() // with publication server, trust anchor and CA testbed
 	w.Join("other", "testbed", set("AS65000", "10.0.0.0/8", ""))
-	up, err := w.AddChild(t.Context(), operator, "other", ca.AddChild{Child: "taken", IDCert: w.State("other").Identity.Cert, Resources: set("AS65000", "", "")})
+	up, err := w.AddChild(t.Context(), operator, "other", ca.AddChild{Child: "taken", IDCert: w.State("other").Identity.Cert, Resources: set("AS65000", "", "")}, service.AnyVersion)
 	if err != nil {
 		t.Fatal(up, err)
 	}

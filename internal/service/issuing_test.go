@@ -47,7 +47,7 @@ func (w *world) progress(when string, want ca.Progress) {
 // lets it go on.
 func TestALargeJobIsHeld(t *testing.T) {
 	w := newWorld(t)
-	taken := w.job(60, 20, func() error { return w.PauseIssuing(t.Context(), operator, "ca1") })
+	taken := w.job(60, 20, func() error { return w.PauseIssuing(t.Context(), operator, "ca1", service.AnyVersion) })
 	w.Settle()
 	w.progress("held", ca.Progress{Paused: true, Wanted: 60})
 	if n := taken.Load(); n > 30 {
@@ -58,7 +58,7 @@ func TestALargeJobIsHeld(t *testing.T) {
 	w.progress("still held", ca.Progress{Paused: true, Wanted: 61})
 	w.Verified()
 
-	w.Must(w.ResumeIssuing(t.Context(), operator, "ca1"))
+	w.Must(w.ResumeIssuing(t.Context(), operator, "ca1", service.AnyVersion))
 	w.Settle()
 	w.progress("after", ca.Progress{Wanted: 61, Issued: 61})
 	if got := len(w.FilesOf("ca1")[".roa"]); got != 61 {

@@ -10,6 +10,7 @@ import (
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/oob"
+	"baleen/internal/service"
 )
 
 // number gives the manifest number of a key.
@@ -40,7 +41,7 @@ func TestKeyRoll(t *testing.T) {
 	first := st.Classes["0"].Current.KeyID
 	was := w.number("ca1", first)
 
-	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.Settle()
 	w.WantKeys("ca1", "0", "roll new")
 	st = w.State("ca1")
@@ -56,9 +57,9 @@ func TestKeyRoll(t *testing.T) {
 		t.Errorf("published by force: numbers %d and %d, want %d and 2", n, m, was+1)
 	}
 	// Once more, nothing happens: only keys at rest are rolled.
-	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 
-	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.Settle()
 	w.WantKeys("ca1", "0", "active")
 	w.WantRoutes("activated", all...)
@@ -89,9 +90,9 @@ func TestOldKeyStaysUntilTheNewSetIsPublished(t *testing.T) {
 	ctx := t.Context()
 	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
 	w.Must(w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}))
-	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.Settle()
-	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.WantKeys("ca1", "0", "roll new")
 	w.WantRoutes("intent committed", "10.0.0.0/16-16 => 64496")
 	w.Must(w.Pubs.RemovePublisher(ctx, operator, "ca1")) // the repository is away
@@ -119,7 +120,7 @@ func TestActivationWaitsForRequests(t *testing.T) {
 	w.Start()
 	ctx := t.Context()
 	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
-	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.Settle()
 	w.Must(w.UpdateChildResources(ctx, operator, "testbed", "ca1", set("AS65000", "10.0.0.0/15", "")))
 	st := w.State("ca1")
@@ -129,7 +130,7 @@ func TestActivationWaitsForRequests(t *testing.T) {
 		{Class: "0", Resources: set("AS65000", "10.0.0.0/15", ""), NotAfter: c.Current.Cert.NotAfter},
 	}}, pgstore.Write{Actor: operator})
 	w.Must(err)
-	if err := w.ActivateKeyRoll(ctx, operator, "ca1"); fault.Code(err) != "key-roll-pending-requests" {
+	if err := w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion); fault.Code(err) != "key-roll-pending-requests" {
 		t.Errorf("got %v", err)
 	}
 	w.Settle()
@@ -143,7 +144,7 @@ func TestActivationWaitsForRequests(t *testing.T) {
 	if c.Current.KeyID != current || c.New.KeyID != next {
 		t.Error("the keys changed places")
 	}
-	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.Settle()
 	w.WantKeys("ca1", "0", "active")
 	w.Verified()
@@ -160,9 +161,9 @@ func TestRollOfManyRoutes(t *testing.T) {
 		cmd.Added = append(cmd.Added, route(fmt.Sprintf("10.0.%d.0/24", i), 24, 64496))
 	}
 	w.Must(w.Configure("ca1", cmd))
-	w.Must(w.InitiateKeyRoll(t.Context(), operator, "ca1"))
+	w.Must(w.InitiateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
 	w.Settle()
-	w.Must(w.ActivateKeyRoll(t.Context(), operator, "ca1"))
+	w.Must(w.ActivateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
 	w.Settle()
 	w.WantKeys("ca1", "0", "active")
 	if got := w.Routes(); len(got) != 130 {
@@ -184,9 +185,9 @@ func TestRollWithFewerResources(t *testing.T) {
 	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/8", ""))
 	w.Join("kid", "ca1", set("AS65000", "10.0.0.0/16", ""))
 	w.Must(w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 1), route("10.9.0.0/16", 16, 1)}}))
-	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.Settle()
-	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.Must(w.UpdateChildResources(ctx, operator, "testbed", "ca1", set("AS65000", "10.0.0.0/12", "")))
 	w.Settle()
 	w.Pass(time.Hour)
@@ -206,11 +207,11 @@ func TestRollUnderTheTrustAnchor(t *testing.T) {
 	ctx := t.Context()
 	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
 	w.Must(w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}))
-	w.Must(w.InitiateKeyRoll(ctx, operator, "testbed"))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "testbed", service.AnyVersion))
 	w.Settle()
 	w.WantKeys("testbed", "0", "roll new")
 	w.WantRoutes("staged", "10.0.0.0/16-16 => 64496")
-	w.Must(w.ActivateKeyRoll(ctx, operator, "testbed"))
+	w.Must(w.ActivateKeyRoll(ctx, operator, "testbed", service.AnyVersion))
 	w.Settle()
 	w.Pass(15 * time.Minute)
 	w.Settle()

@@ -204,7 +204,7 @@ func (s *Service) destroyKeys(ctx context.Context, a DestroyKeys) (tasks.Outcome
 
 // SetParent adds a parent to a CA, or changes its contact. The parent is asked
 // first: one that does not answer is not added.
-func (s *Service) SetParent(ctx context.Context, actor es.Actor, handle, name string, r oob.ParentResponse, ifVersion ...*int64) error {
+func (s *Service) SetParent(ctx context.Context, actor es.Actor, handle, name string, r oob.ParentResponse, ifVersion *int64) error {
 	contact := ca.Parent{ServiceURI: r.ServiceURI, ParentHandle: r.ParentHandle, ChildHandle: r.ChildHandle, IDCert: r.IDCert}
 	if err := oob.CheckHandle(name); err != nil {
 		return fault.New(fault.Invalid, "general-error", "parent name: "+err.Error())
@@ -219,7 +219,7 @@ func (s *Service) SetParent(ctx context.Context, actor es.Actor, handle, name st
 	if _, err := link.List(ctx); err != nil {
 		return fmt.Errorf("list at parent %s: %w", name, err)
 	}
-	_, err = s.execute(ctx, handle, ca.SetParent{Parent: name, Contact: contact}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+	_, err = s.execute(ctx, handle, ca.SetParent{Parent: name, Contact: contact}, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return err
 }
 

@@ -230,7 +230,7 @@ func (k *walk) loseAndRegain() {
 		return
 	}
 	for _, res := range []*ca.UpdateChild{{Child: name, Resources: &less}, {Child: name, Resources: &held}} {
-		k.Must(k.UpdateChild(k.T.Context(), operator, parent, *res))
+		k.Must(k.UpdateChild(k.T.Context(), operator, parent, *res, service.AnyVersion))
 		k.Settle()
 		k.askAll()
 	}
@@ -352,11 +352,11 @@ func (k *walk) nothing() {
 			k.Must(err)
 			for parent := range st.Parents {
 				child, awake := k.State(parent).Children[name], false
-				k.Must(k.UpdateChild(ctx, operator, parent, ca.UpdateChild{Child: name, Resources: &child.Resources, IDCert: child.IDCert, Suspend: &awake}))
+				k.Must(k.UpdateChild(ctx, operator, parent, ca.UpdateChild{Child: name, Resources: &child.Resources, IDCert: child.IDCert, Suspend: &awake}, service.AnyVersion))
 				up, err := k.ParentResponse(ctx, parent, name)
 				k.Must(err)
 				if bytes.Equal(up.IDCert, st.Parents[parent].IDCert) { // the parent has the identity that it had
-					k.Must(k.SetParent(ctx, operator, name, parent, up))
+					k.Must(k.SetParent(ctx, operator, name, parent, up, service.AnyVersion))
 				}
 			}
 		}
@@ -391,7 +391,7 @@ func (k *walk) unsuspend() {
 	for _, name := range k.all() {
 		st := k.State(name)
 		for _, child := range st.SuspendedChildren() {
-			k.Must(k.SetChildSuspended(k.T.Context(), operator, name, child, false))
+			k.Must(k.SetChildSuspended(k.T.Context(), operator, name, child, false, service.AnyVersion))
 		}
 	}
 	k.Settle()

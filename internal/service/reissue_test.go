@@ -52,7 +52,7 @@ func TestForcedReissue(t *testing.T) {
 	w.Settle()
 	before, number := w.objectsOf("ca1"), w.ManifestNumber("ca1")
 
-	w.Must(w.ForceReissueCA(t.Context(), operator, "ca1"))
+	w.Must(w.ForceReissueCA(t.Context(), operator, "ca1", service.AnyVersion))
 	w.Settle()
 	w.wantReplaced("ca1", 4, before)
 	if revoked := w.State("ca1").Classes["0"].Current.Revoked; len(revoked) != 4 {

@@ -73,23 +73,23 @@ func (a EmptyRepo) Key() string { return a.CA + " " + a.ServiceURI }
 
 // RemoveParent ends a CA's relation to a parent. What it certified is withdrawn
 // at once, and the parent is asked to revoke it by task.
-func (s *Service) RemoveParent(ctx context.Context, actor es.Actor, handle, parent string, ifVersion ...*int64) error {
-	_, err := s.execute(ctx, handle, ca.RemoveParent{Parent: parent}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion), InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
+func (s *Service) RemoveParent(ctx context.Context, actor es.Actor, handle, parent string, ifVersion *int64) error {
+	_, err := s.execute(ctx, handle, ca.RemoveParent{Parent: parent}, pgstore.Write{Actor: actor, IfVersion: ifVersion, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 		return s.Rows.ForgetParent(ctx, tx, c.StreamID, parent)
 	}})
 	return err
 }
 
 // RemoveChild ends a CA's relation to a child: its certificates are revoked.
-func (s *Service) RemoveChild(ctx context.Context, actor es.Actor, handle, child string, ifVersion ...*int64) error {
-	_, err := s.execute(ctx, handle, ca.RemoveChild{Child: child}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+func (s *Service) RemoveChild(ctx context.Context, actor es.Actor, handle, child string, ifVersion *int64) error {
+	_, err := s.execute(ctx, handle, ca.RemoveChild{Child: child}, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return err
 }
 
 // RenewIdentity gives a CA a new key and certificate for the protocols, and
 // destroys the old key. Peers outside this server must be told (RFC 8183)
 // before they can be spoken to again.
-func (s *Service) RenewIdentity(ctx context.Context, actor es.Actor, handle string, ifVersion ...*int64) error {
+func (s *Service) RenewIdentity(ctx context.Context, actor es.Actor, handle string, ifVersion *int64) error {
 	if _, err := s.stream(ctx, handle); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *Service) RenewIdentity(ctx context.Context, actor es.Actor, handle stri
 	if err != nil {
 		return err
 	}
-	_, err = s.execute(ctx, handle, ca.RenewIdentity{Identity: id}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+	_, err = s.execute(ctx, handle, ca.RenewIdentity{Identity: id}, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	if err != nil {
 		s.dropKeys(ctx, []cert.KeyID{id.KeyID})
 	}
@@ -110,15 +110,14 @@ func (s *Service) RenewIdentity(ctx context.Context, actor es.Actor, handle stri
 // child or publisher, stay. A CA that is not at the version asked for is left
 // alone; one that moved on while its peers were told stays too, and is given
 // back what they took.
-func (s *Service) DeleteCA(ctx context.Context, actor es.Actor, handle string, ifVersion ...*int64) error {
+func (s *Service) DeleteCA(ctx context.Context, actor es.Actor, handle string, ifVersion *int64) error {
 	var parents map[string]ca.Parent
 	var claims map[string][]ca.KeyClaim
 	var repos []ca.Repository
 	var id ca.Identity
-	wanted := only(ifVersion)
 	err := s.view(ctx, handle, func(st *ca.State, version int64) error {
-		if wanted != nil && *wanted != version {
-			return notAt(handle, *wanted, version)
+		if ifVersion != nil && *ifVersion != version {
+			return notAt(handle, *ifVersion, version)
 		}
 		parents, claims, repos, id = map[string]ca.Parent{}, st.Claims(), st.Repositories(), st.Identity
 		for name := range claims {
@@ -130,7 +129,7 @@ func (s *Service) DeleteCA(ctx context.Context, actor es.Actor, handle string, i
 		return err
 	}
 	s.sayFarewell(ctx, farewell{ca: handle, identity: id, parents: parents, claims: claims, repos: repos})
-	_, err = s.CAs.Delete(ctx, handle, ca.Delete{}, pgstore.Write{Actor: actor, IfVersion: wanted, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
+	_, err = s.CAs.Delete(ctx, handle, ca.Delete{}, pgstore.Write{Actor: actor, IfVersion: ifVersion, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 		return s.Rows.Forget(ctx, tx, c.StreamID)
 	}})
 	if fault.Code(err) == pgstore.CodeVersionMismatch {

@@ -10,6 +10,7 @@ import (
 	"baleen/internal/fault"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
+	"baleen/internal/service"
 )
 
 // A hierarchy in which a CA has two parents and a child of its own, taken apart
@@ -27,10 +28,10 @@ func TestHierarchyIsTakenApart(t *testing.T) {
 	w.Join("ca4", "ca3", set("AS65000", "10.0.0.0-10.1.0.255", ""))
 	w.WantPublished("ca3", 2, 2, 0)
 	w.WantPublished("ca4", 2, 0, 0)
-	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.Settle()
 	w.WantPublished("ca1", 2, 1, 0)
-	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.Settle()
 	w.WantKeys("ca1", "0", "active")
 	w.WantPublished("ca1", 1, 1, 0)
@@ -38,7 +39,7 @@ func TestHierarchyIsTakenApart(t *testing.T) {
 
 	st := w.State("ca4")
 	gone := []cert.KeyID{st.Classes["0"].Current.KeyID, st.Classes["1"].Current.KeyID}
-	w.Must(w.RemoveParent(ctx, operator, "ca4", "ca3"))
+	w.Must(w.RemoveParent(ctx, operator, "ca4", "ca3", service.AnyVersion))
 	w.Settle()
 	w.WantPublished("ca4", 0, 0, 0)
 	w.WantPublished("ca3", 2, 0, 0) // the parent was asked to revoke
@@ -47,7 +48,7 @@ func TestHierarchyIsTakenApart(t *testing.T) {
 			t.Errorf("key %s is there still", key)
 		}
 	}
-	w.Must(w.RemoveChild(ctx, operator, "ca3", "ca4"))
+	w.Must(w.RemoveChild(ctx, operator, "ca3", "ca4", service.AnyVersion))
 	w.Attach("ca4", "ca3", set("AS65000", "10.0.0.0-10.1.0.255", ""))
 	w.Settle()
 	w.WantKeys("ca4", "0", "none")
@@ -56,9 +57,9 @@ func TestHierarchyIsTakenApart(t *testing.T) {
 	w.WantRoutes("registered again")
 	w.Verified()
 
-	w.Must(w.RemoveParent(ctx, operator, "ca4", "ca3"))
+	w.Must(w.RemoveParent(ctx, operator, "ca4", "ca3", service.AnyVersion))
 	w.Settle()
-	w.Must(w.DeleteCA(ctx, operator, "ca3"))
+	w.Must(w.DeleteCA(ctx, operator, "ca3", service.AnyVersion))
 	w.Settle()
 	w.WantPublished("ca3", 0, 0, 0)
 	w.WantPublished("ca1", 1, 0, 0)
@@ -66,7 +67,7 @@ func TestHierarchyIsTakenApart(t *testing.T) {
 	if err := w.ViewCA(ctx, "ca3", nil); fault.Code(err) != "ca-unknown" {
 		t.Errorf("the CA that was deleted: %v", err)
 	}
-	if err := w.DeleteCA(ctx, operator, "ca3"); fault.Code(err) != "ca-unknown" {
+	if err := w.DeleteCA(ctx, operator, "ca3", service.AnyVersion); fault.Code(err) != "ca-unknown" {
 		t.Errorf("deleted again: %v", err)
 	}
 	w.Must(w.CreateCA(ctx, operator, "ca3"))
@@ -86,14 +87,14 @@ func TestRemoveChild(t *testing.T) {
 	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
 	w.Must(w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}))
 	w.Settle()
-	w.Must(w.RemoveChild(ctx, operator, "testbed", "ca1"))
-	if err := w.RemoveChild(ctx, operator, "testbed", "ca1"); fault.Code(err) != "ca-child-unknown" {
+	w.Must(w.RemoveChild(ctx, operator, "testbed", "ca1", service.AnyVersion))
+	if err := w.RemoveChild(ctx, operator, "testbed", "ca1", service.AnyVersion); fault.Code(err) != "ca-child-unknown" {
 		t.Errorf("removed again: %v", err)
 	}
 	w.Settle()
 	w.WantPublished("testbed", 1, 0, 0)
 	st := w.State("ca1")
-	_, err := w.AddChild(ctx, operator, "testbed", ca.AddChild{Child: "ca1", IDCert: st.Identity.Cert, Resources: set("AS65000", "10.0.0.0/16", "")})
+	_, err := w.AddChild(ctx, operator, "testbed", ca.AddChild{Child: "ca1", IDCert: st.Identity.Cert, Resources: set("AS65000", "10.0.0.0/16", "")}, service.AnyVersion)
 	w.Must(err)
 	w.Pass(time.Hour)
 	w.Must(w.SyncParents(ctx, "ca1"))
@@ -110,8 +111,8 @@ func TestRevocationAtALostParentIsGivenUp(t *testing.T) {
 	ctx := t.Context()
 	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
 	w.Join("ca2", "ca1", set("AS65000", "10.0.0.0/24", ""))
-	w.Must(w.DeleteCA(ctx, operator, "ca1"))
-	w.Must(w.RemoveParent(ctx, operator, "ca2", "ca1"))
+	w.Must(w.DeleteCA(ctx, operator, "ca1", service.AnyVersion))
+	w.Must(w.RemoveParent(ctx, operator, "ca2", "ca1", service.AnyVersion))
 	for range 12 {
 		w.Pass(time.Hour)
 		w.Settle()
@@ -149,11 +150,11 @@ func TestMigration(t *testing.T) {
 	other := w.repository("other", "ca1")
 	bad := other
 	bad.SIABase = "rsync://localhost/repo/elsewhere/"
-	if err := w.ConfigureRepository(ctx, operator, "ca1", bad); fault.Code(err) != "ca-repo-issue" {
+	if err := w.ConfigureRepository(ctx, operator, "ca1", bad, service.AnyVersion); fault.Code(err) != "ca-repo-issue" {
 		t.Errorf("a repository that does not agree: %v", err)
 	}
-	w.Must(w.ConfigureRepository(ctx, operator, "ca1", other))
-	if err := w.ConfigureRepository(ctx, operator, "ca1", other); fault.Code(err) != "ca-repo-same" {
+	w.Must(w.ConfigureRepository(ctx, operator, "ca1", other, service.AnyVersion))
+	if err := w.ConfigureRepository(ctx, operator, "ca1", other, service.AnyVersion); fault.Code(err) != "ca-repo-same" {
 		t.Errorf("the same again: %v", err)
 	}
 	w.Settle()
@@ -164,14 +165,14 @@ func TestMigration(t *testing.T) {
 	w.Verified()
 	back, err := w.Pubs.Response(ctx, "ca1")
 	w.Must(err)
-	if err := w.ConfigureRepository(ctx, operator, "ca1", back); fault.Code(err) != "key-roll-disallowed" {
+	if err := w.ConfigureRepository(ctx, operator, "ca1", back, service.AnyVersion); fault.Code(err) != "key-roll-disallowed" {
 		t.Errorf("moving while moving: %v", err)
 	}
 	w.Pass(20 * time.Hour) // manifests at both places are made again
 	w.Must(w.BulkPublish(ctx, false))
 	w.Settle()
 	w.WantRoutes("a day later", all...)
-	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.Settle()
 	w.WantKeys("ca1", "0", "active")
 	w.WantPublished("ca1", 0, 0, 0)
@@ -197,10 +198,10 @@ func TestMigrationAwayFromALostRepository(t *testing.T) {
 	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
 	w.Must(w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 65000)}}))
 	w.Settle()
-	w.Must(w.ConfigureRepository(ctx, operator, "ca1", w.repository("other", "ca1")))
+	w.Must(w.ConfigureRepository(ctx, operator, "ca1", w.repository("other", "ca1"), service.AnyVersion))
 	w.Settle()
 	w.Must(w.Pubs.RemovePublisher(ctx, operator, "ca1"))
-	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	for range 12 {
 		w.Pass(10 * time.Minute)
 		w.Settle()
@@ -222,7 +223,7 @@ func TestUnexpectedKeyIsRevoked(t *testing.T) {
 	w.Start()
 	ctx := t.Context()
 	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
-	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.Settle()
 	st := w.State("ca1")
 	stray := st.Classes["0"].New.KeyID
@@ -247,12 +248,12 @@ func TestRenewIdentity(t *testing.T) {
 	ctx := t.Context()
 	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
 	old := w.State("ca1").Identity
-	w.Must(w.RenewIdentity(ctx, operator, "ca1"))
+	w.Must(w.RenewIdentity(ctx, operator, "ca1", service.AnyVersion))
 	w.Settle()
 	if now := w.State("ca1").Identity; now.KeyID == old.KeyID || !w.Destroyed(old.KeyID) || w.Destroyed(now.KeyID) {
 		t.Errorf("old %s, now %s", old.KeyID, now.KeyID)
 	}
-	if err := w.RenewIdentity(ctx, operator, "none"); fault.Code(err) != "ca-unknown" {
+	if err := w.RenewIdentity(ctx, operator, "none", service.AnyVersion); fault.Code(err) != "ca-unknown" {
 		t.Errorf("got %v", err)
 	}
 	w.Verified()
@@ -286,9 +287,9 @@ func TestRoutesFollowWhatIsHeld(t *testing.T) {
 	if got := w.FilesOf("ca1")[".roa"]; !slices.Equal(got, []string{"AS64496.roa", "AS64497.roa"}) {
 		t.Errorf("got %v", got)
 	}
-	w.Must(w.InitiateKeyRoll(t.Context(), operator, "ca1"))
+	w.Must(w.InitiateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
 	w.Settle()
-	w.Must(w.ActivateKeyRoll(t.Context(), operator, "ca1"))
+	w.Must(w.ActivateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
 	w.Settle()
 	if got := w.FilesOf("ca1")[".roa"]; !slices.Equal(got, []string{"AS64496.roa", "AS64497.roa"}) {
 		t.Errorf("rolled: got %v", got)

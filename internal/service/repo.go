@@ -29,7 +29,7 @@ func (s *Service) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 // ConfigureRepository says where a CA publishes. The repository is asked
 // first: one that does not answer is not taken. For a CA that publishes
 // elsewhere this is a key roll in every class.
-func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handle string, r oob.RepositoryResponse, ifVersion ...*int64) error {
+func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handle string, r oob.RepositoryResponse, ifVersion *int64) error {
 	repo := ca.Repository{ServiceURI: r.ServiceURI, SIABase: r.SIABase, NotificationURI: r.NotificationURI, ServerIDCert: r.IDCert}
 	var id ca.Identity
 	if err := s.view(ctx, handle, func(st *ca.State, _ int64) error { id = st.Identity; return nil }); err != nil {
@@ -43,7 +43,7 @@ func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handl
 				"to send XML to all other parties again: parent(s), children, and repository",
 		}
 	}
-	return s.moveTo(ctx, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)}, handle, repo)
+	return s.moveTo(ctx, pgstore.Write{Actor: actor, IfVersion: ifVersion}, handle, repo)
 }
 
 // askRepo says whether the repository knows the publisher, and under this base

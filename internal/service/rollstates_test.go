@@ -11,6 +11,7 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/relying"
+	"baleen/internal/service"
 )
 
 // watch keeps what is published after every single message from now on.
@@ -68,17 +69,17 @@ func TestNoStateOfARollLosesARoute(t *testing.T) {
 	want := w.Routes()
 	w.watch()
 	for _, name := range []string{"ca1", "testbed", "kid", "ca1"} {
-		w.Must(w.InitiateKeyRoll(ctx, operator, name))
+		w.Must(w.InitiateKeyRoll(ctx, operator, name, service.AnyVersion))
 		w.Settle()
-		w.Must(w.ActivateKeyRoll(ctx, operator, name))
+		w.Must(w.ActivateKeyRoll(ctx, operator, name, service.AnyVersion))
 		w.Settle()
 		w.Pass(15 * time.Minute)
 		w.Settle()
 		w.WantKeys(name, "0", "active")
 	}
-	w.Must(w.ConfigureRepository(ctx, operator, "ca1", w.repository("other", "ca1")))
+	w.Must(w.ConfigureRepository(ctx, operator, "ca1", w.repository("other", "ca1"), service.AnyVersion))
 	w.Settle()
-	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 	w.Settle()
 	w.WantPublished("ca1", 0, 0, 0)
 	w.WantPublished("other", 1, 1, 2)

@@ -79,7 +79,7 @@ func TestRefusalsOfAParentEndNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	up.ChildHandle = "nobody"
-	if err := w.SetParent(t.Context(), operator, "ca2", "ca1", up); fault.Code(err) != "ca-child-unknown" {
+	if err := w.SetParent(t.Context(), operator, "ca2", "ca1", up, service.AnyVersion); fault.Code(err) != "ca-child-unknown" {
 		t.Fatalf("a parent that refuses is taken: %v", err)
 	}
 	contact := w.State("ca2").Parents["ca1"]

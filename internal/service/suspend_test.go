@@ -73,7 +73,7 @@ func TestSuspendByHand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", true); err != nil {
+	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", true, service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
 	w.Settle()
@@ -91,7 +91,7 @@ func TestSuspendByHand(t *testing.T) {
 	if findings, _ := w.Verify(); len(findings) > 0 {
 		t.Errorf("findings %q", findings)
 	}
-	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", false); err != nil {
+	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", false, service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
 	w.Settle()
@@ -101,7 +101,7 @@ func TestSuspendByHand(t *testing.T) {
 	if again := w.State("ca1").Classes["0"].Certs[old.KeyID]; again.Serial == old.Serial || again.Hash == old.Hash || again.URI != old.URI {
 		t.Errorf("got %+v, had %+v", again, old)
 	}
-	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "nobody", true); fault.Code(err) != "ca-child-unknown" {
+	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "nobody", true, service.AnyVersion); fault.Code(err) != "ca-child-unknown" {
 		t.Errorf("an unknown child: %v", err)
 	}
 	if n := w.Waiting(); n != 0 {
@@ -211,7 +211,7 @@ func TestChildThatSpeaksInThatMoment(t *testing.T) {
 		t.Errorf("suspended: %v", got)
 	}
 	// And the other way round: the note of a message tells that the child was just suspended.
-	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", true); err != nil {
+	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", true, service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
 	if suspended, err := w.Rows.NoteChild(t.Context(), w.Fence, stream, castore.ChildExchange{Child: "ca2", At: w.Now(), UserAgent: "local-child"}); err != nil || !suspended {

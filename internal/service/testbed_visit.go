@@ -101,7 +101,7 @@ func (s *Service) UnregisterChild(ctx context.Context, child string) error {
 	if err := s.mustHaveRegistered(ctx, testbed.Child, child); err != nil {
 		return err
 	}
-	return s.RemoveChild(ctx, visitor, testbedHandle, child)
+	return s.RemoveChild(ctx, visitor, testbedHandle, child, AnyVersion)
 }
 
 // UnregisterPublisher removes a publisher that registered itself, with all that
@@ -156,7 +156,7 @@ func (s *Service) expire(ctx context.Context, r testbed.Registration) error {
 	var err error
 	switch r.Kind {
 	case testbed.Child:
-		err = s.RemoveChild(ctx, taskActor("testbed_expire"), testbedHandle, r.Handle)
+		err = s.RemoveChild(ctx, taskActor("testbed_expire"), testbedHandle, r.Handle, AnyVersion)
 	case testbed.Publisher:
 		err = s.Pubs.RemovePublisher(ctx, taskActor("testbed_expire"), r.Handle)
 	}

@@ -29,14 +29,14 @@ func TestRegistrationsExpire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.ConfigureRepository(t.Context(), operator, "visitor", repo); err != nil {
+	if err := w.ConfigureRepository(t.Context(), operator, "visitor", repo, service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
 	up, err := w.RegisterChild(t.Context(), here, ca.AddChild{Child: "visitor", IDCert: id, Resources: set("AS64496", "", "")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.SetParent(t.Context(), operator, "visitor", "testbed", up); err != nil {
+	if err := w.SetParent(t.Context(), operator, "visitor", "testbed", up, service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
 	w.Settle()

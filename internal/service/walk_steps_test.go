@@ -62,14 +62,14 @@ func (k *walk) roll() {
 	if k.rng.IntN(3) == 0 {
 		name = "testbed"
 	}
-	k.may(k.InitiateKeyRoll(k.T.Context(), operator, name))
+	k.may(k.InitiateKeyRoll(k.T.Context(), operator, name, service.AnyVersion))
 }
 
 // activate lets all new keys follow, some of the time with a change right
 // behind that what is staged must take in.
 func (k *walk) activate() {
 	for _, name := range append([]string{"testbed"}, k.cas...) {
-		k.may(k.ActivateKeyRoll(k.T.Context(), operator, name))
+		k.may(k.ActivateKeyRoll(k.T.Context(), operator, name, service.AnyVersion))
 	}
 	if k.rng.IntN(2) == 0 {
 		k.addROAs()
@@ -83,7 +83,7 @@ func (k *walk) move() {
 	k.moves++
 	answer, err := k.Pubs.AddPublisher(k.T.Context(), operator, oob.PublisherRequest{PublisherHandle: publisher, IDCert: st.Identity.Cert})
 	k.Must(err)
-	k.may(k.ConfigureRepository(k.T.Context(), operator, name, answer)) // refused while a key rolls
+	k.may(k.ConfigureRepository(k.T.Context(), operator, name, answer, service.AnyVersion)) // refused while a key rolls
 }
 
 // part takes a CA from a parent and gives it back, with other resources.
@@ -97,11 +97,11 @@ func (k *walk) part() {
 		return
 	}
 	k.die(name, parent)
-	k.Must(k.RemoveParent(k.T.Context(), operator, name, parent))
+	k.Must(k.RemoveParent(k.T.Context(), operator, name, parent, service.AnyVersion))
 	if k.rng.IntN(2) == 0 {
 		k.Settle()
 	}
-	k.Must(k.RemoveChild(k.T.Context(), operator, parent, name))
+	k.Must(k.RemoveChild(k.T.Context(), operator, parent, name, service.AnyVersion))
 	k.Attach(name, parent, res)
 }
 
@@ -124,12 +124,12 @@ func (k *walk) leave() {
 	}
 	k.die(name, parent)
 	if k.rng.IntN(2) == 0 {
-		k.Must(k.RemoveChild(k.T.Context(), operator, parent, name))
-		k.Must(k.RemoveParent(k.T.Context(), operator, name, parent))
+		k.Must(k.RemoveChild(k.T.Context(), operator, parent, name, service.AnyVersion))
+		k.Must(k.RemoveParent(k.T.Context(), operator, name, parent, service.AnyVersion))
 		return
 	}
-	k.Must(k.RemoveParent(k.T.Context(), operator, name, parent))
-	k.Must(k.RemoveChild(k.T.Context(), operator, parent, name))
+	k.Must(k.RemoveParent(k.T.Context(), operator, name, parent, service.AnyVersion))
+	k.Must(k.RemoveChild(k.T.Context(), operator, parent, name, service.AnyVersion))
 }
 
 // die notes the keys that a CA has from a parent, before it leaves it.
@@ -168,9 +168,9 @@ func (k *walk) remove() {
 	for parent := range st.Parents {
 		k.die(name, parent)
 	}
-	k.Must(k.DeleteCA(k.T.Context(), operator, name))
+	k.Must(k.DeleteCA(k.T.Context(), operator, name, service.AnyVersion))
 	for parent := range st.Parents {
-		k.Must(k.RemoveChild(k.T.Context(), operator, parent, name))
+		k.Must(k.RemoveChild(k.T.Context(), operator, parent, name, service.AnyVersion))
 	}
 	k.cas = slices.DeleteFunc(k.cas, func(ca string) bool { return ca == name })
 	k.gone = append(k.gone, name)
@@ -180,7 +180,7 @@ func (k *walk) remove() {
 // in this server do not ask for it.
 func (k *walk) identity() {
 	name, _ := k.some()
-	k.Must(k.RenewIdentity(k.T.Context(), operator, name))
+	k.Must(k.RenewIdentity(k.T.Context(), operator, name, service.AnyVersion))
 }
 
 // restart forgets what is in memory, as a new process would (P9).
@@ -208,7 +208,7 @@ func (k *walk) session() {
 func (k *walk) rename() {
 	name, parent, ok := k.someLink()
 	if ok {
-		k.may(k.UpdateChild(k.T.Context(), operator, parent, ca.UpdateChild{Child: name, Class: &ca.ClassMapping{Ours: fmt.Sprint(k.rng.IntN(3)), Theirs: fmt.Sprint(k.rng.IntN(3))}}))
+		k.may(k.UpdateChild(k.T.Context(), operator, parent, ca.UpdateChild{Child: name, Class: &ca.ClassMapping{Ours: fmt.Sprint(k.rng.IntN(3)), Theirs: fmt.Sprint(k.rng.IntN(3))}}, service.AnyVersion))
 	}
 }
 
@@ -307,7 +307,7 @@ func (k *walk) resize() {
 func (k *walk) suspend() {
 	name, parent, ok := k.someLink()
 	if ok {
-		k.Must(k.SetChildSuspended(k.T.Context(), operator, parent, name, true))
+		k.Must(k.SetChildSuspended(k.T.Context(), operator, parent, name, true, service.AnyVersion))
 		if k.rng.IntN(2) == 0 {
 			k.Settle()
 		}

@@ -16,6 +16,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es"
 	"baleen/internal/rpki/resources"
+	"baleen/internal/service"
 	"baleen/internal/tasks"
 	"baleen/internal/verify"
 )
@@ -215,9 +216,9 @@ func (w *World) Count(sql string) (n int) {
 func (w *World) Attach(name, parent string, held resources.Set) {
 	w.T.Helper()
 	st := w.State(name)
-	up, err := w.AddChild(w.T.Context(), Operator, parent, ca.AddChild{Child: name, IDCert: st.Identity.Cert, Resources: held})
+	up, err := w.AddChild(w.T.Context(), Operator, parent, ca.AddChild{Child: name, IDCert: st.Identity.Cert, Resources: held}, service.AnyVersion)
 	w.Must(err)
-	w.Must(w.SetParent(w.T.Context(), Operator, name, parent, up))
+	w.Must(w.SetParent(w.T.Context(), Operator, name, parent, up, service.AnyVersion))
 }
 
 // WantPublished checks how many objects of each kind a publisher has.

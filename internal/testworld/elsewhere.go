@@ -13,6 +13,7 @@ import (
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/rpki/updown"
+	"baleen/internal/service"
 )
 
 // Serve lets other worlds reach this one over HTTP, with the protocols alone.
@@ -72,10 +73,10 @@ func (w *World) JoinRemote(name string, at *World, parent string, held resources
 	id := w.State(name).Identity.Cert
 	repo, err := at.Pubs.AddPublisher(ctx, Operator, oob.PublisherRequest{PublisherHandle: name, IDCert: id})
 	check(err)
-	check(w.ConfigureRepository(ctx, Operator, name, repo))
-	up, err := at.AddChild(ctx, Operator, parent, ca.AddChild{Child: name, IDCert: id, Resources: held})
+	check(w.ConfigureRepository(ctx, Operator, name, repo, service.AnyVersion))
+	up, err := at.AddChild(ctx, Operator, parent, ca.AddChild{Child: name, IDCert: id, Resources: held}, service.AnyVersion)
 	check(err)
-	check(w.SetParent(ctx, Operator, name, parent, up))
+	check(w.SetParent(ctx, Operator, name, parent, up, service.AnyVersion))
 	w.Exchange(at)
 }
 

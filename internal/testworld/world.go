@@ -146,10 +146,10 @@ func (w *World) Join(name, parent string, held resources.Set) {
 	id := w.State(name).Identity.Cert
 	repo, err := w.Pubs.AddPublisher(ctx, Operator, oob.PublisherRequest{PublisherHandle: name, IDCert: id})
 	check(err)
-	check(w.ConfigureRepository(ctx, Operator, name, repo))
-	up, err := w.AddChild(ctx, Operator, parent, ca.AddChild{Child: name, IDCert: id, Resources: held})
+	check(w.ConfigureRepository(ctx, Operator, name, repo, service.AnyVersion))
+	up, err := w.AddChild(ctx, Operator, parent, ca.AddChild{Child: name, IDCert: id, Resources: held}, service.AnyVersion)
 	check(err)
-	check(w.SetParent(ctx, Operator, name, parent, up))
+	check(w.SetParent(ctx, Operator, name, parent, up, service.AnyVersion))
 	w.Settle()
 }
 
