@@ -94,8 +94,9 @@ func TestPurePackagesStayPure(t *testing.T) {
 var onlyIn = map[string][]string{
 	"github.com/labstack/echo/v4":                 {"baleen/internal/web"},
 	"baleen/internal/config":                      {"baleen/cmd"},
-	"baleen/internal/service":                     {"baleen/cmd", "baleen/internal/web", "baleen/internal/verify", "baleen/internal/testworld", "baleen/test/bench"},
+	"baleen/internal/service":                     {"baleen/cmd", "baleen/internal/web", "baleen/internal/setup", "baleen/internal/verify", "baleen/internal/testworld", "baleen/test/bench"},
 	"baleen/internal/peer":                        {"baleen/cmd", "baleen/internal/service", "baleen/internal/web/peers", "baleen/internal/testworld"},
+	"baleen/internal/setup":                       {"baleen/cmd", "baleen/internal/web"},
 	"baleen/internal/verify":                      {"baleen/cmd", "baleen/internal/testworld"},
 	"baleen/internal/testworld":                   {"baleen/test"},
 	"baleen/internal/web":                         {"baleen/cmd", "baleen/internal/web"},
