@@ -360,6 +360,40 @@ func (q *Queries) ListManifests(ctx context.Context, db DBTX, streamID uuid.UUID
 	return items, nil
 }
 
+const ListNeighbours = `-- name: ListNeighbours :many
+SELECT s.handle, p.parent
+FROM ca_parent_status p JOIN es_stream s ON s.id = p.stream_id
+WHERE rtrim(split_part(p.uri, '/rfc6492/', 2), '/') = $1::text AND s.kind = 'ca' AND s.deleted_at IS NULL
+ORDER BY s.handle, p.parent
+`
+
+type ListNeighboursRow struct {
+	Handle string
+	Parent string
+}
+
+// The CAs of this server that asked a parent whose service URI ends in this handle, with their names for it. One of another
+// server that has this handle may be among them.
+func (q *Queries) ListNeighbours(ctx context.Context, db DBTX, handle string) ([]ListNeighboursRow, error) {
+	rows, err := db.Query(ctx, ListNeighbours, handle)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListNeighboursRow
+	for rows.Next() {
+		var i ListNeighboursRow
+		if err := rows.Scan(&i.Handle, &i.Parent); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListObjects = `-- name: ListObjects :many
 SELECT uri, hash, repository FROM ca_object WHERE stream_id = $1
 `
