@@ -1,4 +1,4 @@
-package service_test
+package peer_test
 
 import (
 	"context"
@@ -26,7 +26,7 @@ func TestParentLeftWhileItIsAsked(t *testing.T) {
 	asked := 0
 	w.Peers = leaver{puppets: p, leave: func() {
 		if asked++; asked == 2 {
-			must(t, w.RemoveParent(t.Context(), operator, "ca1", "up"))
+			must(t, w.RemoveParent(t.Context(), operator, "ca1", "up", service.AnyVersion))
 		}
 	}}
 	issues := func() []service.CAIssues {
@@ -35,15 +35,15 @@ func TestParentLeftWhileItIsAsked(t *testing.T) {
 		must(t, err)
 		return all
 	}
-	w.run(service.AskParent{CA: "ca1", Parent: "up"})
+	w.Run(service.AskParent{CA: "ca1", Parent: "up"})
 	if all := issues(); len(all) != 1 || all[0].CA != "ca1" || len(all[0].Parents) != 1 || all[0].Parents[0].Peer != "up" {
 		t.Errorf("after a failure: %+v", all)
 	}
-	w.run(service.AskParent{CA: "ca1", Parent: "up"})
+	w.Run(service.AskParent{CA: "ca1", Parent: "up"})
 	if all := issues(); len(all) != 0 {
 		t.Errorf("after the parent was left: %+v", all)
 	}
-	if n := w.count("ca_parent_status p JOIN es_stream s ON s.id = p.stream_id WHERE s.handle = 'ca1'"); n != 0 {
+	if n := w.Count("ca_parent_status p JOIN es_stream s ON s.id = p.stream_id WHERE s.handle = 'ca1'"); n != 0 {
 		t.Errorf("%d outcomes are kept", n)
 	}
 }
