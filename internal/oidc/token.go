@@ -119,7 +119,10 @@ func (p *Provider) tokenError(err, signature error) error {
 	case errors.As(err, &late):
 		return loginError("the ID token expired at "+late.Expiry.UTC().Format(time.RFC3339)+": log in again; if that does not help, compare the clocks", nil)
 	case signature != nil && strings.HasPrefix(signature.Error(), "fetching keys"):
-		return p.unreachable("keys", errors.New(printable(signature.Error())))
+		if !isTimeout(signature) { // the rest may have the whole answer in it
+			signature = errors.New(printable(signature.Error()))
+		}
+		return p.unreachable("keys", signature)
 	case signature != nil:
 		return loginError("the ID token is not signed with a key of the OpenID Connect provider", nil)
 	}
