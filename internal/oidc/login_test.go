@@ -205,6 +205,13 @@ func TestCallbackOfAnotherLogin(t *testing.T) {
 	if address, flow, err = client.Begin(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	p.change(func() {
+		p.metadata["authorization_response_iss_parameter_supported"], p.now = true, p.now.Add(2*time.Minute)
+	})
+	fails("no provider", func(*oidc.Callback) {}, oidc.CodeLogin, "another provider")
+	p.change(func() {
+		p.metadata["authorization_response_iss_parameter_supported"], p.now = nil, p.now.Add(2*time.Minute)
+	})
 	fails("another nonce, without PKCE", func(b *oidc.Callback) { b.Nonce = other.Nonce }, oidc.CodeLogin, "belongs to another login")
 
 	back := oidc.ReadCallback(p.browser(address, flow))

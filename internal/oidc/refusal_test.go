@@ -225,6 +225,33 @@ func TestAnswersRefused(t *testing.T) {
 	}
 }
 
+// A provider may repeat what it was told; nobody else does.
+func TestSecretsAreNotRepeated(t *testing.T) {
+	p := newIDP(t)
+	client := p.client(nil)
+	id, err := p.login(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	p.instead["/token"] = func(w http.ResponseWriter, r *http.Request) {
+		_, password, _ := r.BasicAuth()
+		told = append(told, r.PostFormValue("code"), r.PostFormValue("code_verifier"), r.PostFormValue("refresh_token"))
+		answer(w, http.StatusBadRequest, object{"error": "invalid_request", "error_description": "not " + password + " " + clientSecret + " " + r.PostFormValue("code") +
+			r.PostFormValue("code_verifier") + r.PostFormValue("refresh_token") + "!"})
+	}
+	_, first := p.login(client)
+	_, second := client.Renew(t.Context(), id.Secrets)
+	for _, err := range []error{first, second} {
+		wantFault(t, err, oidc.CodePermanent, "invalid_request: not (secret) (secret) (secret)")
+		for _, secret := range told {
+			if secret != "" && strings.Contains(err.Error(), secret) {
+				t.Errorf("%q is repeated: %v", secret, err)
+			}
+		}
+	}
+}
+
 // A provider that says nothing is given up.
 func TestSlowProvider(t *testing.T) {
 	p := newIDP(t)
@@ -266,7 +293,7 @@ func TestProviderLacks(t *testing.T) {
 		"authorization_endpoint w": {"authorization_endpoint": "javascript:alert(1)"},
 		"token_endpoint with an":   {"token_endpoint": "http://idp.example.net/token"},
 		"jwks_uri with an https a": {"jwks_uri": nil},
-		"has a fragment":           {"authorization_endpoint": p.URL + "/authorize#x"},
+		"without a fragment":       {"authorization_endpoint": p.URL + "/authorize#x"},
 	} {
 		p.change(func() { p.metadata = metadata })
 		_, _, err := p.client(nil).Begin(t.Context())

@@ -7,13 +7,11 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"baleen/internal/fault"
 	"baleen/internal/oidc"
 )
 
@@ -59,6 +57,22 @@ func TestDiscoveryIsRefreshed(t *testing.T) {
 	}
 	if n := p.count("/keys"); n != 1 {
 		t.Errorf("keys were asked for %d times, want 1", n)
+	}
+}
+
+// A provider that is known is not waited for long before what it said is used.
+func TestSlowDiscovery(t *testing.T) {
+	p := newIDP(t)
+	client := p.client(func(c *oidc.Config) { c.Timeout = 3 * time.Second })
+	if _, err := p.login(client); err != nil {
+		t.Fatal(err)
+	}
+	p.change(func() {
+		p.now = p.now.Add(2 * time.Minute)
+		p.instead[wellKnown] = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	})
+	if _, err := p.login(client); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -370,14 +384,4 @@ func TestLogoutGoesOn(t *testing.T) {
 	p.Close()
 	client = p.client(nil)
 	logout(id.Secrets, oidc.CodeTransient, "cannot be reached")
-}
-
-// The errors wrap nothing that the log may not have.
-func TestErrorsOfCodesAreKinds(t *testing.T) {
-	p := newIDP(t)
-	p.Close()
-	_, _, err := p.client(nil).Begin(t.Context())
-	if fault.Of(err) != fault.Unavailable || !strings.HasPrefix(err.Error(), "Transient authentication error: ") {
-		t.Errorf("got %v", err)
-	}
 }
