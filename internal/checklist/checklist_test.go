@@ -17,6 +17,7 @@ import (
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/crl"
 	"baleen/internal/rpki/resources"
+	"baleen/internal/rpki/rsc"
 	"baleen/internal/rpki/tal"
 )
 
@@ -50,15 +51,7 @@ func broken(r checklist.Report) string {
 }
 
 func TestVerdicts(t *testing.T) {
-	write(t, newPlan(t).build(t))
-	for name, content := range map[string]string{"sub/letter.pdf": "other", "sub/annex.txt": "letter", "copy.pdf": "letter", "more.pdf": "more"} {
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	enter(t, newPlan(t).build(t))
 	for name, tc := range map[string]struct {
 		files    []string
 		nameless bool
@@ -96,7 +89,7 @@ func TestVerdicts(t *testing.T) {
 			if strings.Join(got, " ") != tc.want || strings.Join(left, " ") != tc.left {
 				t.Errorf("got %v and left %v, want %v and %v", got, left, tc.want, tc.left)
 			}
-			if good := strings.Trim(tc.want, "verified ") == ""; !r.Valid || r.Verified != good {
+			if good := strings.ReplaceAll(tc.want, "verified", "") == strings.Repeat(" ", len(tc.files)-1); !r.Valid || r.Verified != good {
 				t.Errorf("valid %v, verified %v, want %v", r.Valid, r.Verified, good)
 			}
 		})
@@ -106,12 +99,12 @@ func TestVerdicts(t *testing.T) {
 func TestGolden(t *testing.T) {
 	folder := must(filepath.Abs("testdata"))(t)
 	p := newPlan(t)
-	p.list.Files[2].Hash[0] ^= 1
-	write(t, p.build(t))
+	p.list.Files = append(p.list.Files, rsc.File{Hash: p.list.Files[1].Hash})
+	enter(t, p.build(t))
 	bad := options("letter.pdf")
 	bad.At = now.AddDate(0, 0, 2)
-	other := options("letter.pdf", "annex.txt", "secret.bin", "ta.tal", "nosuch", "bad\nname")
-	nameless := options("letter.pdf", "secret.bin")
+	other := options("letter.pdf", "annex.txt", "secret.bin", "ta.tal", "nosuch", "bad\nname", "sub/letter.pdf", "sub/annex.txt", "copy.pdf")
+	nameless := options("letter.pdf", "annex.txt", "secret.bin")
 	nameless.NoNames = true
 	for name, opts := range map[string]checklist.Options{"good": options("letter.pdf"), "some": other, "nameless": nameless, "stale": bad} {
 		for _, ext := range []string{".txt", ".json"} {
@@ -187,7 +180,7 @@ func TestRefusesWhatIsMadeWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPlan(t)
 			tc.change(p)
-			write(t, p.build(t))
+			enter(t, p.build(t))
 			r := report(t, options("letter.pdf"))
 			if got := broken(r); got != tc.want || r.Valid != (tc.want == "") || r.Verified != r.Valid || len(r.Files) > 0 != r.Valid {
 				t.Errorf("got %q (%v), valid %v, files %v, want %q", got, r.Violations, r.Valid, r.Files, tc.want)
@@ -249,7 +242,7 @@ func TestRefusesWhatIsDamaged(t *testing.T) {
 				files[name] = bytes.Clone(content)
 			}
 			tc.spoil(files)
-			write(t, files)
+			enter(t, files)
 			r := report(t, options("letter.pdf"))
 			if got := broken(r); got != tc.want || r.Valid || r.Verified || len(r.Files) > 0 {
 				t.Errorf("got %q (%v), valid %v, files %v, want %q", got, r.Violations, r.Valid, r.Files, tc.want)
@@ -265,7 +258,7 @@ func selfSigned(t testing.TB, name string) []byte {
 }
 
 func TestTrustAnchorIsGivenByHand(t *testing.T) {
-	write(t, newPlan(t).build(t))
+	enter(t, newPlan(t).build(t))
 	if err := os.Rename("cache/rpki.example.net/ta/ta.cer", "ta.cer"); err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +286,7 @@ func TestTrustAnchorIsGivenByHand(t *testing.T) {
 
 // What baleen publishes lies in two folders, each below an URI.
 func TestFoldersBelowURIs(t *testing.T) {
-	write(t, newPlan(t).build(t))
+	enter(t, newPlan(t).build(t))
 	if err := errors.Join(os.Rename("cache/rpki.example.net/repo", "current"), os.Rename("cache/rpki.example.net/ta", "anchor")); err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +314,7 @@ func TestFoldersBelowURIs(t *testing.T) {
 
 // A link out of the folder leads nowhere.
 func TestFoldersAreNotLeft(t *testing.T) {
-	write(t, newPlan(t).build(t))
+	enter(t, newPlan(t).build(t))
 	const file = "cache/rpki.example.net/repo/mid/ca.cer"
 	if err := errors.Join(os.Rename(file, "ca.cer"), os.Symlink("../../../../ca.cer", file)); err != nil {
 		t.Fatal(err)
@@ -332,7 +325,7 @@ func TestFoldersAreNotLeft(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	write(t, newPlan(t).build(t))
+	enter(t, newPlan(t).build(t))
 	for name, change := range map[string]func(o *checklist.Options){
 		"no checklist":     func(o *checklist.Options) { o.RSC = "nosuch.sig" },
 		"no locator":       func(o *checklist.Options) { o.TAL = "nosuch.tal" },
@@ -367,7 +360,9 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left
 // not list.
 func FuzzChecklist(f *testing.F) {
 	good := newPlan(f).build(f)
-	write(f, good)
+	dir := f.TempDir()
+	write(f, dir, good)
+	write(f, dir, map[string][]byte{"letter.pdf": []byte("letter")})
 	f.Add(good["letter.sig"])
 	f.Add(good[repo+"ca/ca.mft"])
 	f.Add([]byte{0x30, 0})
@@ -376,8 +371,8 @@ func FuzzChecklist(f *testing.F) {
 		if err := os.WriteFile(file, sig, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		opts := options("letter.pdf", "letter.sig")
-		opts.RSC = file
+		opts := options(filepath.Join(dir, "letter.pdf"), filepath.Join(dir, "letter.sig"))
+		opts.RSC, opts.TAL, opts.Repo = file, filepath.Join(dir, "ta.tal"), []string{filepath.Join(dir, "cache")}
 		if r := report(t, opts); r.Verified || r.Valid && (len(r.Files) != 2 || r.Files[0].Verdict != checklist.Verified) {
 			t.Errorf("%x: got %+v", sig, r)
 		}

@@ -197,18 +197,31 @@ func (a *authority) list(name string, content []byte) {
 	slices.SortFunc(a.mft.Files, func(x, y manifest.File) int { return strings.Compare(x.Name, y.Name) })
 }
 
-// write puts files into a folder as the cache of a validator has them, beside
-// three that the checklist lists, and goes there.
-func write(t testing.TB, files map[string][]byte) {
+// enter writes files into a folder, beside three that the checklist lists and
+// some more, and goes there.
+func enter(t testing.TB, files map[string][]byte) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	files = maps.Clone(files)
-	files["letter.pdf"], files["annex.txt"], files["secret.bin"] = []byte("letter"), []byte("annex"), []byte("secret")
+	for name, content := range map[string]string{
+		"letter.pdf": "letter", "annex.txt": "annex", "secret.bin": "secret",
+		"sub/letter.pdf": "other", "sub/annex.txt": "letter", "copy.pdf": "letter", "more.pdf": "more",
+	} {
+		files[name] = []byte(content)
+	}
+	write(t, ".", files)
+}
+
+// write puts files into a folder, what is published as the cache of a validator
+// has it.
+func write(t testing.TB, dir string, files map[string][]byte) {
+	t.Helper()
 	for uri, content := range files {
 		name := uri
 		if _, rest, ok := strings.Cut(uri, "://"); ok {
 			name = "cache/" + rest
 		}
+		name = filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
 		}
