@@ -88,6 +88,11 @@ func checkCommon(idCert []byte, tag string, handles ...string) error {
 	if len(idCert) == 0 {
 		return errors.New("the identity certificate is empty")
 	}
+	return CheckTag(tag)
+}
+
+// CheckTag refuses what cannot be the tag of a document (RFC 8183 appendix A).
+func CheckTag(tag string) error {
 	if len(tag) > maxTag {
 		return fmt.Errorf("the tag is longer than %d characters", maxTag)
 	}
