@@ -227,7 +227,8 @@ func (s *Service) stream(ctx context.Context, handle string) (uuid.UUID, error) 
 	return id, caUnknown(handle, err)
 }
 
-// noteParent stores the outcome of an exchange with a parent.
+// noteParent stores the outcome of an exchange with a parent; of one that was
+// left meanwhile nothing stays.
 func (s *Service) noteParent(ctx context.Context, a SyncParent, uri string, offered []ca.Entitlement, outcome error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -236,5 +237,8 @@ func (s *Service) noteParent(ctx context.Context, a SyncParent, uri string, offe
 	if err != nil {
 		return err
 	}
-	return s.Rows.NoteParent(ctx, s.Fence, stream, castore.ParentExchange{Parent: a.Parent, URI: uri, At: s.Now(), Offered: offered, Err: outcome})
+	if err := s.Rows.NoteParent(ctx, s.Fence, stream, castore.ParentExchange{Parent: a.Parent, URI: uri, At: s.Now(), Offered: offered, Err: outcome}); err != nil {
+		return err
+	}
+	return s.forgetLeft(ctx, a.CA, a.Parent)
 }
