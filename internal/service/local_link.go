@@ -81,11 +81,11 @@ func (l localLink) IssueWithin(ctx context.Context, class string, csr []byte, li
 	if err != nil {
 		return peer.Granted{}, err
 	}
-	auth, err := l.s.authority(ctx, plan.Key, rec)
+	auth, err := l.s.maker().authority(ctx, plan.Key, rec)
 	if err != nil {
 		return peer.Granted{}, err
 	}
-	issued, der, err := l.s.signChildCert(auth, plan, req.PublicKey)
+	issued, der, err := l.s.maker().signChildCert(auth, plan, req.PublicKey)
 	if err != nil {
 		return peer.Granted{}, err
 	}

@@ -74,11 +74,11 @@ func (s *Service) publishPoint(ctx context.Context, p ca.Point, was castore.Mani
 		} else if wait > 0 {
 			return wait, nil
 		}
-		auth, err := s.authority(ctx, p.Key, p.Cert)
+		auth, err := s.maker().authority(ctx, p.Key, p.Cert)
 		if err != nil {
 			return 0, err
 		}
-		made, err := s.signPoint(ctx, auth, p, e)
+		made, err := s.maker().signPoint(ctx, auth, p, e)
 		if err != nil {
 			return 0, err
 		}

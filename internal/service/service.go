@@ -126,3 +126,8 @@ func (s *Service) execute(ctx context.Context, handle string, cmd es.Command[ca.
 	r, err := s.CAs.Execute(ctx, handle, cmd, w)
 	return r, caUnknown(handle, err)
 }
+
+// maker makes what CAs sign.
+func (s *Service) maker() Maker {
+	return Maker{Keys: s.Keys, OneOff: s.OneOff, Certs: s.Rows, Policy: s.Config.Policy, Cores: s.Cores, Now: s.Now}
+}
