@@ -23,6 +23,7 @@ import (
 	"baleen/internal/pubserver"
 	"baleen/internal/remote"
 	"baleen/internal/service"
+	"baleen/internal/setup"
 	"baleen/internal/signer"
 	"baleen/internal/ta"
 	"baleen/internal/tasks"
@@ -43,6 +44,7 @@ type node struct {
 	asker   *tasks.Worker // of what waits for peers outside this server
 	peers   *remote.Client
 	service *service.Service
+	imports *setup.Importer
 	logins  *login.Recorder
 	web     *web.Server
 
@@ -71,6 +73,8 @@ func newNode(ctx context.Context, cfg config.Config, url string, log *slog.Logge
 	n.logins = &login.Recorder{DB: db, Fence: n.term, Log: log, Now: time.Now}
 	n.service = n.newService()
 	n.service.Register(n.worker, n.asker)
+	n.imports = &setup.Importer{Service: n.service}
+	n.imports.Register(n.worker)
 	n.web = n.newWeb()
 	return n, nil
 }

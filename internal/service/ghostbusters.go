@@ -28,34 +28,12 @@ func (s *Service) issueGhostbusters(ctx context.Context, handle string) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range plans {
-		if err := s.issueRecords(ctx, handle, p); err != nil {
-			return fmt.Errorf("issue Ghostbusters records of %s: %w", handle, err)
-		}
-	}
-	return nil
-}
-
-// issueRecords carries out one plan as issueROAs does.
-func (s *Service) issueRecords(ctx context.Context, handle string, p ca.GhostbustersPlan) error {
-	auth, err := s.authority(ctx, p.Key, p.Issuer)
-	if err != nil {
-		return err
-	}
-	sign := func(ctx context.Context, g ca.Ghostbusters) (ca.IssuedGhostbusters, []byte, error) {
-		return s.signGhostbusters(ctx, auth, g)
-	}
-	return inBatches(ctx, s.Cores, p.Issue, sign, func(issued []ca.IssuedGhostbusters, ders [][]byte, first bool, done int) error {
-		cmd := ca.RecordGhostbusters{Class: p.Class, Key: p.Key, Issued: issued}
-		if first {
-			cmd.Withdrawn = p.Withdraw
-		}
-		if _, err := s.execute(ctx, handle, cmd, s.recording("ca_issue", ders)); err != nil {
-			return fmt.Errorf("record: %w", err)
-		}
-		s.Log.Info("Ghostbusters records issued", "ca", handle, "class", p.Class, "issued", done, "of", len(p.Issue))
-		return nil
-	})
+	return kind[ca.Ghostbusters, ca.IssuedGhostbusters, string]{
+		name: "Ghostbusters records", sign: s.signGhostbusters,
+		record: func(p ca.GhostbustersPlan, issued []ca.IssuedGhostbusters, withdrawn []string) es.Command[ca.State] {
+			return ca.RecordGhostbusters{Class: p.Class, Key: p.Key, Issued: issued, Withdrawn: withdrawn}
+		},
+	}.issue(ctx, s, handle, plans)
 }
 
 // signGhostbusters makes one record and checks it as a relying party would. Its

@@ -50,7 +50,10 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 		}
 		more = more || left
 	}
-	if err := s.issueASObjects(ctx, a.CA, aspas, routers); err != nil {
+	if err := s.issueASPAs(ctx, a.CA, aspas); err != nil {
+		return tasks.Outcome{}, err
+	}
+	if err := s.issueRouterCerts(ctx, a.CA, routers); err != nil {
 		return tasks.Outcome{}, err
 	}
 	if err := s.issueGhostbusters(ctx, a.CA); err != nil {

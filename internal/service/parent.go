@@ -80,6 +80,12 @@ func (s *Service) syncParent(ctx context.Context, a SyncParent) (tasks.Outcome, 
 	return s.syncNow(ctx, a, contact)
 }
 
+// AskParentNow has a CA ask a parent in this server at once.
+func (s *Service) AskParentNow(ctx context.Context, handle, parent string) error {
+	_, err := s.syncParent(ctx, SyncParent{CA: handle, Parent: parent})
+	return err
+}
+
 // syncNow asks the parent and notes the outcome.
 func (s *Service) syncNow(ctx context.Context, a SyncParent, contact ca.Parent) (tasks.Outcome, error) {
 	x := &parentSync{s: s, a: a}

@@ -103,8 +103,8 @@ type Service struct {
 	activeSince atomic.Pointer[time.Time] // when this term as the active node began
 }
 
-// systemActor stands in the log for what the server does by itself.
-var systemActor = es.Actor{Name: "baleen"}
+// SystemActor stands in the log for what the server does by itself.
+var SystemActor = es.Actor{Name: "baleen"}
 
 func taskActor(kind string) es.Actor { return es.Actor{Name: "task:" + kind} }
 

@@ -21,7 +21,6 @@ var (
 	set       = testworld.Set
 	route     = testworld.Route
 	routerCSR = testworld.RouterCSR
-	testKey   = testworld.Key
 )
 
 const week = testworld.Week

@@ -94,8 +94,9 @@ func TestPurePackagesStayPure(t *testing.T) {
 var onlyIn = map[string][]string{
 	"github.com/labstack/echo/v4":                 {"baleen/internal/web"},
 	"baleen/internal/config":                      {"baleen/cmd"},
-	"baleen/internal/service":                     {"baleen/cmd", "baleen/internal/web", "baleen/internal/verify", "baleen/internal/testworld", "baleen/test/bench"},
+	"baleen/internal/service":                     {"baleen/cmd", "baleen/internal/web", "baleen/internal/setup", "baleen/internal/verify", "baleen/internal/testworld", "baleen/test/bench"},
 	"baleen/internal/peer":                        {"baleen/cmd", "baleen/internal/service", "baleen/internal/web/peers", "baleen/internal/testworld"},
+	"baleen/internal/setup":                       {"baleen/cmd", "baleen/internal/web"},
 	"baleen/internal/verify":                      {"baleen/cmd", "baleen/internal/testworld"},
 	"baleen/internal/testworld":                   {"baleen/test"},
 	"baleen/internal/web":                         {"baleen/cmd", "baleen/internal/web"},
@@ -103,6 +104,8 @@ var onlyIn = map[string][]string{
 	"baleen/internal/testkeys":                    {"baleen/test", "baleen/internal/testworld"},
 	"baleen/internal/testvectors":                 {"baleen/test"},
 	"github.com/testcontainers/testcontainers-go": {"baleen/internal/testdb"},
+	"github.com/coreos/go-oidc/v3/oidc":           {"baleen/internal/oidc"},
+	"golang.org/x/oauth2":                         {"baleen/internal/oidc"},
 	"baleen/internal/postgres/pgq": {
 		"baleen/internal/postgres", "baleen/internal/es/pgstore", "baleen/internal/tasks", "baleen/internal/leader", "baleen/internal/pubserver",
 		"baleen/internal/signer", "baleen/internal/export", "baleen/internal/castore", "baleen/internal/exchange", "baleen/internal/login", "baleen/internal/testbed",

@@ -175,7 +175,7 @@ func (h TAProxy) AddChild(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, answer)
+	return sendParent(c, answer, body)
 }
 
 // The state of a child that was removed and still holds certificates.

@@ -1,4 +1,4 @@
-package service
+package setup
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func importRefused(format string, args ...any) error {
 
 // checkImport makes all checks before anything is done: whatever it lets pass
 // can be done, as far as this server alone decides.
-func (s *Service) checkImport(ctx context.Context, m Import) error {
+func (s *Importer) checkImport(ctx context.Context, m Import) error {
 	known, err := s.importGround(ctx, m)
 	if err != nil {
 		return err
@@ -51,8 +51,8 @@ func (s *Service) checkImport(ctx context.Context, m Import) error {
 
 // checkImportedServer wants one publication server: the one that is there, or
 // the one of the import.
-func (s *Service) checkImportedServer(ctx context.Context, m Import) error {
-	taken, err := s.Pubs.Publishers(ctx)
+func (s *Importer) checkImportedServer(ctx context.Context, m Import) error {
+	taken, err := s.Service.Pubs.Publishers(ctx)
 	switch {
 	case err == nil && m.PublicationServer != nil:
 		return fault.New(fault.Invalid, "pub-repo-initialized", "Publication Server already initialized")
@@ -62,7 +62,7 @@ func (s *Service) checkImportedServer(ctx context.Context, m Import) error {
 		return err
 	case m.PublicationServer != nil:
 		u := *m.PublicationServer
-		_, err = pubserver.InitRepository{RRDPBase: u.RRDPBase, RsyncBase: u.RsyncJail}.Process(&pubserver.State{}, s.Now())
+		_, err = pubserver.InitRepository{RRDPBase: u.RRDPBase, RsyncBase: u.RsyncJail}.Process(&pubserver.State{}, s.Service.Now())
 		return err
 	}
 	return nil
@@ -84,11 +84,11 @@ func freeToPublish(m Import, taken []string) error {
 
 // checkImportedTA wants a server that may sign for a trust anchor, has none yet,
 // and can use the key.
-func (s *Service) checkImportedTA(ctx context.Context, t ImportTA) error {
-	if !s.Config.EmbeddedTA {
+func (s *Importer) checkImportedTA(ctx context.Context, t ImportTA) error {
+	if !s.Service.Config.EmbeddedTA {
 		return importRefused("Import TA requires ta_support_enabled = true and ta_signer_enabled = true")
 	}
-	_, err := s.Proxy.StreamID(ctx, taHandle)
+	_, err := s.Service.Proxy.StreamID(ctx, ta.Handle)
 	if err == nil {
 		return fault.New(fault.Invalid, "ta-initialized", "TrustAnchor was already initialized")
 	}
@@ -144,13 +144,13 @@ func (t ImportTA) key() (*rsa.PrivateKey, error) {
 // importGround gives the CAs of this server that matter for an import, with what
 // they hold: those that have a name of the import, and those that are to be
 // parents. CAs of an import that is not complete yet count too.
-func (s *Service) importGround(ctx context.Context, m Import) (map[string]resources.Set, error) {
-	known := map[string]resources.Set{taHandle: resources.AllResources()}
+func (s *Importer) importGround(ctx context.Context, m Import) (map[string]resources.Set, error) {
+	known := map[string]resources.Set{ta.Handle: resources.AllResources()}
 	look := func(handle string) error {
 		if _, seen := known[handle]; seen {
 			return nil
 		}
-		err := s.view(ctx, handle, func(st *ca.State, _ int64) error { known[handle] = st.Held(); return nil })
+		err := s.Service.ViewCA(ctx, handle, func(st *ca.State, _ int64) error { known[handle] = st.Held(); return nil })
 		if fault.Code(err) == "ca-unknown" {
 			return nil
 		}
@@ -181,7 +181,7 @@ func (s *Service) importGround(ctx context.Context, m Import) (map[string]resour
 // before and hold what is asked of them. The trust anchor holds everything.
 func checkHierarchy(cas []ImportCA, known map[string]resources.Set) error {
 	for _, c := range cas {
-		if c.Handle == taHandle {
+		if c.Handle == ta.Handle {
 			return importRefused("CA name ta is reserved.")
 		}
 		if _, taken := known[c.Handle]; taken {
@@ -200,7 +200,7 @@ func checkHierarchy(cas []ImportCA, known map[string]resources.Set) error {
 				return importRefused("CA '%s' under parent '%s' claims resources not held by parent.", c.Handle, p.Handle)
 			case seen[p.Handle]:
 				return importRefused("CA '%s' names parent '%s' twice.", c.Handle, p.Handle)
-			case p.Resources.IsEmpty() && p.Handle != taHandle:
+			case p.Resources.IsEmpty() && p.Handle != ta.Handle:
 				return childWithout(c.Handle, p.Handle)
 			}
 			seen[p.Handle] = true
@@ -217,9 +217,9 @@ func childWithout(child, parent string) error {
 
 // checkImportedCA wants parents that have no other child of the name, and ROAs
 // that the CA may issue with what it claims.
-func (s *Service) checkImportedCA(ctx context.Context, c ImportCA, newTA bool) error {
+func (s *Importer) checkImportedCA(ctx context.Context, c ImportCA, newTA bool) error {
 	for _, p := range c.Parents {
-		if p.Handle == taHandle && newTA {
+		if p.Handle == ta.Handle && newTA {
 			continue
 		}
 		taken, err := s.hasChild(ctx, p.Handle, c.Handle)
@@ -237,18 +237,18 @@ func (s *Service) checkImportedCA(ctx context.Context, c ImportCA, newTA bool) e
 		return nil
 	}
 	imagined := &ca.State{Handle: c.Handle, Classes: map[string]*ca.Class{"0": {Current: &ca.CertifiedKey{Cert: ca.CertRecord{Resources: c.claims()}}}}}
-	_, err := ca.ConfigureROAs{Added: c.ROAs}.Process(imagined, s.Now())
+	_, err := ca.ConfigureROAs{Added: c.ROAs}.Process(imagined, s.Service.Now())
 	return err
 }
 
 // hasChild says whether a CA of this server, or the trust anchor, has a child of
 // this name. A CA that is to be made by the import has none.
-func (s *Service) hasChild(ctx context.Context, parent, child string) (has bool, err error) {
-	if parent == taHandle {
-		err = s.viewProxy(ctx, func(st *ta.ProxyState) error { has = st.Children[child] != nil; return nil })
+func (s *Importer) hasChild(ctx context.Context, parent, child string) (has bool, err error) {
+	if parent == ta.Handle {
+		err = s.Service.ViewTA(ctx, func(st *ta.ProxyState) error { has = st.Children[child] != nil; return nil })
 		return has, err
 	}
-	err = s.view(ctx, parent, func(st *ca.State, _ int64) error { has = st.Children[child] != nil; return nil })
+	err = s.Service.ViewCA(ctx, parent, func(st *ca.State, _ int64) error { has = st.Children[child] != nil; return nil })
 	if fault.Code(err) == "ca-unknown" {
 		err = nil
 	}

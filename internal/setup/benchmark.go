@@ -1,4 +1,4 @@
-package service
+package setup
 
 import (
 	"context"
@@ -11,7 +11,9 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/resources"
+	"baleen/internal/service"
 	"baleen/internal/tasks"
+	"baleen/internal/testbed"
 )
 
 // Benchmark makes CAs under testbed, so that a server can be measured. Each has a
@@ -44,8 +46,10 @@ const (
 )
 
 // StartBenchmark begins a benchmark, or goes on with one.
-func (s *Service) StartBenchmark(ctx context.Context, cas, roas int) error {
-	return s.schedule(ctx, Benchmark{CAs: cas, ROAs: roas})
+func (s *Importer) StartBenchmark(ctx context.Context, cas, roas int) error {
+	return s.Service.Commit(ctx, func(tx pgx.Tx) error {
+		return tasks.Enqueue(ctx, tx, s.Service.Now(), due(Benchmark{CAs: cas, ROAs: roas}))
+	})
 }
 
 // benchmarkCA is the nth CA.
@@ -57,22 +61,22 @@ func benchmarkCA(n, roas int) ImportCA {
 	}
 	block, err := resources.ParseIPSet(prefix.String(), resources.IPv4)
 	if err == nil { // a prefix can always be read
-		c.Parents = []ImportParent{{Handle: testbedHandle, Resources: resources.Set{V4: block}}}
+		c.Parents = []ImportParent{{Handle: testbed.Handle, Resources: resources.Set{V4: block}}}
 	}
 	return c
 }
 
-func (s *Service) benchmark(ctx context.Context, a Benchmark) (tasks.Outcome, error) {
+func (s *Importer) benchmark(ctx context.Context, a Benchmark) (tasks.Outcome, error) {
 	ready := false
-	err := s.view(ctx, testbedHandle, func(st *ca.State, _ int64) error { ready = !st.Held().IsEmpty(); return nil })
+	err := s.Service.ViewCA(ctx, testbed.Handle, func(st *ca.State, _ int64) error { ready = !st.Held().IsEmpty(); return nil })
 	if err != nil && fault.Code(err) != "ca-unknown" {
 		return tasks.Outcome{}, err
 	}
 	if !ready {
-		return tasks.Outcome{Again: s.Now().Add(benchmarkTick)}, nil
+		return tasks.Outcome{Again: s.Service.Now().Add(benchmarkTick)}, nil
 	}
 	if a.Began.IsZero() {
-		a.Began, a.Said = s.Now().UTC(), s.Now().UTC()
+		a.Began, a.Said = s.Service.Now().UTC(), s.Service.Now().UTC()
 	}
 	if err := s.feedBenchmark(ctx, &a); err != nil {
 		return tasks.Outcome{}, err
@@ -81,13 +85,13 @@ func (s *Service) benchmark(ctx context.Context, a Benchmark) (tasks.Outcome, er
 	if err != nil || done {
 		return tasks.Outcome{}, err
 	}
-	return tasks.Outcome{Then: []tasks.Scheduled{{Args: a, At: s.Now().Add(benchmarkTick)}}}, nil
+	return tasks.Outcome{Then: []tasks.Scheduled{{Args: a, At: s.Service.Now().Add(benchmarkTick)}}}, nil
 }
 
 // feedBenchmark forgets the CAs that are made, and puts further ones into the
 // queue.
-func (s *Service) feedBenchmark(ctx context.Context, a *Benchmark) error {
-	left, err := tasks.LeftOf(ctx, s.DB, MakeCA{}.Kind(), a.Open)
+func (s *Importer) feedBenchmark(ctx context.Context, a *Benchmark) error {
+	left, err := tasks.LeftOf(ctx, s.Service.DB, MakeCA{}.Kind(), a.Open)
 	if err != nil {
 		return err
 	}
@@ -99,10 +103,10 @@ func (s *Service) feedBenchmark(ctx context.Context, a *Benchmark) error {
 	for scanned := 0; a.Next < a.CAs && len(a.Open) < benchmarkOpen && scanned < benchmarkScan; scanned++ {
 		one := benchmarkCA(a.Next, a.ROAs)
 		a.Next++
-		_, err := s.CAs.StreamID(ctx, one.Handle)
+		_, err := s.Service.CAs.StreamID(ctx, one.Handle)
 		switch {
 		case err == nil: // as somebody left it, or it was begun before the server ended: then it is in the queue
-			waits, err := tasks.LeftOf(ctx, s.DB, MakeCA{}.Kind(), []string{one.Handle})
+			waits, err := tasks.LeftOf(ctx, s.Service.DB, MakeCA{}.Kind(), []string{one.Handle})
 			if err != nil {
 				return err
 			}
@@ -110,13 +114,13 @@ func (s *Service) feedBenchmark(ctx context.Context, a *Benchmark) error {
 				a.Found++
 			}
 		case fault.Code(err) == "stream-unknown":
-			add = append(add, now(MakeCA{Import: benchmarkName, Actor: systemActor, CA: one})...)
+			add = append(add, due(MakeCA{Import: benchmarkName, Actor: service.SystemActor, CA: one}))
 			a.Open = append(a.Open, one.Handle)
 		default:
 			return err
 		}
 	}
-	return s.waking(s.inTx(ctx, func(tx pgx.Tx) error { return tasks.Enqueue(ctx, tx, s.Now(), add...) }))
+	return s.Service.Commit(ctx, func(tx pgx.Tx) error { return tasks.Enqueue(ctx, tx, s.Service.Now(), add...) })
 }
 
 func keysLeft(left []tasks.Left) []string {
@@ -129,44 +133,44 @@ func keysLeft(left []tasks.Left) []string {
 
 // sayBenchmark says from time to time how far it is, and at the end that all of
 // it is published.
-func (s *Service) sayBenchmark(ctx context.Context, a *Benchmark) (done bool, err error) {
+func (s *Importer) sayBenchmark(ctx context.Context, a *Benchmark) (done bool, err error) {
 	made := a.Next - len(a.Open)
 	if a.Next == a.CAs && len(a.Open) == 0 {
 		if done, err = s.settled(ctx); err != nil {
 			return false, err
 		}
 	}
-	if !done && s.Now().Sub(a.Said) < benchmarkSay {
+	if !done && s.Service.Now().Sub(a.Said) < benchmarkSay {
 		return false, nil
 	}
-	a.Said = s.Now().UTC()
-	roas, err := s.Pubs.CountObjects(ctx, "benchmark-")
+	a.Said = s.Service.Now().UTC()
+	roas, err := s.Service.Pubs.CountObjects(ctx, "benchmark-")
 	if err != nil {
 		return false, err
 	}
-	took := max(s.Now().Sub(a.Began), time.Millisecond)
+	took := max(s.Service.Now().Sub(a.Began), time.Millisecond)
 	line, rate := "benchmark", float64(made-a.Found)/took.Seconds()
 	if done {
 		line = "benchmark: everything is published"
 	}
-	s.Log.Info(line, "cas", made, "of", a.CAs, "found", a.Found, "roas", roas, "roas_of", a.CAs*a.ROAs,
+	s.Service.Log.Info(line, "cas", made, "of", a.CAs, "found", a.Found, "roas", roas, "roas_of", a.CAs*a.ROAs,
 		"cas_per_second", fmt.Sprintf("%.2f", rate), "seconds", int(took.Seconds()))
 	return done, nil
 }
 
 // settled says whether nothing is being issued or published.
-func (s *Service) settled(ctx context.Context) (bool, error) {
-	stats, err := tasks.Stats(ctx, s.DB, s.Now().Add(2*calmFor))
+func (s *Importer) settled(ctx context.Context) (bool, error) {
+	stats, err := tasks.Stats(ctx, s.Service.DB, s.Service.Now().Add(2*service.CalmFor))
 	if err != nil {
 		return false, err
 	}
 	for _, k := range stats {
 		switch k.Kind {
-		case SyncParent{}.Kind(), IssueCA{}.Kind(), PublishCA{}.Kind(), SyncRepo{}.Kind():
+		case service.SyncParent{}.Kind(), service.IssueCA{}.Kind(), service.PublishCA{}.Kind(), service.SyncRepo{}.Kind():
 			if k.Due+k.Running > 0 {
 				return false, nil
 			}
 		}
 	}
-	return s.Pubs.Idle(ctx)
+	return s.Service.Pubs.Idle(ctx)
 }

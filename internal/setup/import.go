@@ -1,4 +1,7 @@
-package service
+// Package setup makes whole set-ups: the trust anchor, publication server and
+// CAs of an import, and the CAs of a benchmark. It asks the service for what an
+// operator would ask for, one CA by one task.
+package setup
 
 import (
 	"context"
@@ -11,9 +14,29 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es"
 	"baleen/internal/fault"
+	"baleen/internal/keylock"
 	"baleen/internal/rpki/resources"
+	"baleen/internal/service"
 	"baleen/internal/tasks"
 )
+
+// Importer makes whole set-ups, and the CAs of a benchmark, with what the
+// service offers. The service must be set.
+type Importer struct {
+	Service *service.Service
+
+	locks keylock.Locks
+}
+
+// Register tells the workers how to run the tasks of imports and benchmarks.
+func (s *Importer) Register(w *tasks.Worker) {
+	tasks.Register(w, s.importCAs)
+	tasks.Register(w, s.makeCA)
+	tasks.Register(w, s.benchmark)
+}
+
+// due schedules a task for now.
+func due(a tasks.Args) tasks.Scheduled { return tasks.Scheduled{Args: a} }
 
 // Import is a whole set-up to be made: a trust anchor, a publication server, and
 // CAs in the order in which they can be made.
@@ -80,7 +103,7 @@ const watchImport = 2 * time.Second
 // each CA a task is scheduled: when this returns, the CAs are being made, and
 // nothing of it can be lost. The same import sent again while it is not complete
 // goes on where it was.
-func (s *Service) BulkImport(ctx context.Context, actor es.Actor, m Import) error {
+func (s *Importer) BulkImport(ctx context.Context, actor es.Actor, m Import) error {
 	unlock, err := s.locks.LockWithin(ctx, "import")
 	if err != nil {
 		return err
@@ -105,8 +128,8 @@ func (s *Service) BulkImport(ctx context.Context, actor es.Actor, m Import) erro
 	if err := s.checkImport(ctx, m); err != nil {
 		return err
 	}
-	noted := tasks.Scheduled{Args: a, At: s.Now().Add(importPatience)}
-	if err := s.inTx(ctx, func(tx pgx.Tx) error { return tasks.Enqueue(ctx, tx, s.Now(), noted) }); err != nil {
+	noted := tasks.Scheduled{Args: a, At: s.Service.Now().Add(importPatience)}
+	if err := s.Service.Commit(ctx, func(tx pgx.Tx) error { return tasks.Enqueue(ctx, tx, s.Service.Now(), noted) }); err != nil {
 		return err
 	}
 	return s.prepareImport(ctx, a, m)
@@ -128,29 +151,29 @@ func importID(m Import) (string, error) {
 
 // resumeImport goes on with an import that is not complete: what was not
 // prepared is, and what was given up or waits is tried again at once.
-func (s *Service) resumeImport(ctx context.Context, a ImportCAs, m Import) error {
+func (s *Importer) resumeImport(ctx context.Context, a ImportCAs, m Import) error {
 	if !a.Prepared {
 		return s.prepareImport(ctx, a, m)
 	}
-	left, err := tasks.LeftOf(ctx, s.DB, MakeCA{}.Kind(), a.CAs)
+	left, err := tasks.LeftOf(ctx, s.Service.DB, MakeCA{}.Kind(), a.CAs)
 	if err != nil {
 		return err
 	}
-	return s.waking(s.inTx(ctx, func(tx pgx.Tx) error {
+	return s.Service.Commit(ctx, func(tx pgx.Tx) error {
 		for _, l := range left {
-			if err := tasks.Retry(ctx, tx, s.Now(), MakeCA{}.Kind(), l.Key); err != nil && fault.Of(err) != fault.NotFound {
+			if err := tasks.Retry(ctx, tx, s.Service.Now(), MakeCA{}.Kind(), l.Key); err != nil && fault.Of(err) != fault.NotFound {
 				return err
 			}
 		}
-		return tasks.Retry(ctx, tx, s.Now(), a.Kind(), a.Key())
-	}))
+		return tasks.Retry(ctx, tx, s.Service.Now(), a.Kind(), a.Key())
+	})
 }
 
 // prepareImport makes what is missing of publication server and trust anchor,
 // and schedules the CAs.
-func (s *Service) prepareImport(ctx context.Context, a ImportCAs, m Import) error {
+func (s *Importer) prepareImport(ctx context.Context, a ImportCAs, m Import) error {
 	if u := m.PublicationServer; u != nil {
-		err := s.InitPublicationServer(ctx, a.Actor, u.RRDPBase, u.RsyncJail)
+		err := s.Service.InitPublicationServer(ctx, a.Actor, u.RRDPBase, u.RsyncJail)
 		if err != nil && fault.Code(err) != "pub-repo-initialized" { // made before this import was interrupted
 			return err
 		}
@@ -160,21 +183,21 @@ func (s *Service) prepareImport(ctx context.Context, a ImportCAs, m Import) erro
 		if err != nil {
 			return err
 		}
-		if err := s.ensureTA(ctx, Testbed{TAAIA: t.AIA, TAURI: t.URI, TAKey: key, TANumber: t.ManifestNumber}); err != nil {
+		if err := s.Service.EnsureTA(ctx, service.Testbed{TAAIA: t.AIA, TAURI: t.URI, TAKey: key, TANumber: t.ManifestNumber}); err != nil {
 			return err
 		}
 	}
 	a.Prepared = true
-	next := now(a)
+	next := []tasks.Scheduled{due(a)}
 	for _, c := range m.CAs {
-		next = append(next, now(MakeCA{Import: a.ID, Actor: a.Actor, CA: c})...)
+		next = append(next, due(MakeCA{Import: a.ID, Actor: a.Actor, CA: c}))
 	}
-	return s.waking(s.inTx(ctx, func(tx pgx.Tx) error { return tasks.Enqueue(ctx, tx, s.Now(), next...) }))
+	return s.Service.Commit(ctx, func(tx pgx.Tx) error { return tasks.Enqueue(ctx, tx, s.Service.Now(), next...) })
 }
 
 // imports gives the imports that are not complete.
-func (s *Service) imports(ctx context.Context) ([]tasks.Stored[ImportCAs], error) {
-	return tasks.OfKind[ImportCAs](ctx, s.DB)
+func (s *Importer) imports(ctx context.Context) ([]tasks.Stored[ImportCAs], error) {
+	return tasks.OfKind[ImportCAs](ctx, s.Service.DB)
 }
 
 // ImportProgress says how far an import is.
@@ -187,13 +210,13 @@ type ImportProgress struct {
 }
 
 // ImportProgress gives the imports that are not complete, the oldest first.
-func (s *Service) ImportProgress(ctx context.Context) ([]ImportProgress, error) {
+func (s *Importer) ImportProgress(ctx context.Context) ([]ImportProgress, error) {
 	running, err := s.imports(ctx)
 	out := make([]ImportProgress, 0, len(running))
 	for _, r := range running {
 		p := ImportProgress{ID: r.Args.ID, Since: r.Since, Prepared: r.Args.Prepared, CAs: len(r.Args.CAs)}
 		if r.Args.Prepared {
-			p.Left, err = tasks.LeftOf(ctx, s.DB, MakeCA{}.Kind(), r.Args.CAs)
+			p.Left, err = tasks.LeftOf(ctx, s.Service.DB, MakeCA{}.Kind(), r.Args.CAs)
 		} else {
 			for _, handle := range r.Args.CAs {
 				p.Left = append(p.Left, tasks.Left{Key: handle})
@@ -210,12 +233,12 @@ func (s *Service) ImportProgress(ctx context.Context) ([]ImportProgress, error) 
 // importCAs looks how far an import is, and says so in the log. One that was cut
 // off while it prepared waits for being sent again: nobody else has the key of
 // its trust anchor.
-func (s *Service) importCAs(ctx context.Context, a ImportCAs) (tasks.Outcome, error) {
+func (s *Importer) importCAs(ctx context.Context, a ImportCAs) (tasks.Outcome, error) {
 	if !a.Prepared {
-		s.Log.Warn("an import was cut off before its CAs: send it again", "import", a.ID, "cas", len(a.CAs))
-		return tasks.Outcome{Again: s.Now().Add(importPatience)}, nil
+		s.Service.Log.Warn("an import was cut off before its CAs: send it again", "import", a.ID, "cas", len(a.CAs))
+		return tasks.Outcome{Again: s.Service.Now().Add(importPatience)}, nil
 	}
-	left, err := tasks.LeftOf(ctx, s.DB, MakeCA{}.Kind(), a.CAs)
+	left, err := tasks.LeftOf(ctx, s.Service.DB, MakeCA{}.Kind(), a.CAs)
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
@@ -225,7 +248,7 @@ func (s *Service) importCAs(ctx context.Context, a ImportCAs) (tasks.Outcome, er
 			failing++
 		}
 	}
-	s.Log.Info("import", "import", a.ID, "cas", len(a.CAs), "made", len(a.CAs)-len(left), "failing", failing)
+	s.Service.Log.Info("import", "import", a.ID, "cas", len(a.CAs), "made", len(a.CAs)-len(left), "failing", failing)
 	if len(left) == 0 {
 		return tasks.Outcome{}, nil
 	}
@@ -233,5 +256,5 @@ func (s *Service) importCAs(ctx context.Context, a ImportCAs) (tasks.Outcome, er
 	if failing == len(left) {
 		wait = importPatience
 	}
-	return tasks.Outcome{Again: s.Now().Add(wait)}, nil
+	return tasks.Outcome{Again: s.Service.Now().Add(wait)}, nil
 }

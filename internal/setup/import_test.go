@@ -1,4 +1,4 @@
-package service_test
+package setup_test
 
 import (
 	"maps"
@@ -9,28 +9,28 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/resources"
-	"baleen/internal/service"
+	"baleen/internal/setup"
 )
 
 // family is a parent with two children and a grandchild that has both as parents.
-func family() service.Import {
-	under := func(parent string, set resources.Set) service.ImportParent {
-		return service.ImportParent{Handle: parent, Resources: set}
+func family() setup.Import {
+	under := func(parent string, set resources.Set) setup.ImportParent {
+		return setup.ImportParent{Handle: parent, Resources: set}
 	}
 	precious := route("192.168.0.0/23", 24, 65000)
 	precious.Comment = "my precious route"
-	return service.Import{
-		TA:                &service.ImportTA{AIA: testbed.TAAIA, URI: testbed.TAURI},
-		PublicationServer: &service.ImportServer{RRDPBase: testbed.RRDPBaseURI, RsyncJail: testbed.RsyncJail},
-		CAs: []service.ImportCA{
-			{Handle: "parent", Parents: []service.ImportParent{under("ta", set("AS65000-AS65535", "10.0.0.0/8, 192.168.0.0/16", "fc00::/7"))}},
+	return setup.Import{
+		TA:                &setup.ImportTA{AIA: testbed.TAAIA, URI: testbed.TAURI},
+		PublicationServer: &setup.ImportServer{RRDPBase: testbed.RRDPBaseURI, RsyncJail: testbed.RsyncJail},
+		CAs: []setup.ImportCA{
+			{Handle: "parent", Parents: []setup.ImportParent{under("ta", set("AS65000-AS65535", "10.0.0.0/8, 192.168.0.0/16", "fc00::/7"))}},
 			{
-				Handle: "child1", Parents: []service.ImportParent{under("parent", set("AS65000", "192.168.0.0/16", "fc00::/56"))},
+				Handle: "child1", Parents: []setup.ImportParent{under("parent", set("AS65000", "192.168.0.0/16", "fc00::/56"))},
 				ROAs: []ca.ConfiguredROA{precious, route("192.168.2.0/23", 23, 65001), route("fc00::/56", 56, 65000)},
 			},
-			{Handle: "child2", Parents: []service.ImportParent{under("parent", set("AS65001", "10.0.0.0/16", ""))}},
+			{Handle: "child2", Parents: []setup.ImportParent{under("parent", set("AS65001", "10.0.0.0/16", ""))}},
 			{
-				Handle: "grandchild", Parents: []service.ImportParent{under("child1", set("", "192.168.0.0/24", "")), under("child2", set("AS65001", "10.0.0.0/24", ""))},
+				Handle: "grandchild", Parents: []setup.ImportParent{under("child1", set("", "192.168.0.0/24", "")), under("child2", set("AS65001", "10.0.0.0/24", ""))},
 				ROAs: []ca.ConfiguredROA{route("192.168.0.0/24", 24, 65000), route("10.0.0.0/24", 24, 65001)},
 			},
 		},
@@ -50,7 +50,7 @@ func (w *world) imported() {
 	w.T.Helper()
 	for range 200 {
 		w.Settle()
-		left, err := w.ImportProgress(w.T.Context())
+		left, err := w.imports.ImportProgress(w.T.Context())
 		w.Must(err)
 		if len(left) == 0 {
 			w.Settle()
@@ -119,8 +119,8 @@ func (w *world) checkFamily() {
 // TestBulkImport is T6: a trust anchor, a publication server and four CAs.
 func TestBulkImport(t *testing.T) {
 	w := importing(t)
-	w.Must(w.BulkImport(t.Context(), operator, family()))
-	if left, err := w.ImportProgress(t.Context()); err != nil || len(left) != 1 || left[0].CAs != 4 || len(left[0].Left) != 4 || !left[0].Prepared {
+	w.Must(w.imports.BulkImport(t.Context(), operator, family()))
+	if left, err := w.imports.ImportProgress(t.Context()); err != nil || len(left) != 1 || left[0].CAs != 4 || len(left[0].Left) != 4 || !left[0].Prepared {
 		t.Errorf("progress: %+v, %v", left, err)
 	}
 	w.imported()
@@ -129,7 +129,7 @@ func TestBulkImport(t *testing.T) {
 	if f := w.Faults(); len(f) > 0 {
 		t.Errorf("faults: %v", f)
 	}
-	err := w.BulkImport(t.Context(), operator, family())
+	err := w.imports.BulkImport(t.Context(), operator, family())
 	if fault.Code(err) != "general-error" || err.Error() != "CA with name parent already exists. Check import and server state!" {
 		t.Errorf("the same import after it is complete: %v", err)
 	}

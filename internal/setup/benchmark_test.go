@@ -1,4 +1,4 @@
-package service_test
+package setup_test
 
 import (
 	"slices"
@@ -12,7 +12,7 @@ import (
 func (w *world) measured(cas, roas int) string {
 	w.T.Helper()
 	j := w.Listen()
-	w.Must(w.StartBenchmark(w.T.Context(), cas, roas))
+	w.Must(w.imports.StartBenchmark(w.T.Context(), cas, roas))
 	for range 200 {
 		w.Settle()
 		if w.Count("task WHERE kind = 'benchmark'") == 0 {
@@ -59,7 +59,7 @@ func TestBenchmark(t *testing.T) {
 
 	// What is there is not made again, what is missing is: also where the server ended in between.
 	w.Must(w.Configure("benchmark-3", ca.ConfigureROAs{Removed: []ca.ROA{{ASID: 64512, Prefix: route("10.0.3.0/24", 24, 0).ROA.Prefix, MaxLength: 24}}}))
-	w.Must(w.StartBenchmark(t.Context(), 6, 1))
+	w.Must(w.imports.StartBenchmark(t.Context(), 6, 1))
 	w.Pass(1e9)
 	if _, err := w.Worker.RunOnce(t.Context()); err != nil {
 		t.Fatal(err)

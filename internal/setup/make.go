@@ -1,4 +1,4 @@
-package service
+package setup
 
 import (
 	"bytes"
@@ -9,10 +9,11 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/es"
-	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
+	"baleen/internal/service"
+	"baleen/internal/ta"
 	"baleen/internal/tasks"
 )
 
@@ -41,13 +42,13 @@ const (
 // has not certified, what the CA is to have.
 var errImportWaits = errors.New("a parent is not ready")
 
-func (s *Service) makeCA(ctx context.Context, a MakeCA) (tasks.Outcome, error) {
+func (s *Importer) makeCA(ctx context.Context, a MakeCA) (tasks.Outcome, error) {
 	defer s.locks.Lock("import " + a.CA.Handle)()
 	above := make([]string, len(a.CA.Parents))
 	for i, p := range a.CA.Parents {
 		above[i] = p.Handle
 	}
-	defer s.calm.make(a.CA.Handle, above)()
+	defer s.Service.Calmly(a.CA.Handle, above)()
 	err := s.makeImported(ctx, a)
 	switch {
 	case errors.Is(err, errImportWaits):
@@ -55,21 +56,21 @@ func (s *Service) makeCA(ctx context.Context, a MakeCA) (tasks.Outcome, error) {
 		if job := tasks.JobFrom(ctx); job != nil {
 			wait = min(importWait<<min(job.Attempt, 10), importWaitMost)
 		}
-		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
+		return tasks.Outcome{Again: s.Service.Now().Add(wait)}, nil
 	case fault.Of(err) == fault.Exists: // not what this import has made: somebody must look at it
 		err = &fault.Error{Kind: fault.Invalid, Code: fault.Code(err), Msg: err.Error(), Err: err}
 	}
 	return tasks.Outcome{}, err
 }
 
-func (s *Service) makeImported(ctx context.Context, a MakeCA) error {
+func (s *Importer) makeImported(ctx context.Context, a MakeCA) error {
 	handle := a.CA.Handle
-	if err := s.CreateCA(ctx, a.Actor, handle); err != nil && fault.Code(err) != "ca-duplicate" {
+	if err := s.Service.CreateCA(ctx, a.Actor, handle); err != nil && fault.Code(err) != "ca-duplicate" {
 		return err
 	}
 	var id []byte
 	repo, parents := false, map[string]bool{}
-	err := s.view(ctx, handle, func(st *ca.State, _ int64) error {
+	err := s.Service.ViewCA(ctx, handle, func(st *ca.State, _ int64) error {
 		id, repo = bytes.Clone(st.Identity.Cert), st.Repository != nil
 		for name := range st.Parents {
 			parents[name] = true
@@ -93,38 +94,38 @@ func (s *Service) makeImported(ctx context.Context, a MakeCA) error {
 }
 
 // importRepository has a CA publish in this server.
-func (s *Service) importRepository(ctx context.Context, a MakeCA, id []byte) error {
+func (s *Importer) importRepository(ctx context.Context, a MakeCA, id []byte) error {
 	handle := a.CA.Handle
-	answer, err := s.Pubs.AddPublisher(ctx, a.Actor, oob.PublisherRequest{PublisherHandle: handle, IDCert: id})
+	answer, err := s.Service.Pubs.AddPublisher(ctx, a.Actor, oob.PublisherRequest{PublisherHandle: handle, IDCert: id})
 	if fault.Code(err) == "pub-duplicate" {
-		p, known := s.Pubs.Publisher(ctx, handle)
+		p, known := s.Service.Pubs.Publisher(ctx, handle)
 		if known != nil || !bytes.Equal(p.IDCert, id) {
 			return errors.Join(err, known)
 		}
-		answer, err = s.Pubs.Response(ctx, handle)
+		answer, err = s.Service.Pubs.Response(ctx, handle)
 	}
 	if err != nil {
 		return err
 	}
-	return s.ConfigureRepository(ctx, a.Actor, handle, answer, AnyVersion)
+	return s.Service.ConfigureRepository(ctx, a.Actor, handle, answer, service.AnyVersion)
 }
 
 // importParent makes a CA the child of a parent of this server, and asks that
 // for its certificate at once.
-func (s *Service) importParent(ctx context.Context, a MakeCA, p ImportParent, id []byte, known bool) error {
+func (s *Importer) importParent(ctx context.Context, a MakeCA, p ImportParent, id []byte, known bool) error {
 	handle := a.CA.Handle
 	if !known {
 		if err := s.importReady(ctx, p); err != nil {
 			return err
 		}
-		answer, err := s.AddChild(ctx, a.Actor, p.Handle, ca.AddChild{Child: handle, IDCert: id, Resources: p.Resources}, AnyVersion)
+		answer, err := s.Service.AddChild(ctx, a.Actor, p.Handle, ca.AddChild{Child: handle, IDCert: id, Resources: p.Resources}, service.AnyVersion)
 		if fault.Code(err) == "ca-child-duplicate" { // by this import: the check before it refuses all others
-			answer, err = s.ParentResponse(ctx, p.Handle, handle)
+			answer, err = s.Service.ParentResponse(ctx, p.Handle, handle)
 		}
 		if err != nil {
 			return err
 		}
-		if err := s.SetParent(ctx, a.Actor, handle, p.Handle, answer, AnyVersion); err != nil {
+		if err := s.Service.SetParent(ctx, a.Actor, handle, p.Handle, answer, service.AnyVersion); err != nil {
 			return err
 		}
 	}
@@ -132,7 +133,7 @@ func (s *Service) importParent(ctx context.Context, a MakeCA, p ImportParent, id
 	if err != nil || has {
 		return err
 	}
-	if _, err := s.syncParent(ctx, SyncParent{CA: handle, Parent: p.Handle}); err != nil {
+	if err := s.Service.AskParentNow(ctx, handle, p.Handle); err != nil {
 		return err
 	}
 	if has, err = s.hasClass(ctx, handle, p.Handle); err == nil && !has {
@@ -141,8 +142,8 @@ func (s *Service) importParent(ctx context.Context, a MakeCA, p ImportParent, id
 	return err
 }
 
-func (s *Service) hasClass(ctx context.Context, handle, parent string) (has bool, err error) {
-	err = s.view(ctx, handle, func(st *ca.State, _ int64) error {
+func (s *Importer) hasClass(ctx context.Context, handle, parent string) (has bool, err error) {
+	err = s.Service.ViewCA(ctx, handle, func(st *ca.State, _ int64) error {
 		for _, c := range st.Classes {
 			has = has || c.Parent == parent
 		}
@@ -152,12 +153,12 @@ func (s *Service) hasClass(ctx context.Context, handle, parent string) (has bool
 }
 
 // importReady says whether a parent can give what the child is to have.
-func (s *Service) importReady(ctx context.Context, p ImportParent) error {
-	if p.Handle == taHandle {
+func (s *Importer) importReady(ctx context.Context, p ImportParent) error {
+	if p.Handle == ta.Handle {
 		return nil
 	}
 	var held resources.Set
-	err := s.view(ctx, p.Handle, func(st *ca.State, _ int64) error { held = st.Held(); return nil })
+	err := s.Service.ViewCA(ctx, p.Handle, func(st *ca.State, _ int64) error { held = st.Held(); return nil })
 	if fault.Code(err) == "ca-unknown" || err == nil && !held.Contains(p.Resources) { // it is being made
 		return errImportWaits
 	}
@@ -166,10 +167,10 @@ func (s *Service) importReady(ctx context.Context, p ImportParent) error {
 
 // importROAs configures the ROAs once the CA holds everything, those that it has
 // already left out.
-func (s *Service) importROAs(ctx context.Context, a MakeCA) error {
+func (s *Importer) importROAs(ctx context.Context, a MakeCA) error {
 	var missing []ca.ConfiguredROA
 	complete := false
-	err := s.view(ctx, a.CA.Handle, func(st *ca.State, _ int64) error {
+	err := s.Service.ViewCA(ctx, a.CA.Handle, func(st *ca.State, _ int64) error {
 		complete = st.Held().Contains(a.CA.claims())
 		for _, r := range a.CA.ROAs {
 			if _, ok := st.ROAs[r.ROA]; !ok {
@@ -186,6 +187,6 @@ func (s *Service) importROAs(ctx context.Context, a MakeCA) error {
 	case len(missing) == 0:
 		return nil
 	}
-	_, err = s.execute(ctx, a.CA.Handle, ca.ConfigureROAs{Added: missing}, pgstore.Write{Actor: a.Actor})
+	_, err = s.Service.ConfigureROAs(ctx, a.Actor, a.CA.Handle, ca.ConfigureROAs{Added: missing}, service.AnyVersion)
 	return err
 }
