@@ -115,10 +115,7 @@ func (s *Service) DeleteCA(ctx context.Context, actor es.Actor, handle string, i
 	var claims map[string][]ca.KeyClaim
 	var repos []ca.Repository
 	var id ca.Identity
-	err := s.view(ctx, handle, func(st *ca.State, version int64) error {
-		if ifVersion != nil && *ifVersion != version {
-			return notAt(handle, *ifVersion, version)
-		}
+	err := s.viewAt(ctx, handle, ifVersion, func(st *ca.State, _ int64) error {
 		parents, claims, repos, id = map[string]ca.Parent{}, st.Claims(), st.Repositories(), st.Identity
 		for name := range claims {
 			parents[name] = st.Parents[name]

@@ -31,11 +31,16 @@ func streamExists(kind, handle string, err error) error {
 }
 
 func versionMismatch(handle string, want, have int64) error {
-	return &fault.Error{
+	want = VersionIn(want)
+	f := &fault.Error{
 		Kind: fault.Conflict, Code: CodeVersionMismatch,
 		Msg:  fmt.Sprintf("%q is at version %d, not %d.", handle, have, want),
 		Args: map[string]string{"handle": handle, "version": fmt.Sprint(have), "wanted": fmt.Sprint(want)},
 	}
+	if want == have {
+		f.Msg = fmt.Sprintf("%q was deleted and made again.", handle)
+	}
+	return f
 }
 
 func versionRace(handle string) error {

@@ -112,7 +112,7 @@ type Store[S any] struct {
 // Write says how a command is to be carried out.
 type Write struct {
 	Actor     es.Actor
-	IfVersion *int64                                               // not nil: Conflict when the stream is at another version
+	IfVersion *int64                                               // not nil: Conflict when the stream is not at this version or mark
 	InTx      func(ctx context.Context, tx pgx.Tx, c Commit) error // rows that commit with the command; like a Listener
 }
 
