@@ -111,7 +111,7 @@ func (p *Provider) discover(ctx context.Context) (*provider, error) {
 		d.known, d.at, d.next = found, now, now.Add(refreshAfter)
 		return found, nil
 	case known != nil:
-		p.log.Warn("the OpenID Connect provider could not be asked again; what it said before is used", "issuer", p.config.issuer(), "error", err)
+		p.complain(ctx, "the OpenID Connect provider could not be asked again; what it said before is used", err)
 		d.next = now.Add(retryAfter)
 		return known, nil
 	}
