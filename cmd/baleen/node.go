@@ -18,6 +18,7 @@ import (
 	"baleen/internal/export"
 	"baleen/internal/login"
 	"baleen/internal/obs"
+	"baleen/internal/peer"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
 	"baleen/internal/remote"
@@ -127,7 +128,7 @@ func (n *node) newService() *service.Service {
 		Export: &export.Renderer{
 			DB: n.db, Repository: pubserver.Repository, Dir: n.cfg.RepoDir, Settings: n.exportSettings(), Now: time.Now, Log: n.log, Held: n.term.Held,
 		},
-		Peers: service.Leased{Poster: n.peers, Held: n.term.leased},
+		Peers: peer.Leased{Poster: n.peers, Held: n.term.leased},
 		Exchanges: &exchange.Log{
 			DB: n.db, Fence: n.term, Now: time.Now, Log: n.log,
 			Dirs: map[exchange.Protocol]string{exchange.UpDown: n.cfg.RFC6492LogDir, exchange.Publication: n.cfg.RFC8181LogDir},

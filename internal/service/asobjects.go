@@ -119,7 +119,7 @@ func (s *Service) signASPA(ctx context.Context, a authority, p ca.ASPA) (ca.Issu
 	}
 	obj, err := s.signObject(ctx, a, cms.Template{ContentType: aspa.ContentType, Content: content, SigningTime: now}, cert.Template{
 		NotBefore: now.Add(-backdate), NotAfter: now.Add(s.Config.Policy.ASPAValid),
-		SIA: cert.SIA{SignedObject: a.rec.SIA.Repository + p.FileName()}, Resources: oneAS(p.Customer),
+		SIA: cert.SIA{SignedObject: a.rec.SIA.Repository + p.FileName()}, Resources: resources.OneAS(p.Customer),
 	})
 	if err != nil {
 		return ca.IssuedASPA{}, nil, fmt.Errorf("%s: %w", p, err)
@@ -144,7 +144,7 @@ func (s *Service) signRouterCert(a authority, r ca.ConfiguredRouterKey) (ca.Issu
 	}
 	t := cert.Template{
 		Serial: serial, NotBefore: now.Add(-backdate), NotAfter: now.Add(s.Config.Policy.RouterValid), PublicKey: req.PublicKey, Router: true,
-		CRLDP: a.crlURI(), AIA: a.rec.URI, Resources: oneAS(r.Router.ASID),
+		CRLDP: a.crlURI(), AIA: a.rec.URI, Resources: resources.OneAS(r.Router.ASID),
 	}
 	der, err := cert.Sign(t, a.issuer())
 	if err != nil {
@@ -154,8 +154,4 @@ func (s *Service) signRouterCert(a authority, r ca.ConfiguredRouterKey) (ca.Issu
 		return ca.IssuedRouterCert{}, nil, fmt.Errorf("%s: what was signed is not valid: %w", r.Router, err)
 	}
 	return ca.IssuedRouterCert{Router: r.Router, Hash: ca.HashOf(der), Serial: serial.String(), NotBefore: t.NotBefore, NotAfter: t.NotAfter}, der, nil
-}
-
-func oneAS(as uint32) resources.Set {
-	return resources.Set{AS: resources.NewASSet(resources.ASRange{Lo: as, Hi: as})}
 }

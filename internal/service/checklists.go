@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -146,27 +145,4 @@ func (s *Service) revokeChecklists(ctx context.Context, handle string) error {
 	}
 	_, err = s.execute(ctx, handle, ca.RevokeChecklists{}, pgstore.Write{Actor: taskActor("ca_issue")})
 	return err
-}
-
-// fitsChecklist compares a signed checklist with the record of it.
-func fitsChecklist(r ca.IssuedChecklist) func(der []byte) error {
-	return func(der []byte) error {
-		o, err := cms.Decode(der)
-		if err != nil {
-			return err
-		}
-		ee, err := cert.Decode(o.EE)
-		if err != nil {
-			return fmt.Errorf("EE certificate: %w", err)
-		}
-		says, err := rsc.Decode(o.Content)
-		if err != nil {
-			return err
-		}
-		want := ca.ChecklistRequest{Resources: r.Resources, Files: r.Files}.Payload()
-		if !says.Resources.Equal(want.Resources) || !slices.Equal(says.Files, want.Files) {
-			return errors.New("it lists other resources or files")
-		}
-		return fitsValidity(ee, r.Serial, r.NotBefore, r.NotAfter)
-	}
 }

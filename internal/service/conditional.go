@@ -9,17 +9,10 @@ import (
 	"baleen/internal/fault"
 )
 
-// Changes that operators ask for take an ifVersion as their last argument:
-// given, and not nil, they are made only if the CA is at that version when
-// they are decided, and are refused as Conflict otherwise.
-
-// only gives the version that a change is made at, nil for any.
-func only(ifVersion []*int64) *int64 {
-	if len(ifVersion) == 0 {
-		return nil
-	}
-	return ifVersion[0]
-}
+// AnyVersion, where a version of a CA is asked for, is no condition. At any
+// other one a change is made only if the CA is at it when the change is
+// decided, and is refused as Conflict otherwise.
+var AnyVersion *int64
 
 // notAt is the refusal of a change that was asked for at another version.
 func notAt(handle string, wanted, version int64) error {

@@ -1,9 +1,7 @@
 package service
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -79,22 +77,4 @@ func (s *Service) signGhostbusters(ctx context.Context, a authority, g ca.Ghostb
 		return ca.IssuedGhostbusters{}, nil, fmt.Errorf("%s: what was signed is not valid: %w", g.Name, err)
 	}
 	return ca.IssuedGhostbusters{Ghostbusters: g, Hash: ca.HashOf(obj.der), Serial: obj.serial.String(), NotBefore: obj.from, NotAfter: obj.until}, obj.der, nil
-}
-
-// fitsGhostbusters compares a Ghostbusters record with the record of it.
-func fitsGhostbusters(r ca.IssuedGhostbusters) func(der []byte) error {
-	return func(der []byte) error {
-		o, err := cms.Decode(der)
-		if err != nil {
-			return err
-		}
-		ee, err := cert.Decode(o.EE)
-		if err != nil {
-			return fmt.Errorf("EE certificate: %w", err)
-		}
-		if want, err := r.Contact.Encode(); err != nil || !bytes.Equal(o.Content, want) {
-			return errors.New("its vCard is another one")
-		}
-		return fitsValidity(ee, r.Serial, r.NotBefore, r.NotAfter)
-	}
 }

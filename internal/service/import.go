@@ -81,7 +81,7 @@ const watchImport = 2 * time.Second
 // nothing of it can be lost. The same import sent again while it is not complete
 // goes on where it was.
 func (s *Service) BulkImport(ctx context.Context, actor es.Actor, m Import) error {
-	unlock, err := s.locks.lockWithin(ctx, "import")
+	unlock, err := s.locks.LockWithin(ctx, "import")
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ const (
 var errImportWaits = errors.New("a parent is not ready")
 
 func (s *Service) makeCA(ctx context.Context, a MakeCA) (tasks.Outcome, error) {
-	defer s.locks.lock("import " + a.CA.Handle)()
+	defer s.locks.Lock("import " + a.CA.Handle)()
 	above := make([]string, len(a.CA.Parents))
 	for i, p := range a.CA.Parents {
 		above[i] = p.Handle
@@ -106,7 +106,7 @@ func (s *Service) importRepository(ctx context.Context, a MakeCA, id []byte) err
 	if err != nil {
 		return err
 	}
-	return s.ConfigureRepository(ctx, a.Actor, handle, answer)
+	return s.ConfigureRepository(ctx, a.Actor, handle, answer, AnyVersion)
 }
 
 // importParent makes a CA the child of a parent of this server, and asks that
@@ -117,14 +117,14 @@ func (s *Service) importParent(ctx context.Context, a MakeCA, p ImportParent, id
 		if err := s.importReady(ctx, p); err != nil {
 			return err
 		}
-		answer, err := s.AddChild(ctx, a.Actor, p.Handle, ca.AddChild{Child: handle, IDCert: id, Resources: p.Resources})
+		answer, err := s.AddChild(ctx, a.Actor, p.Handle, ca.AddChild{Child: handle, IDCert: id, Resources: p.Resources}, AnyVersion)
 		if fault.Code(err) == "ca-child-duplicate" { // by this import: the check before it refuses all others
 			answer, err = s.ParentResponse(ctx, p.Handle, handle)
 		}
 		if err != nil {
 			return err
 		}
-		if err := s.SetParent(ctx, a.Actor, handle, p.Handle, answer); err != nil {
+		if err := s.SetParent(ctx, a.Actor, handle, p.Handle, answer, AnyVersion); err != nil {
 			return err
 		}
 	}

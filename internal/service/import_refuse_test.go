@@ -17,14 +17,14 @@ import (
 // was done.
 func TestBulkImportChecksFirst(t *testing.T) {
 	w := importing(t)
-	w.start() // with publication server, trust anchor and CA testbed
-	w.join("other", "testbed", set("AS65000", "10.0.0.0/8", ""))
-	up, err := w.AddChild(t.Context(), operator, "other", ca.AddChild{Child: "taken", IDCert: w.state("other").Identity.Cert, Resources: set("AS65000", "", "")})
+	w.Start() // with publication server, trust anchor and CA testbed
+	w.Join("other", "testbed", set("AS65000", "10.0.0.0/8", ""))
+	up, err := w.AddChild(t.Context(), operator, "other", ca.AddChild{Child: "taken", IDCert: w.State("other").Identity.Cert, Resources: set("AS65000", "", "")}, service.AnyVersion)
 	if err != nil {
 		t.Fatal(up, err)
 	}
-	_, err = w.Pubs.AddPublisher(t.Context(), operator, oob.PublisherRequest{PublisherHandle: "press", IDCert: w.state("other").Identity.Cert})
-	w.must(err)
+	_, err = w.Pubs.AddPublisher(t.Context(), operator, oob.PublisherRequest{PublisherHandle: "press", IDCert: w.State("other").Identity.Cert})
+	w.Must(err)
 
 	one := func(handle, parent string, as string) service.ImportCA {
 		return service.ImportCA{Handle: handle, Parents: []service.ImportParent{{Handle: parent, Resources: set(as, "10.1.0.0/16", "")}}}
@@ -133,8 +133,8 @@ func TestImportedTrustAnchorKey(t *testing.T) {
 			w := importing(t)
 			m := family()
 			m.CAs, m.TA.KeyPEM, m.TA.ManifestNumber = nil, string(pem.EncodeToMemory(block)), 42
-			w.must(w.BulkImport(t.Context(), operator, m))
-			w.must(w.Signer.View(t.Context(), "ta", func(st *ta.SignerState, _ int64) error {
+			w.Must(w.BulkImport(t.Context(), operator, m))
+			w.Must(w.Signer.View(t.Context(), "ta", func(st *ta.SignerState, _ int64) error {
 				if st.Objects.Number != 42 {
 					t.Errorf("the first manifest has number %d", st.Objects.Number)
 				}
@@ -142,12 +142,12 @@ func TestImportedTrustAnchorKey(t *testing.T) {
 			}))
 			w.imported()
 			der, err := w.TACertificate(t.Context())
-			w.must(err)
+			w.Must(err)
 			c, err := x509.ParseCertificate(der)
 			if err != nil || !c.PublicKey.(*rsa.PublicKey).Equal(key.Public()) {
 				t.Errorf("the certificate is not for the imported key (%v)", err)
 			}
-			if n := w.count(`task WHERE args::text LIKE '%PRIVATE%'`); n > 0 {
+			if n := w.Count(`task WHERE args::text LIKE '%PRIVATE%'`); n > 0 {
 				t.Error("a private key stands in the queue")
 			}
 		})
@@ -158,19 +158,19 @@ func TestImportedTrustAnchorKey(t *testing.T) {
 func TestImportGoesOn(t *testing.T) {
 	w := importing(t)
 	// As if the server had ended right after the import was noted.
-	w.must(w.BulkImport(t.Context(), operator, family()))
-	w.exec(`DELETE FROM task WHERE kind = 'ca_import'`)
-	w.exec(`UPDATE task SET args = args - 'prepared' WHERE kind = 'cas_import'`)
-	w.settle()
+	w.Must(w.BulkImport(t.Context(), operator, family()))
+	w.Exec(`DELETE FROM task WHERE kind = 'ca_import'`)
+	w.Exec(`UPDATE task SET args = args - 'prepared' WHERE kind = 'cas_import'`)
+	w.Settle()
 	if left, err := w.ImportProgress(t.Context()); err != nil || len(left) != 1 || left[0].Prepared || len(left[0].Left) != 4 {
 		t.Fatalf("an import that was cut off: %+v, %v", left, err)
 	}
-	w.must(w.BulkImport(t.Context(), operator, family()))
+	w.Must(w.BulkImport(t.Context(), operator, family()))
 	// One CA of it cannot be made for a while.
-	w.exec(`UPDATE task SET run_at = 'infinity' WHERE kind = 'ca_import' AND key = 'child2'`)
+	w.Exec(`UPDATE task SET run_at = 'infinity' WHERE kind = 'ca_import' AND key = 'child2'`)
 	for range 20 {
-		w.settle()
-		w.pass(10e9)
+		w.Settle()
+		w.Pass(10e9)
 	}
 	left, err := w.ImportProgress(t.Context())
 	if err != nil || len(left) != 1 || len(left[0].Left) != 2 || left[0].Left[0].Key != "child2" || !left[0].Left[0].Parked {
@@ -180,8 +180,8 @@ func TestImportGoesOn(t *testing.T) {
 	if err := w.BulkImport(t.Context(), operator, other); err == nil || err.Error() != "CA with name child2 already exists. Check import and server state!" {
 		t.Errorf("another import with a CA of the first: %v", err)
 	}
-	w.must(w.BulkImport(t.Context(), operator, family()))
+	w.Must(w.BulkImport(t.Context(), operator, family()))
 	w.imported()
 	w.checkFamily()
-	w.verified()
+	w.Verified()
 }

@@ -47,24 +47,24 @@ func importing(t *testing.T) *world {
 
 // imported waits until no import is left.
 func (w *world) imported() {
-	w.t.Helper()
+	w.T.Helper()
 	for range 200 {
-		w.settle()
-		left, err := w.ImportProgress(w.t.Context())
-		w.must(err)
+		w.Settle()
+		left, err := w.ImportProgress(w.T.Context())
+		w.Must(err)
 		if len(left) == 0 {
-			w.settle()
+			w.Settle()
 			return
 		}
-		w.pass(10e9)
+		w.Pass(10e9)
 	}
-	w.t.Fatal("the import does not end")
+	w.T.Fatal("the import does not end")
 }
 
 // files counts what a publisher has: "crl 1, mft 1, roa 3".
 func (w *world) files(name string) string {
-	w.t.Helper()
-	have := w.published(name)
+	w.T.Helper()
+	have := w.FilesOf(name)
 	var out []string
 	for _, ext := range slices.Sorted(maps.Keys(have)) {
 		out = append(out, ext[1:]+" "+string(rune('0'+len(have[ext]))))
@@ -75,58 +75,58 @@ func (w *world) files(name string) string {
 // checkFamily says what T6 says of the family: resources, routes, and exactly
 // what is published.
 func (w *world) checkFamily() {
-	w.t.Helper()
+	w.T.Helper()
 	m := family()
 	for _, c := range m.CAs {
-		st := w.state(c.Handle)
+		st := w.State(c.Handle)
 		var want resources.Set
 		for _, p := range c.Parents {
 			want = want.Union(p.Resources)
 		}
 		if held := st.Held(); !held.Equal(want) {
-			w.t.Errorf("%s holds %s, want %s", c.Handle, held, want)
+			w.T.Errorf("%s holds %s, want %s", c.Handle, held, want)
 		}
 		var routes []ca.ConfiguredROA
 		for _, r := range c.ROAs {
 			routes = append(routes, ca.ConfiguredROA{ROA: r.ROA, Comment: st.ROAs[r.ROA].Comment})
 		}
 		if len(st.ROAs) != len(c.ROAs) || !slices.Equal(routes, c.ROAs) {
-			w.t.Errorf("%s has ROAs %v, want %v", c.Handle, st.SortedROAs(), c.ROAs)
+			w.T.Errorf("%s has ROAs %v, want %v", c.Handle, st.SortedROAs(), c.ROAs)
 		}
 	}
 	for name, want := range map[string]string{
 		"child1": "cer 1, crl 1, mft 1, roa 3", "child2": "cer 1, crl 1, mft 1", "grandchild": "crl 2, mft 2, roa 2",
 	} {
 		if got := w.files(name); got != want {
-			w.t.Errorf("%s publishes %s, want %s", name, got, want)
+			w.T.Errorf("%s publishes %s, want %s", name, got, want)
 		}
 	}
-	grandchild := w.state("grandchild")
+	grandchild := w.State("grandchild")
 	for class, parent := range map[string]string{"0": "child1", "1": "child2"} {
 		c := grandchild.Classes[class]
 		if c == nil || c.Parent != parent || c.Current == nil {
-			w.t.Fatalf("grandchild's class %s is %+v, want one under %s", class, c, parent)
+			w.T.Fatalf("grandchild's class %s is %+v, want one under %s", class, c, parent)
 		}
-		if got, want := w.published(parent)[".cer"], c.Current.KeyID.String()+".cer"; !slices.Equal(got, []string{want}) {
-			w.t.Errorf("%s publishes %v, want %s", parent, got, want)
+		if got, want := w.FilesOf(parent)[".cer"], c.Current.KeyID.String()+".cer"; !slices.Equal(got, []string{want}) {
+			w.T.Errorf("%s publishes %v, want %s", parent, got, want)
 		}
 	}
-	if got := w.routes(); len(got) != 5 {
-		w.t.Errorf("relying parties see %v", got)
+	if got := w.Routes(); len(got) != 5 {
+		w.T.Errorf("relying parties see %v", got)
 	}
 }
 
 // TestBulkImport is T6: a trust anchor, a publication server and four CAs.
 func TestBulkImport(t *testing.T) {
 	w := importing(t)
-	w.must(w.BulkImport(t.Context(), operator, family()))
+	w.Must(w.BulkImport(t.Context(), operator, family()))
 	if left, err := w.ImportProgress(t.Context()); err != nil || len(left) != 1 || left[0].CAs != 4 || len(left[0].Left) != 4 || !left[0].Prepared {
 		t.Errorf("progress: %+v, %v", left, err)
 	}
 	w.imported()
 	w.checkFamily()
-	w.verified()
-	if f := w.faults(); len(f) > 0 {
+	w.Verified()
+	if f := w.Faults(); len(f) > 0 {
 		t.Errorf("faults: %v", f)
 	}
 	err := w.BulkImport(t.Context(), operator, family())

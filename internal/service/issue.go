@@ -22,7 +22,7 @@ const issueBatch = 100
 // many runs, so that each begins with what is wanted then, and what was signed
 // is published in between.
 func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error) {
-	defer s.locks.lock(a.CA)()
+	defer s.locks.Lock(a.CA)()
 	var certs []ca.CertPlan
 	var roas []ca.ROAPlan
 	var aspas []ca.ASPAPlan

@@ -27,7 +27,7 @@ func (s *Service) publishCA(ctx context.Context, a PublishCA) (tasks.Outcome, er
 	if wait := s.calm.wait(a.CA, s.Now()); wait > 0 {
 		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
 	}
-	defer s.locks.lock(a.CA)()
+	defer s.locks.Lock(a.CA)()
 	stream, err := s.CAs.StreamID(ctx, a.CA)
 	if err != nil {
 		return tasks.Outcome{}, err

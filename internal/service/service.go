@@ -21,9 +21,10 @@ import (
 	"baleen/internal/exchange"
 	"baleen/internal/export"
 	"baleen/internal/fault"
+	"baleen/internal/keylock"
+	"baleen/internal/peer"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
-	"baleen/internal/remote"
 	"baleen/internal/signer"
 	"baleen/internal/ta"
 )
@@ -76,7 +77,7 @@ type Service struct {
 	Export *export.Renderer
 	Rows   *castore.Store
 	Keys   *signer.Keys
-	Peers  Poster
+	Peers  peer.Poster
 	OneOff *signer.Pool
 	DB     *pgxpool.Pool
 	Fence  postgres.Fence
@@ -94,18 +95,12 @@ type Service struct {
 	// Exchanges remembers what peers outside this server said and heard.
 	Exchanges *exchange.Log
 
-	locks       keyedMutex
-	voices      voices
-	crowd       crowd
+	locks       keylock.Locks
+	voices      peer.Voices
+	crowd       peer.Crowd
 	calm        calm
 	figures     figured
 	activeSince atomic.Pointer[time.Time] // when this term as the active node began
-}
-
-// Poster carries a signed message to a peer and gives its answer; *remote.Client
-// is one.
-type Poster interface {
-	Post(ctx context.Context, m remote.Message) ([]byte, error)
 }
 
 // systemActor stands in the log for what the server does by itself.

@@ -96,14 +96,14 @@ func (s *Service) ensureTestbedCA(ctx context.Context, _ Testbed) error {
 	if parent {
 		return nil
 	}
-	answer, err := s.AddChild(ctx, systemActor, taHandle, ca.AddChild{Child: testbedHandle, IDCert: id, Resources: resources.AllResources()})
+	answer, err := s.AddChild(ctx, systemActor, taHandle, ca.AddChild{Child: testbedHandle, IDCert: id, Resources: resources.AllResources()}, AnyVersion)
 	if fault.Code(err) == "ca-child-duplicate" {
 		answer, err = s.ParentResponse(ctx, taHandle, testbedHandle)
 	}
 	if err != nil {
 		return err
 	}
-	return s.SetParent(ctx, systemActor, testbedHandle, taHandle, answer)
+	return s.SetParent(ctx, systemActor, testbedHandle, taHandle, answer, AnyVersion)
 }
 
 // publishLocally makes a CA a publisher of this server's repository.
@@ -112,7 +112,7 @@ func (s *Service) publishLocally(ctx context.Context, handle string, idCert []by
 	if err != nil {
 		return err
 	}
-	return s.ConfigureRepository(ctx, systemActor, handle, answer)
+	return s.ConfigureRepository(ctx, systemActor, handle, answer, AnyVersion)
 }
 
 func (s *Service) ensurePublisher(ctx context.Context, handle string, idCert []byte) (oob.RepositoryResponse, error) {

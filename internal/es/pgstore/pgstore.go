@@ -128,10 +128,11 @@ type Result struct {
 type HistoryQuery struct {
 	Rows, Offset  int
 	After, Before *time.Time // inclusive
+	Choice        HistoryChoice
 }
 
 // HistoryPage is a page of a stream's history, oldest first. Total counts what
-// the times select, on all pages.
+// the query chooses, on all pages.
 type HistoryPage struct {
 	Offset, Total int
 	Commands      []StoredCommand
