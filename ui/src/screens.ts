@@ -1,0 +1,39 @@
+// Which screen belongs to which address below /ui. This is the list of all
+// screens.
+
+import type { Component } from 'svelte'
+import Home from './screens/Home.svelte'
+import Login from './screens/Login.svelte'
+import Missing from './screens/Missing.svelte'
+import Onboarding from './screens/Onboarding.svelte'
+import ROAs from './screens/ROAs.svelte'
+
+export type Props = { ca?: string }
+
+export type Shown = {
+  screen: Component<any> // eslint-disable-line
+  props: Props
+  tab: string // of a CA, '' elsewhere
+  open?: boolean // needs no login
+  bare?: boolean // stands without the frame
+}
+
+// Screens of a CA, by the segment behind its handle.
+export const tabs: { path: string; title: string; screen: Component<{ ca: string }> }[] = [{ path: '', title: 'ROAs', screen: ROAs }]
+
+// Screens that belong to no CA, by their first segment.
+const others: Record<string, Omit<Shown, 'props' | 'tab'>> = {
+  login: { screen: Login, open: true, bare: true },
+  onboarding: { screen: Onboarding },
+}
+
+export function screenFor(segments: string[]): Shown {
+  const [first, ca, tab = ''] = segments
+  if (first === undefined) return { screen: Home, props: {}, tab: '' }
+  if (first === 'cas' && ca) {
+    const found = tabs.find((t) => t.path === tab)
+    if (found) return { screen: found.screen, props: { ca }, tab: found.path }
+  }
+  const other = others[first]
+  return other ? { ...other, props: {}, tab: '' } : { screen: Missing, props: {}, tab: '' }
+}
