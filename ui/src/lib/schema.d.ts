@@ -3197,6 +3197,8 @@ export interface components {
         q_failed: "true" | "false";
         /** @description `true`: only tell what would change */
         q_dry_run: "true" | "false";
+        /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+        q_objects: boolean;
         /** @description With dry_run: `true` tells too what the change would do to announcements in its prefixes */
         q_effect: "true" | "false";
         /** @description Additional. CSV is answered if it is named, and JSON is not named as preferred */
@@ -4862,6 +4864,8 @@ export interface operations {
                 asn?: components["parameters"]["q_asn"];
                 /** @description Additional. Only routes with this text in the comment; capitals and small letters are the same */
                 comment?: components["parameters"]["q_comment"];
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
             };
             header?: {
                 /** @description Additional. CSV is answered if it is named, and JSON is not named as preferred */
@@ -4904,6 +4908,8 @@ export interface operations {
                 dry_run?: components["parameters"]["q_dry_run"];
                 /** @description With dry_run: `true` tells too what the change would do to announcements in its prefixes */
                 effect?: components["parameters"]["q_effect"];
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
             };
             header?: {
                 /** @description Additional. One ETag as it was answered */
@@ -5041,7 +5047,10 @@ export interface operations {
     };
     tryROAs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
+            };
             header?: {
                 /** @description Additional. One ETag as it was answered */
                 "If-Match"?: components["parameters"]["ifmatch"];
@@ -5091,6 +5100,8 @@ export interface operations {
                 comment?: components["parameters"]["q_comment"];
                 /** @description Additional. Only what has this state */
                 state?: components["parameters"]["q_state"];
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
             };
             header?: never;
             path: {
@@ -5120,7 +5131,10 @@ export interface operations {
     };
     dryRunROAs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
+            };
             header?: never;
             path: {
                 ca: components["parameters"]["ca"];
@@ -5151,7 +5165,10 @@ export interface operations {
     };
     suggestROAs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
+            };
             header?: never;
             path: {
                 ca: components["parameters"]["ca"];
@@ -5178,7 +5195,10 @@ export interface operations {
     };
     suggestROAsFor: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
+            };
             header?: never;
             path: {
                 ca: components["parameters"]["ca"];
