@@ -6,6 +6,8 @@ import Home from './screens/Home.svelte'
 import Login from './screens/Login.svelte'
 import Missing from './screens/Missing.svelte'
 import Onboarding from './screens/Onboarding.svelte'
+import Parents from './screens/Parents.svelte'
+import Repository from './screens/Repository.svelte'
 import ROAs from './screens/ROAs.svelte'
 
 export type Props = { ca?: string }
@@ -19,7 +21,11 @@ export type Shown = {
 }
 
 // Screens of a CA, by the segment behind its handle.
-export const tabs: { path: string; title: string; screen: Component<{ ca: string }> }[] = [{ path: '', title: 'ROAs', screen: ROAs }]
+export const tabs: { path: string; title: string; screen: Component<{ ca: string }> }[] = [
+  { path: '', title: 'ROAs', screen: ROAs },
+  { path: 'parents', title: 'Parents', screen: Parents },
+  { path: 'repos', title: 'Repository', screen: Repository },
+]
 
 // Screens that belong to no CA, by their first segment.
 const others: Record<string, Omit<Shown, 'props' | 'tab'>> = {
