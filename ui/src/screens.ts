@@ -2,6 +2,7 @@
 // screens.
 
 import type { Component } from 'svelte'
+import ASPAs from './screens/ASPAs.svelte'
 import Home from './screens/Home.svelte'
 import Login from './screens/Login.svelte'
 import Missing from './screens/Missing.svelte'
@@ -9,6 +10,7 @@ import Onboarding from './screens/Onboarding.svelte'
 import Parents from './screens/Parents.svelte'
 import Repository from './screens/Repository.svelte'
 import ROAs from './screens/ROAs.svelte'
+import Testbed from './screens/Testbed.svelte'
 
 export type Props = { ca?: string }
 
@@ -23,6 +25,7 @@ export type Shown = {
 // Screens of a CA, by the segment behind its handle.
 export const tabs: { path: string; title: string; screen: Component<{ ca: string }> }[] = [
   { path: '', title: 'ROAs', screen: ROAs },
+  { path: 'aspas', title: 'ASPAs', screen: ASPAs },
   { path: 'parents', title: 'Parents', screen: Parents },
   { path: 'repos', title: 'Repository', screen: Repository },
 ]
@@ -31,6 +34,7 @@ export const tabs: { path: string; title: string; screen: Component<{ ca: string
 const others: Record<string, Omit<Shown, 'props' | 'tab'>> = {
   login: { screen: Login, open: true, bare: true },
   onboarding: { screen: Onboarding },
+  testbed: { screen: Testbed, open: true },
 }
 
 export function screenFor(segments: string[]): Shown {
