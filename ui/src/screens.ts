@@ -3,6 +3,7 @@
 
 import type { Component } from 'svelte'
 import ASPAs from './screens/ASPAs.svelte'
+import Children from './screens/Children.svelte'
 import Home from './screens/Home.svelte'
 import Login from './screens/Login.svelte'
 import Missing from './screens/Missing.svelte'
@@ -28,6 +29,7 @@ export const tabs: { path: string; title: string; screen: Component<{ ca: string
   { path: 'aspas', title: 'ASPAs', screen: ASPAs },
   { path: 'parents', title: 'Parents', screen: Parents },
   { path: 'repos', title: 'Repository', screen: Repository },
+  { path: 'children', title: 'Children', screen: Children },
 ]
 
 // Screens that belong to no CA, by their first segment.
