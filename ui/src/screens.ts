@@ -4,13 +4,16 @@
 import type { Component } from 'svelte'
 import ASPAs from './screens/ASPAs.svelte'
 import Children from './screens/Children.svelte'
+import History from './screens/History.svelte'
 import Home from './screens/Home.svelte'
+import Issues from './screens/Issues.svelte'
 import Login from './screens/Login.svelte'
 import Missing from './screens/Missing.svelte'
 import Onboarding from './screens/Onboarding.svelte'
 import Parents from './screens/Parents.svelte'
 import Repository from './screens/Repository.svelte'
 import ROAs from './screens/ROAs.svelte'
+import Server from './screens/Server.svelte'
 import Testbed from './screens/Testbed.svelte'
 
 export type Props = { ca?: string }
@@ -30,12 +33,15 @@ export const tabs: { path: string; title: string; screen: Component<{ ca: string
   { path: 'parents', title: 'Parents', screen: Parents },
   { path: 'repos', title: 'Repository', screen: Repository },
   { path: 'children', title: 'Children', screen: Children },
+  { path: 'history', title: 'History', screen: History },
+  { path: 'issues', title: 'Issues', screen: Issues },
 ]
 
 // Screens that belong to no CA, by their first segment.
 const others: Record<string, Omit<Shown, 'props' | 'tab'>> = {
   login: { screen: Login, open: true, bare: true },
   onboarding: { screen: Onboarding },
+  server: { screen: Server },
   testbed: { screen: Testbed, open: true },
 }
 
