@@ -7,13 +7,16 @@ import Children from './screens/Children.svelte'
 import History from './screens/History.svelte'
 import Home from './screens/Home.svelte'
 import Issues from './screens/Issues.svelte'
+import Keys from './screens/Keys.svelte'
 import Login from './screens/Login.svelte'
 import Missing from './screens/Missing.svelte'
+import Objects from './screens/Objects.svelte'
 import Onboarding from './screens/Onboarding.svelte'
 import Parents from './screens/Parents.svelte'
 import Repository from './screens/Repository.svelte'
 import ROAs from './screens/ROAs.svelte'
 import Server from './screens/Server.svelte'
+import Settings from './screens/Settings.svelte'
 import Testbed from './screens/Testbed.svelte'
 
 export type Props = { ca?: string }
@@ -33,8 +36,11 @@ export const tabs: { path: string; title: string; screen: Component<{ ca: string
   { path: 'parents', title: 'Parents', screen: Parents },
   { path: 'repos', title: 'Repository', screen: Repository },
   { path: 'children', title: 'Children', screen: Children },
+  { path: 'keys', title: 'Keys', screen: Keys },
+  { path: 'objects', title: 'Objects', screen: Objects },
   { path: 'history', title: 'History', screen: History },
   { path: 'issues', title: 'Issues', screen: Issues },
+  { path: 'settings', title: 'Settings', screen: Settings },
 ]
 
 // Screens that belong to no CA, by their first segment.
