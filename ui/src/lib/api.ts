@@ -27,10 +27,15 @@ api.use({
     return request
   },
   onResponse({ response }) {
-    const renewed = response.headers.get('Authorization')
-    if (renewed?.startsWith('Bearer ')) session.renew(renewed.slice(7))
+    renew(response)
   },
 })
+
+// The server may give the session another token with any answer.
+function renew(response: Response) {
+  const renewed = response.headers.get('Authorization')
+  if (renewed?.startsWith('Bearer ')) session.renew(renewed.slice(7))
+}
 
 type Answer<T> = { data?: T; error?: unknown; response: Response }
 
@@ -77,6 +82,7 @@ export async function askText(path: string, init: RequestInit = {}): Promise<str
   } catch {
     throw new Refusal(0, 'network', 'The server does not answer.')
   }
+  renew(response)
   const text = await response.text()
   if (!response.ok) throw refusal(response, text)
   return text

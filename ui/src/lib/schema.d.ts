@@ -4,6 +4,74 @@
  */
 
 export interface paths {
+    "/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Leads to the web page */
+        get: operations["root"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ui": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The web page (docs/web.md) */
+        get: operations["ui"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ui/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same page: it looks at the path itself */
+        get: operations["uiBelow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/assets/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A file of the web page */
+        get: operations["asset"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -2909,6 +2977,15 @@ export interface components {
         };
     };
     responses: {
+        /** @description OK */
+        Page: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "text/html": string;
+            };
+        };
         /** @description Done; the body is empty and of type text/plain */
         Done: {
             headers: {
@@ -3120,6 +3197,8 @@ export interface components {
         q_failed: "true" | "false";
         /** @description `true`: only tell what would change */
         q_dry_run: "true" | "false";
+        /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+        q_objects: boolean;
         /** @description With dry_run: `true` tells too what the change would do to announcements in its prefixes */
         q_effect: "true" | "false";
         /** @description Additional. CSV is answered if it is named, and JSON is not named as preferred */
@@ -3155,6 +3234,90 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    root: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To `/ui` */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    ui: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Page"];
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    uiBelow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Page"];
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    asset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/css": string;
+                    "text/javascript": string;
+                    "image/svg+xml": string;
+                    "image/x-icon": string;
+                    "text/html": string;
+                    "font/woff": string;
+                    "font/woff2": string;
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NoSuchPath"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     health: {
         parameters: {
             query?: never;
@@ -4701,6 +4864,8 @@ export interface operations {
                 asn?: components["parameters"]["q_asn"];
                 /** @description Additional. Only routes with this text in the comment; capitals and small letters are the same */
                 comment?: components["parameters"]["q_comment"];
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
             };
             header?: {
                 /** @description Additional. CSV is answered if it is named, and JSON is not named as preferred */
@@ -4743,6 +4908,8 @@ export interface operations {
                 dry_run?: components["parameters"]["q_dry_run"];
                 /** @description With dry_run: `true` tells too what the change would do to announcements in its prefixes */
                 effect?: components["parameters"]["q_effect"];
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
             };
             header?: {
                 /** @description Additional. One ETag as it was answered */
@@ -4880,7 +5047,10 @@ export interface operations {
     };
     tryROAs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
+            };
             header?: {
                 /** @description Additional. One ETag as it was answered */
                 "If-Match"?: components["parameters"]["ifmatch"];
@@ -4930,6 +5100,8 @@ export interface operations {
                 comment?: components["parameters"]["q_comment"];
                 /** @description Additional. Only what has this state */
                 state?: components["parameters"]["q_state"];
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
             };
             header?: never;
             path: {
@@ -4959,7 +5131,10 @@ export interface operations {
     };
     dryRunROAs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
+            };
             header?: never;
             path: {
                 ca: components["parameters"]["ca"];
@@ -4990,7 +5165,10 @@ export interface operations {
     };
     suggestROAs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
+            };
             header?: never;
             path: {
                 ca: components["parameters"]["ca"];
@@ -5017,7 +5195,10 @@ export interface operations {
     };
     suggestROAsFor: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Additional. false: `roa_objects` are empty. Large CAs have many routes in one object, which stands beside each */
+                objects?: components["parameters"]["q_objects"];
+            };
             header?: never;
             path: {
                 ca: components["parameters"]["ca"];
