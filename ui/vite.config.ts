@@ -1,8 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vite'
 
-declare const process: { env: Record<string, string | undefined> }
-
 // The server that the page talks to while it is being worked on (npm run dev).
 const server = process.env.BALEEN_SERVER ?? 'https://localhost:3000'
 

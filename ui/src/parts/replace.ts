@@ -1,6 +1,5 @@
 // Replacing a whole that others may change too.
 
-import { Refusal } from '../lib/api'
 import type { Whole } from './load.svelte'
 
 const tries = 4
@@ -16,7 +15,7 @@ export async function replaceSeen<T>(read: () => Promise<Whole<T>>, asSeen: (now
       await write(now.version ? { 'If-Match': now.version } : {})
       return
     } catch (e) {
-      if (left <= 1 || !(e instanceof Refusal) || e.label !== 'version-mismatch') throw e
+      if (left <= 1 || (e as { label?: string }).label !== 'version-mismatch') throw e
     }
   }
 }
