@@ -38,6 +38,7 @@ export async function logOut() {
     to = await askText('/auth/logout', { method: 'POST' })
   } finally {
     session.end()
+    sessionStorage.clear() // drafts too: the next user may be another one
     cas.list = null
     if (/^https?:/.test(to)) location.assign(to)
     else router.go('/login')

@@ -3,6 +3,7 @@
 
 const tokenKey = 'baleenToken'
 const userKey = 'baleenUser'
+const backKey = 'baleenBack'
 
 export type User = { id: string; role: string }
 
@@ -28,6 +29,17 @@ class Session {
   // The server renewed the session and gave it another token.
   renew(token: string) {
     if (this.#user) this.start(token, this.#user)
+  }
+
+  // Where the user was when the session ended. It is asked for once.
+  back(): string {
+    const path = sessionStorage.getItem(backKey) ?? '/'
+    sessionStorage.removeItem(backKey)
+    return path
+  }
+
+  returnTo(path: string) {
+    sessionStorage.setItem(backKey, path)
   }
 
   end() {
