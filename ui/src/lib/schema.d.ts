@@ -2351,6 +2351,8 @@ export interface components {
             handle: components["schemas"]["HandleText"];
             resources: components["schemas"]["ResourceSet"];
             id_cert: components["schemas"]["Base64"];
+            /** @description That of the child_request; the answer has it, too (RFC 8183 section 5.2.2) */
+            tag?: string | null;
         };
         ImportChild: {
             name: components["schemas"]["HandleText"];
@@ -3216,7 +3218,7 @@ export interface components {
     };
     requestBodies: never;
     headers: {
-        /** @description Additional. The version of the CA, for If-Match */
+        /** @description Additional. The version of the CA and which of those that had its name it is, for If-Match */
         Version: string;
         /** @description Additional. `rel="next"` (RFC 8288) where the page is not the last */
         Next: string;
