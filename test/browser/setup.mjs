@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { accessible, api, routesOf, rowOf, visit } from './page.mjs'
+import { accessible, api, routesOf, rowOf, until, visit } from './page.mjs'
 
 const heading = (page, name) => page.getByRole('heading', { name, exact: true }).waitFor()
 
@@ -57,6 +57,8 @@ test('a CA is set up through the page, from its name to its first ROA', async (t
   await page.getByRole('button', { name: 'Apply 1 change' }).click()
   await page.getByText('1 change was made.').first().waitFor()
   assert.deepEqual(await routesOf('shop'), ['10.2.0.0/24-24 => 64510'])
+  assert.equal(await page.title(), 'ROAs of shop – Baleen')
+  await until('the ROA is published', async () => (await api('GET', '/api/v1/pubd/publishers/shop')).current_files.some((f) => f.uri.endsWith('.roa')))
 
   await page.getByRole('link', { name: 'Repository' }).click()
   await heading(page, 'Repository')
