@@ -15,7 +15,7 @@ export const end = () => browser.close()
 export async function visit(t, path = '/ui/', { user = token, ...options } = {}) {
   const context = await browser.newContext({ baseURL: SERVER, ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 }, ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(8000)
+  page.setDefaultTimeout(30_000)
   const faults = []
   page.on('pageerror', (e) => faults.push(`uncaught: ${e.stack}`))
   page.on('console', (m) => {

@@ -17,7 +17,7 @@ test('ROAs are added, commented and removed as one draft', async (t) => {
   await shows(page, '10.0.0.0/22 by AS64496')
   await shows(page, '1 announcement becomes valid')
   await shows(page, '3 announcements become invalid')
-  await page.getByLabel('Comment').fill('core')
+  await page.getByRole('textbox', { name: 'Comment' }).fill('core')
   await accessible(page, 'add')
   await page.getByRole('button', { name: 'Add to the draft' }).click()
   assert.ok(!(await page.getByRole('dialog').isVisible()))
@@ -60,7 +60,7 @@ test('ROAs are added, commented and removed as one draft', async (t) => {
 
   // Another comment, a removal, a change of mind.
   await page.getByRole('button', { name: 'Edit the comment of ROA 10.0.0.0/22 of AS64496' }).click()
-  await page.getByLabel('Comment').fill('core network')
+  await page.getByRole('textbox', { name: 'Comment' }).fill('core network')
   await page.getByRole('button', { name: 'Change in the draft' }).click()
   await page.getByRole('button', { name: 'Remove ROA 10.0.5.0/24 of AS64500' }).click()
   await shows(page, '1 to remove, 1 with a new comment')
@@ -74,7 +74,7 @@ test('ROAs are added, commented and removed as one draft', async (t) => {
 })
 
 test('what the server refuses is told by line, and nothing is done', async (t) => {
-  await api('POST', '/api/v1/cas/ca1/routes', { added: [{ asn: 64499, prefix: '10.0.7.0/24' }], removed: [] })
+  await api('PUT', '/api/v1/cas/ca1/routes', [{ asn: 64496, prefix: '10.0.0.0/22', comment: 'core network' }, { asn: 64499, prefix: '10.0.7.0/24' }])
   const page = await visit(t, '/ui/cas/ca1')
   await page.getByRole('button', { name: 'Remove ROA 10.0.7.0/24 of AS64499' }).click()
   await page.getByRole('button', { name: 'Remove ROA 10.0.0.0/22 of AS64496' }).click()

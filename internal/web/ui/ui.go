@@ -31,10 +31,11 @@ func types() map[string]string {
 }
 
 // What the page may do in a browser: load files of this server and nothing
-// else, with no script in its text and no frame around it. Svelte's policy is
-// the only one that may turn text into elements.
+// else, with no script in its text and no frame around it. Text becomes
+// elements by Svelte's policy alone, and a document that nobody sees by that for
+// set-up documents.
 const contentSecurityPolicy = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
-	"require-trusted-types-for 'script'; trusted-types svelte-trusted-html"
+	"require-trusted-types-for 'script'; trusted-types svelte-trusted-html baleen-setup"
 
 // How long browsers may keep files: those with a hash of their content in
 // their name never change.
