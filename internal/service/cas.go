@@ -17,6 +17,7 @@ import (
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
+	"baleen/internal/sign"
 )
 
 // identityYears is how long a BPKI trust anchor is good for; it is made once
@@ -34,7 +35,7 @@ func (s *Service) newIdentity(ctx context.Context, purpose string) (ca.Identity,
 		return ca.Identity{}, err
 	}
 	now := s.Now().UTC().Truncate(time.Second)
-	der, err := cert.SelfSignIdentity(key, now.Add(-backdate), now.AddDate(identityYears, 0, 0))
+	der, err := cert.SelfSignIdentity(key, now.Add(-sign.Backdate), now.AddDate(identityYears, 0, 0))
 	if err != nil {
 		return ca.Identity{}, err
 	}
@@ -94,7 +95,7 @@ func (s *Service) ConfigureROAs(ctx context.Context, actor es.Actor, handle stri
 
 // AddChild makes another CA a child and gives the answer to its child_request.
 // The parent may be the trust anchor.
-func (s *Service) AddChild(ctx context.Context, actor es.Actor, parent string, cmd ca.AddChild, ifVersion ...*int64) (oob.ParentResponse, error) {
+func (s *Service) AddChild(ctx context.Context, actor es.Actor, parent string, cmd ca.AddChild, ifVersion *int64) (oob.ParentResponse, error) {
 	id, err := cert.DecodeIdentity(cmd.IDCert, s.Now())
 	if err != nil {
 		return oob.ParentResponse{}, &fault.Error{Kind: fault.Invalid, Code: "rfc-8183-xml", Msg: "RFC 8183 XML issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
@@ -104,9 +105,9 @@ func (s *Service) AddChild(ctx context.Context, actor es.Actor, parent string, c
 	}
 	cmd.IDKey = id.KeyID
 	if parent == taHandle {
-		err = s.addTAChild(ctx, actor, cmd, ifVersion...)
+		err = s.addTAChild(ctx, actor, cmd, ifVersion)
 	} else {
-		_, err = s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+		_, err = s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	}
 	if err != nil {
 		return oob.ParentResponse{}, err
@@ -122,9 +123,9 @@ func (s *Service) UpdateChildResources(ctx context.Context, actor es.Actor, pare
 
 // UpdateChild changes several things about a child in one step. Suspension
 // alone has commands of its own.
-func (s *Service) UpdateChild(ctx context.Context, actor es.Actor, parent string, cmd ca.UpdateChild, ifVersion ...*int64) error {
+func (s *Service) UpdateChild(ctx context.Context, actor es.Actor, parent string, cmd ca.UpdateChild, ifVersion *int64) error {
 	if cmd.Suspend != nil && len(cmd.IDCert) == 0 && cmd.Resources == nil && cmd.Class == nil {
-		return s.SetChildSuspended(ctx, actor, parent, cmd.Child, *cmd.Suspend, ifVersion...)
+		return s.SetChildSuspended(ctx, actor, parent, cmd.Child, *cmd.Suspend, ifVersion)
 	}
 	if len(cmd.IDCert) > 0 {
 		id, err := cert.DecodeIdentity(cmd.IDCert, s.Now())
@@ -133,7 +134,7 @@ func (s *Service) UpdateChild(ctx context.Context, actor es.Actor, parent string
 		}
 		cmd.IDKey = id.KeyID
 	}
-	_, err := s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+	_, err := s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return err
 }
 
@@ -227,7 +228,8 @@ func (s *Service) stream(ctx context.Context, handle string) (uuid.UUID, error) 
 	return id, caUnknown(handle, err)
 }
 
-// noteParent stores the outcome of an exchange with a parent.
+// noteParent stores the outcome of an exchange with a parent; of one that was
+// left meanwhile nothing stays.
 func (s *Service) noteParent(ctx context.Context, a SyncParent, uri string, offered []ca.Entitlement, outcome error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -236,5 +238,8 @@ func (s *Service) noteParent(ctx context.Context, a SyncParent, uri string, offe
 	if err != nil {
 		return err
 	}
-	return s.Rows.NoteParent(ctx, s.Fence, stream, castore.ParentExchange{Parent: a.Parent, URI: uri, At: s.Now(), Offered: offered, Err: outcome})
+	if err := s.Rows.NoteParent(ctx, s.Fence, stream, castore.ParentExchange{Parent: a.Parent, URI: uri, At: s.Now(), Offered: offered, Err: outcome}); err != nil {
+		return err
+	}
+	return s.forgetLeft(ctx, a.CA, a.Parent)
 }

@@ -155,6 +155,7 @@ POST /api/v1/cas/:ca/rscs ca-update
 GET /api/v1/cas/:ca/rscs/:serial ca-read
 DELETE /api/v1/cas/:ca/rscs/:serial ca-update
 GET /api/v1/bulk/cas/import ca-admin
+DELETE /api/v1/bulk/cas/import/:import ca-admin
 POST /api/v1/bulk/cas/force_reissue ca-admin
 GET /api/v1/ta/proxy/signer ca-admin
 `

@@ -140,6 +140,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{post, "/api/v1/bulk/cas/force_reissue", rest.CAAdmin, none, a.Bulk.ForceReissue},
 		{get, "/api/v1/bulk/cas/import", rest.CAAdmin, none, a.Bulk.ImportProgress},
 		{post, "/api/v1/bulk/cas/import", rest.CAAdmin, content, a.Bulk.Import},
+		{remove, "/api/v1/bulk/cas/import/:import", rest.CAAdmin, none, a.Bulk.AbandonImport},
 		{post, "/api/v1/bulk/cas/suspend", rest.CAAdmin, none, a.Bulk.Suspend},
 
 		// Operators: the publication server.
