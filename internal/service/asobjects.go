@@ -3,16 +3,11 @@ package service
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"baleen/internal/ca"
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
-	"baleen/internal/rpki/aspa"
-	"baleen/internal/rpki/cert"
-	"baleen/internal/rpki/cms"
-	"baleen/internal/rpki/profile"
-	"baleen/internal/rpki/resources"
+	"baleen/internal/sign"
 )
 
 // ConfigureASPAs replaces and removes definitions of providers. It answers once
@@ -38,7 +33,7 @@ func (s *Service) ConfigureRouterKeys(ctx context.Context, actor es.Actor, handl
 // issueASPAs carries out the plans for ASPAs.
 func (s *Service) issueASPAs(ctx context.Context, handle string, plans []ca.ASPAPlan) error {
 	return kind[ca.ASPA, ca.IssuedASPA, uint32]{
-		name: "ASPAs", sign: s.signASPA,
+		name: "ASPAs", sign: s.maker().ASPA,
 		record: func(p ca.ASPAPlan, issued []ca.IssuedASPA, withdrawn []uint32) es.Command[ca.State] {
 			return ca.RecordASPAs{Class: p.Class, Key: p.Key, Issued: issued, Withdrawn: withdrawn}
 		},
@@ -48,7 +43,7 @@ func (s *Service) issueASPAs(ctx context.Context, handle string, plans []ca.ASPA
 // issueRouterCerts carries out the plans for router certificates.
 func (s *Service) issueRouterCerts(ctx context.Context, handle string, plans []ca.RouterPlan) error {
 	return kind[ca.ConfiguredRouterKey, ca.IssuedRouterCert, ca.RouterKey]{
-		name: "router certificates", sign: s.signRouterCert,
+		name: "router certificates", sign: s.maker().RouterCert,
 		record: func(p ca.RouterPlan, issued []ca.IssuedRouterCert, withdrawn []ca.RouterKey) es.Command[ca.State] {
 			return ca.RecordRouterCerts{Class: p.Class, Key: p.Key, Issued: issued, Withdrawn: withdrawn}
 		},
@@ -59,7 +54,7 @@ func (s *Service) issueRouterCerts(ctx context.Context, handle string, plans []c
 // name: W is what is wanted, I what is issued, N its name.
 type kind[W, I any, N comparable] struct {
 	name   string // in the log
-	sign   func(ctx context.Context, a authority, w W) (I, []byte, error)
+	sign   func(ctx context.Context, a sign.Authority, w W) (I, []byte, error)
 	record func(p ca.Plan[W, N], issued []I, withdrawn []N) es.Command[ca.State]
 }
 
@@ -67,15 +62,15 @@ type kind[W, I any, N comparable] struct {
 // recorded also if it is empty: what is withdrawn goes with it.
 func (k kind[W, I, N]) issue(ctx context.Context, s *Service, handle string, plans []ca.Plan[W, N]) error {
 	for _, p := range plans {
-		auth, err := s.authority(ctx, p.Key, p.Issuer)
+		auth, err := s.maker().Authority(ctx, p.Key, p.Issuer)
 		if err != nil {
 			return fmt.Errorf("%s of %s: %w", k.name, handle, err)
 		}
-		sign := func(ctx context.Context, w W) (I, []byte, error) { return k.sign(ctx, auth, w) }
+		one := func(ctx context.Context, w W) (I, []byte, error) { return k.sign(ctx, auth, w) }
 		withdrawn := p.Withdraw
 		for start := 0; start == 0 || start < len(p.Issue); start += issueBatch {
 			end := min(start+issueBatch, len(p.Issue))
-			issued, ders, err := signEach(ctx, s.Cores, p.Issue[start:end], sign)
+			issued, ders, err := sign.Each(ctx, s.Cores, p.Issue[start:end], one)
 			if err != nil {
 				return fmt.Errorf("%s of %s: %w", k.name, handle, err)
 			}
@@ -87,50 +82,4 @@ func (k kind[W, I, N]) issue(ctx context.Context, s *Service, handle string, pla
 		}
 	}
 	return nil
-}
-
-// signASPA makes one ASPA and checks it as a relying party would.
-func (s *Service) signASPA(ctx context.Context, a authority, p ca.ASPA) (ca.IssuedASPA, []byte, error) {
-	now := s.Now().UTC().Truncate(time.Second)
-	content, err := aspa.ASPA(p).Encode()
-	if err != nil {
-		return ca.IssuedASPA{}, nil, fmt.Errorf("%s: %w", p, err)
-	}
-	obj, err := s.signObject(ctx, a, cms.Template{ContentType: aspa.ContentType, Content: content, SigningTime: now}, cert.Template{
-		NotBefore: now.Add(-backdate), NotAfter: now.Add(s.Config.Policy.ASPAValid),
-		SIA: cert.SIA{SignedObject: a.rec.SIA.Repository + p.FileName()}, Resources: resources.OneAS(p.Customer),
-	})
-	if err != nil {
-		return ca.IssuedASPA{}, nil, fmt.Errorf("%s: %w", p, err)
-	}
-	if err := profile.CheckASPA(obj.der, a.cert, now); err != nil {
-		return ca.IssuedASPA{}, nil, fmt.Errorf("%s: what was signed is not valid: %w", p, err)
-	}
-	return ca.IssuedASPA{ASPA: p, Hash: ca.HashOf(obj.der), Serial: obj.serial.String(), NotBefore: obj.from, NotAfter: obj.until}, obj.der, nil
-}
-
-// signRouterCert certifies a router's key (RFC 8209 section 3) and checks the
-// certificate as a relying party would.
-func (s *Service) signRouterCert(_ context.Context, a authority, r ca.ConfiguredRouterKey) (ca.IssuedRouterCert, []byte, error) {
-	now := s.Now().UTC().Truncate(time.Second)
-	req, err := cert.DecodeRouterRequest(r.CSR)
-	if err != nil {
-		return ca.IssuedRouterCert{}, nil, fmt.Errorf("%s: %w", r.Router, err)
-	}
-	serial, err := cert.NewSerial()
-	if err != nil {
-		return ca.IssuedRouterCert{}, nil, err
-	}
-	t := cert.Template{
-		Serial: serial, NotBefore: now.Add(-backdate), NotAfter: now.Add(s.Config.Policy.RouterValid), PublicKey: req.PublicKey, Router: true,
-		CRLDP: a.crlURI(), AIA: a.rec.URI, Resources: resources.OneAS(r.Router.ASID),
-	}
-	der, err := cert.Sign(t, a.issuer())
-	if err != nil {
-		return ca.IssuedRouterCert{}, nil, fmt.Errorf("%s: %w", r.Router, err)
-	}
-	if err := profile.CheckRouterCertificate(der, a.cert, now); err != nil {
-		return ca.IssuedRouterCert{}, nil, fmt.Errorf("%s: what was signed is not valid: %w", r.Router, err)
-	}
-	return ca.IssuedRouterCert{Router: r.Router, Hash: ca.HashOf(der), Serial: serial.String(), NotBefore: t.NotBefore, NotAfter: t.NotAfter}, der, nil
 }

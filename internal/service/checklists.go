@@ -10,10 +10,6 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
-	"baleen/internal/rpki/cert"
-	"baleen/internal/rpki/cms"
-	"baleen/internal/rpki/profile"
-	"baleen/internal/rpki/rsc"
 )
 
 // checklistTries is how often a checklist is signed because the key or its
@@ -59,44 +55,23 @@ func (s *Service) signChecklist(ctx context.Context, handle string, r ca.Checkli
 		_, err := s.execute(ctx, handle, cmd, w)
 		return Checklist{}, err
 	}
-	auth, err := s.authority(ctx, plan.Key, plan.Issuer)
+	auth, err := s.maker().Authority(ctx, plan.Key, plan.Issuer)
 	if err != nil {
 		return Checklist{}, err
 	}
-	obj, err := s.makeChecklist(ctx, auth, r)
+	obj, err := s.maker().Checklist(ctx, auth, r)
 	if err != nil {
 		return Checklist{}, fmt.Errorf("checklist of %s: %w", handle, err)
 	}
-	cmd.Signed = &ca.ChecklistSignature{Class: plan.Class, Key: plan.Key, Hash: ca.HashOf(obj.der), Serial: obj.serial.String(), NotBefore: obj.from}
-	w.InTx = s.recording("", [][]byte{obj.der}).InTx
+	cmd.Signed = &ca.ChecklistSignature{Class: plan.Class, Key: plan.Key, Hash: ca.HashOf(obj.DER), Serial: obj.Serial.String(), NotBefore: obj.NotBefore}
+	w.InTx = s.recording("", [][]byte{obj.DER}).InTx
 	if _, err := s.execute(ctx, handle, cmd, w); err != nil {
 		return Checklist{}, err
 	}
 	s.Log.Info("checklist signed", "ca", handle, "class", plan.Class, "serial", cmd.Signed.Serial, "files", len(r.Files))
-	return Checklist{DER: obj.der, ValidChecklist: ca.ValidChecklist{Class: plan.Class, IssuedChecklist: ca.IssuedChecklist{
-		Resources: r.Resources, Files: r.Files, Hash: cmd.Signed.Hash, Serial: cmd.Signed.Serial, NotBefore: obj.from, NotAfter: r.NotAfter,
+	return Checklist{DER: obj.DER, ValidChecklist: ca.ValidChecklist{Class: plan.Class, IssuedChecklist: ca.IssuedChecklist{
+		Resources: r.Resources, Files: r.Files, Hash: cmd.Signed.Hash, Serial: cmd.Signed.Serial, NotBefore: obj.NotBefore, NotAfter: r.NotAfter,
 	}}}, nil
-}
-
-// makeChecklist makes one checklist and checks it as a relying party would. Its
-// EE certificate holds the resources of the checklist alone and has no SIA (RFC
-// 9323 section 2).
-func (s *Service) makeChecklist(ctx context.Context, a authority, r ca.ChecklistRequest) (signed, error) {
-	now := s.Now().UTC().Truncate(time.Second)
-	content, err := r.Payload().Encode()
-	if err != nil {
-		return signed{}, err
-	}
-	obj, err := s.signObject(ctx, a, cms.Template{ContentType: rsc.ContentType, Content: content, SigningTime: now}, cert.Template{
-		NotBefore: now.Add(-backdate), NotAfter: r.NotAfter, Unpublished: true, Resources: r.Resources,
-	})
-	if err != nil {
-		return signed{}, err
-	}
-	if err := profile.CheckChecklist(obj.der, a.cert, now); err != nil {
-		return signed{}, fmt.Errorf("what was signed is not valid: %w", err)
-	}
-	return obj, nil
 }
 
 // Checklists gives the checklists of a CA that are neither expired nor revoked,

@@ -2,16 +2,10 @@ package service
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"baleen/internal/ca"
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
-	"baleen/internal/rpki/cert"
-	"baleen/internal/rpki/cms"
-	"baleen/internal/rpki/gbr"
-	"baleen/internal/rpki/profile"
 )
 
 // ConfigureGhostbusters adds, replaces and removes Ghostbusters records. It
@@ -29,30 +23,9 @@ func (s *Service) issueGhostbusters(ctx context.Context, handle string) error {
 		return err
 	}
 	return kind[ca.Ghostbusters, ca.IssuedGhostbusters, string]{
-		name: "Ghostbusters records", sign: s.signGhostbusters,
+		name: "Ghostbusters records", sign: s.maker().Ghostbusters,
 		record: func(p ca.GhostbustersPlan, issued []ca.IssuedGhostbusters, withdrawn []string) es.Command[ca.State] {
 			return ca.RecordGhostbusters{Class: p.Class, Key: p.Key, Issued: issued, Withdrawn: withdrawn}
 		},
 	}.issue(ctx, s, handle, plans)
-}
-
-// signGhostbusters makes one record and checks it as a relying party would. Its
-// EE certificate inherits its resources (RFC 6493 section 6).
-func (s *Service) signGhostbusters(ctx context.Context, a authority, g ca.Ghostbusters) (ca.IssuedGhostbusters, []byte, error) {
-	now := s.Now().UTC().Truncate(time.Second)
-	content, err := g.Contact.Encode()
-	if err != nil {
-		return ca.IssuedGhostbusters{}, nil, fmt.Errorf("%s: %w", g.Name, err)
-	}
-	obj, err := s.signObject(ctx, a, cms.Template{ContentType: gbr.ContentType, Content: content, SigningTime: now}, cert.Template{
-		NotBefore: now.Add(-backdate), NotAfter: now.Add(s.Config.Policy.GhostbustersValid),
-		SIA: cert.SIA{SignedObject: a.rec.SIA.Repository + g.FileName()}, Inherit: true,
-	})
-	if err != nil {
-		return ca.IssuedGhostbusters{}, nil, fmt.Errorf("%s: %w", g.Name, err)
-	}
-	if err := profile.CheckGhostbusters(obj.der, a.cert, now); err != nil {
-		return ca.IssuedGhostbusters{}, nil, fmt.Errorf("%s: what was signed is not valid: %w", g.Name, err)
-	}
-	return ca.IssuedGhostbusters{Ghostbusters: g, Hash: ca.HashOf(obj.der), Serial: obj.serial.String(), NotBefore: obj.from, NotAfter: obj.until}, obj.der, nil
 }

@@ -25,6 +25,7 @@ import (
 	"baleen/internal/peer"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
+	"baleen/internal/sign"
 	"baleen/internal/signer"
 	"baleen/internal/ta"
 )
@@ -125,4 +126,9 @@ func (s *Service) view(ctx context.Context, handle string, f func(st *ca.State, 
 func (s *Service) execute(ctx context.Context, handle string, cmd es.Command[ca.State], w pgstore.Write) (pgstore.Result, error) {
 	r, err := s.CAs.Execute(ctx, handle, cmd, w)
 	return r, caUnknown(handle, err)
+}
+
+// maker makes what CAs sign.
+func (s *Service) maker() sign.Maker {
+	return sign.Maker{Keys: s.Keys, OneOff: s.OneOff, Certs: s.Rows, Policy: s.Config.Policy, Cores: s.Cores, Now: s.Now}
 }

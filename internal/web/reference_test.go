@@ -11,6 +11,7 @@ import (
 // programs know: method, path, permission, - where nobody needs one.
 const reference = `
 GET / -
+GET /ui -
 GET /ui/* -
 GET /assets/:file -
 GET /health -
@@ -163,9 +164,6 @@ GET /api/v1/ta/proxy/issues login
 // missing says why a route of the reference is not there. The longest part of
 // method and path that fits counts.
 var missing = map[string]string{
-	"GET /":              "there is no web interface yet",
-	"GET /ui":            "there is no web interface yet",
-	"GET /assets":        "there is no web interface yet",
 	"GET /auth/callback": "OpenID Connect comes later; users log in with the admin token or over the Unix socket",
 }
 
