@@ -158,6 +158,7 @@ GET /api/v1/bulk/cas/import ca-admin
 DELETE /api/v1/bulk/cas/import/:import ca-admin
 POST /api/v1/bulk/cas/force_reissue ca-admin
 GET /api/v1/ta/proxy/signer ca-admin
+GET /api/v1/ta/proxy/issues login
 `
 
 // missing says why a route of the reference is not there. The longest part of

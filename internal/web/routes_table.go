@@ -164,6 +164,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{post, taProxy + "/repo", rest.CAAdmin, content, supported(a.TAProxy.SetRepo)},
 		{get, taProxy + "/repo/request.json", rest.CAAdmin, none, supported(a.TAProxy.PublisherRequestJSON)},
 		{get, taProxy + "/repo/request.xml", rest.CAAdmin, none, supported(a.TAProxy.PublisherRequestXML)},
+		{get, taProxy + "/issues", rest.Login, none, supported(a.TAProxy.Issues)},
 		{get, taSigner, rest.CAAdmin, none, supported(a.TAProxy.Signer)},
 		{post, taSigner + "/add", rest.CAAdmin, content, supported(a.TAProxy.AddSigner)},
 		{post, taSigner + "/update", rest.CAAdmin, content, supported(a.TAProxy.UpdateSigner)},
