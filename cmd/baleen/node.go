@@ -43,6 +43,7 @@ type node struct {
 	peers   *remote.Client
 	service *service.Service
 	logins  *login.Recorder
+	users   *users
 	web     *web.Server
 
 	rebuilt   bool         // everything was, as BALEEN_FORCE_RECOVER asked; only touched by a term
@@ -50,12 +51,12 @@ type node struct {
 }
 
 // newNode wires everything. Nothing runs yet.
-func newNode(ctx context.Context, cfg config.Config, url string, log *slog.Logger) (*node, error) {
+func newNode(ctx context.Context, cfg config.Config, who *users, url string, log *slog.Logger) (*node, error) {
 	db, err := postgres.Open(ctx, url)
 	if err != nil {
 		return nil, err
 	}
-	n := &node{cfg: cfg, url: url, log: log, db: db, term: &term{db: db}}
+	n := &node{cfg: cfg, url: url, log: log, db: db, term: &term{db: db}, users: who}
 	if err := n.secrets(ctx); err != nil {
 		db.Close()
 		return nil, err
@@ -68,6 +69,7 @@ func newNode(ctx context.Context, cfg config.Config, url string, log *slog.Logge
 		return nil, err
 	}
 	n.logins = &login.Recorder{DB: db, Fence: n.term, Log: log, Now: time.Now}
+	n.users.keepIn(n)
 	n.service = n.newService()
 	n.service.Register(n.worker, n.asker)
 	n.web = n.newWeb()
@@ -134,6 +136,7 @@ func (n *node) newService() *service.Service {
 		},
 		Rows: &castore.Store{DB: n.db}, Keys: n.keys, OneOff: n.keys.Pool, DB: n.db, Fence: n.term, Log: n.log, Now: time.Now,
 		Cores: runtime.NumCPU(), Wake: n.wake, Published: n.note, Announcements: n.announcements(),
+		ForgetLogins: n.forgetLogins,
 	}
 }
 

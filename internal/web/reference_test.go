@@ -161,10 +161,9 @@ GET /api/v1/ta/proxy/signer ca-admin
 // missing says why a route of the reference is not there. The longest part of
 // method and path that fits counts.
 var missing = map[string]string{
-	"GET /":              "there is no web interface yet",
-	"GET /ui":            "there is no web interface yet",
-	"GET /assets":        "there is no web interface yet",
-	"GET /auth/callback": "OpenID Connect comes later; users log in with the admin token or over the Unix socket",
+	"GET /":       "there is no web interface yet",
+	"GET /ui":     "there is no web interface yet",
+	"GET /assets": "there is no web interface yet",
 }
 
 // whyMissing gives the reason of the longest entry that a route begins with.

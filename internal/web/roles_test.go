@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"baleen/internal/access"
 	"baleen/internal/obs"
 	"baleen/internal/web"
 	"baleen/internal/web/rest"
@@ -59,7 +60,7 @@ func newServerWithUsers(t *testing.T, users map[string]string) *web.Server {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	return web.New(web.Deps{
-		AdminToken: token, PostLimit: 64, RepoDir: t.TempDir(), Role: &role{active: true}, Log: log, UnixUsers: users,
+		AdminToken: token, PostLimit: 64, RepoDir: t.TempDir(), Role: &role{active: true}, Log: log, Access: rest.Access{UnixUsers: users},
 		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Log: log}),
 	})
 }
@@ -138,12 +139,12 @@ func roleAsks(t *testing.T, server *web.Server, who as, method, path string) ans
 // TestRolesAreThoseOfTheReference: a role that the server knows and the
 // reference does not, or the reverse, would be tested by nobody.
 func TestRolesAreThoseOfTheReference(t *testing.T) {
-	for _, name := range rest.Roles() {
+	for _, name := range access.DefaultRoles().Names() {
 		if _, ok := mayDo[name]; !ok {
 			t.Errorf("no test knows the role %s", name)
 		}
 	}
-	if len(mayDo) != len(rest.Roles())+1 {
-		t.Errorf("the roles are %v", rest.Roles())
+	if len(mayDo) != len(access.DefaultRoles().Names())+1 {
+		t.Errorf("the roles are %v", access.DefaultRoles().Names())
 	}
 }
