@@ -49,6 +49,7 @@ type Door struct {
 
 	mu      sync.Mutex
 	watched map[watched]*rate.Limiter
+	swept   time.Time     // when those were taken out who have not tried for a while
 	others  *rate.Limiter // for all for whom there is no room
 }
 
@@ -130,7 +131,8 @@ func (d *Door) limiter(w watched, now time.Time) *rate.Limiter {
 	if l := d.watched[w]; l != nil {
 		return l
 	}
-	if len(d.watched) >= maxWatched {
+	if len(d.watched) >= maxWatched && now.Sub(d.swept) >= time.Second {
+		d.swept = now
 		for k, l := range d.watched {
 			if l.TokensAt(now) >= float64(l.Burst()) {
 				delete(d.watched, k)

@@ -122,7 +122,11 @@ func (from Source) parse(raw []byte) (Settings, error) {
 	}
 	r := &reader{}
 	for _, key := range md.Undecoded() {
-		r.problems = append(r.problems, unknown(key))
+		if known := slices.Contains([]string{usersSection, rolesSection, oidcSection}, key[0]); known {
+			r.problem(key[0], "there is no setting %s", key[1:])
+		} else if len(key) == 1 {
+			r.problems = append(r.problems, fmt.Sprintf("there is no section or setting %s here: the file holds [%s], [%s] and [%s] only", key, usersSection, rolesSection, oidcSection))
+		}
 	}
 	r.roles(f.Roles, md.IsDefined(rolesSection))
 	r.users(f.Users)
@@ -147,13 +151,6 @@ func oneLine(err error) string {
 		return fmt.Sprintf("line %d: %s", at.Position.Line, at.Message)
 	}
 	return strings.TrimPrefix(err.Error(), "toml: ")
-}
-
-func unknown(key toml.Key) string {
-	if len(key) == 1 {
-		return fmt.Sprintf("there is no section or setting %s here: the file holds [%s], [%s] and [%s] only", key, usersSection, rolesSection, oidcSection)
-	}
-	return fmt.Sprintf("[%s]: there is no setting %s", key[0], key[1:])
 }
 
 // provider takes the OpenID Connect provider, if there is one.
