@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -16,7 +17,7 @@ import (
 )
 
 // Provider is what is needed of an OpenID Connect provider. Its errors are those
-// of package oidc.
+// of package oidc. Logout says where to go also if it fails.
 type Provider interface {
 	Begin(ctx context.Context) (address string, flow oidc.Flow, err error)
 	Finish(ctx context.Context, back oidc.Callback) (oidc.Identity, error)
@@ -145,7 +146,7 @@ func (a Auth) logoutAtProvider(c echo.Context, token string) error {
 	}
 	address, err := a.Provider.Logout(ctx, s.Secrets)
 	if err != nil {
-		return err
+		a.Log.Warn("the session of a user who logged out is over here, and perhaps not at the OpenID Connect provider", "user", s.User, "error", err)
 	}
-	return sendUncached(c, address)
+	return sendUncached(c, cmp.Or(address, "/"))
 }
