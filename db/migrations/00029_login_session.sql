@@ -24,10 +24,10 @@ COMMENT ON COLUMN login_session.renewed_at IS 'When expires_at was set last.';
 COMMENT ON COLUMN login_session.expires_at IS 'When the session ends, unless it is renewed before.';
 COMMENT ON COLUMN login_session.renew_after IS 'From when on the OpenID Connect provider is asked to renew it; NULL if it cannot be.';
 
-COMMENT ON COLUMN login.user_name IS 'Who; NULL if nobody is known by what was given. Of refusals those of users with a password, and of users of the system on the Unix socket, have a name';
+COMMENT ON COLUMN login.user_name IS 'Who; NULL if nobody is known by what was given. Of refusals those have a name that are of users who exist: with a password, at the OpenID Connect provider, or of the system on the Unix socket';
 -- +goose StatementBegin
 DO $$ BEGIN -- the compiler of queries does not know schema audit
-    COMMENT ON COLUMN audit.login."user" IS 'Who; NULL if what was given is nobody''s. Of refusals those of users with a password, and of users of the system on the Unix socket, have a name.';
+    COMMENT ON COLUMN audit.login."user" IS 'Who; NULL if what was given is nobody''s. Of refusals those have a name that are of users who exist: with a password, at the OpenID Connect provider, or of the system on the Unix socket.';
 END $$;
 -- +goose StatementEnd
 

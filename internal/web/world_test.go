@@ -43,6 +43,7 @@ type world struct {
 	repo    string
 	logins  *login.Recorder // nil: not noted
 	access  rest.Access
+	clock   func() time.Time // nil: the real one
 }
 
 // role is the part that the test lets the node play.
@@ -112,7 +113,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) newServer(testbed bool) *web.Server {
 	return web.New(web.Deps{
 		Service: w.service, AdminToken: token, PostLimit: 4096, WholeLimit: 4 << 20, UpDownLimit: 1 << 20, PublicationLimit: 1 << 20, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
-		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Started: time.Now(), Log: w.service.Log}), Started: time.Now(), Testbed: testbed, Logins: w.logins, Access: w.access,
+		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Started: time.Now(), Log: w.service.Log}), Started: time.Now(), Testbed: testbed, Logins: w.logins, Access: w.access, Now: w.clock,
 	})
 }
 

@@ -241,7 +241,7 @@ type Login struct {
 	LastAt time.Time
 	// The minute in which refusals are counted; NULL for a success, which has a row of its own
 	Minute *time.Time
-	// Who; NULL if nobody is known by what was given. Of refusals those of users with a password, and of users of the system on the Unix socket, have a name
+	// Who; NULL if nobody is known by what was given. Of refusals those have a name that are of users who exist: with a password, at the OpenID Connect provider, or of the system on the Unix socket
 	UserName *string
 	// How: admin-token, config-file, openid-connect; or bearer for a request with a token that nobody has
 	Provider string

@@ -45,8 +45,9 @@ func (a Auth) loginAtProvider(c echo.Context) (loggedIn, error) {
 		c.SetCookie(cookie)
 	}
 	who, err := a.Provider.Finish(ctx, oidc.ReadCallback(c.Request()))
-	if err == nil && access.CheckID(who.ID) != nil {
-		err = loginError("the name of the user " + access.CheckID(who.ID).Error())
+	if odd := access.CheckID(who.ID); err == nil && odd != nil {
+		err = loginError("the name of the user " + odd.Error())
+		who.ID = ""
 	}
 	if err == nil {
 		err = a.mayLogIn(who.ID, who.Role)
