@@ -77,7 +77,7 @@ type Attempt struct {
 // ErrIncorrect, *TooManyError, or that of ctx, which may end while others have
 // their turn.
 func (d *Door) Enter(ctx context.Context, users map[string]User, a Attempt) (id string, u User, err error) {
-	if id = password.CleanID(a.ID); len(id) > maxID {
+	if id = password.CleanID(a.ID); len(id) > password.MaxID {
 		return "", u, ErrIncorrect // nobody has such a name, and it takes no room here
 	}
 	user, address := watched{id, network(a.From)}, watched{from: network(a.From)}

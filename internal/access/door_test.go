@@ -57,7 +57,7 @@ func TestDoor(t *testing.T) {
 	p.want("ok", " joe ", " right ", "192.0.2.1")
 	p.want("wrong", "jim", "right", "192.0.2.1")
 	p.want("wrong", "", "", "192.0.2.1")
-	p.want("wrong", strings.Repeat("j", maxID+1), "right", "192.0.2.1")
+	p.want("wrong", strings.Repeat("j", password.MaxID+1), "right", "192.0.2.1")
 	if len(p.watched) > 4 {
 		t.Errorf("%d are watched", len(p.watched))
 	}

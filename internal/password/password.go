@@ -9,6 +9,8 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/scrypt"
 	"golang.org/x/text/unicode/norm"
@@ -61,7 +63,7 @@ func Nobody() Hashed { return Hashed{Salt: make([]byte, saltSize)} }
 // Name and password are in the normal form NFKC, so that it does not matter how a
 // keyboard composes letters.
 func hash(id, password string, salt []byte) (out [Size]byte) {
-	interim := derive([]byte(cleanPassword(password)), []byte(norm.NFKC.String("krill-lagosta-"+CleanID(id))))
+	interim := derive([]byte(CleanPassword(password)), []byte(norm.NFKC.String("krill-lagosta-"+CleanID(id))))
 	copy(out[:], derive(interim, salt))
 	return out
 }
@@ -74,7 +76,19 @@ func derive(secret, salt []byte) []byte {
 	return key
 }
 
+// MaxID is the longest name of a user, in octets.
+const MaxID = 256
+
+// CheckID refuses what cannot be the name of a user: it must be printable text.
+func CheckID(id string) error {
+	if id == "" || len(id) > MaxID || !utf8.ValidString(id) || strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Errorf("must be of 1 to %d octets of printable text", MaxID)
+	}
+	return nil
+}
+
 // CleanID gives the form in which names of users are compared and hashed.
 func CleanID(id string) string { return norm.NFKC.String(strings.TrimSpace(id)) }
 
-func cleanPassword(password string) string { return norm.NFKC.String(strings.TrimSpace(password)) }
+// CleanPassword gives the form in which passwords are hashed.
+func CleanPassword(password string) string { return norm.NFKC.String(strings.TrimSpace(password)) }
