@@ -36,7 +36,10 @@ type metadata struct {
 	SigningAlgorithms []string `json:"id_token_signing_alg_values_supported"`
 	ChallengeMethods  []string `json:"code_challenge_methods_supported"`
 	TokenAuthMethods  []string `json:"token_endpoint_auth_methods_supported"`
+	NamesIssuer       bool     `json:"authorization_response_iss_parameter_supported"`
 	RevokeAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
+
+	ignored []string // endpoints whose address is not safe to use
 }
 
 // provider is a metadata that was checked, ready to use.
@@ -93,7 +96,13 @@ func (p *Provider) discover(ctx context.Context) (*provider, error) {
 	if known, fresh = d.fresh(p.now()); fresh { // somebody else was faster
 		return known, nil
 	}
-	found, err := p.ask(ctx, known)
+	wait := p.config.Timeout
+	if known != nil {
+		wait /= 6 // the caller has other things to ask
+	}
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait) // others wait for the answer too
+	defer cancel()
+	found, err := p.ask(asking, known)
 	now := p.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -123,6 +132,9 @@ func (p *Provider) ask(ctx context.Context, before *provider) (*provider, error)
 		return nil, permanent(fmt.Sprintf("the OpenID Connect provider calls itself %q, not %q: set issuer_url to exactly that if it is the right one",
 			printable(m.Issuer), p.config.issuer()), nil)
 	}
+	if len(m.ignored) > 0 && before == nil {
+		p.log.Warn("endpoints of the OpenID Connect provider are not used: their addresses are not https", "issuer", m.Issuer, "endpoints", m.ignored)
+	}
 	if lacks := m.lacks(); len(lacks) > 0 {
 		return nil, permanent("the OpenID Connect provider "+p.config.issuer()+" lacks what is needed: "+strings.Join(lacks, "; "), nil)
 	}
@@ -150,9 +162,13 @@ func decodeMetadata(data []byte) (metadata, error) {
 	if m.Issuer == "" {
 		return metadata{}, errors.New("it names no issuer")
 	}
-	for _, optional := range []*string{&m.UserInfoURL, &m.RevocationURL, &m.EndSessionURL} {
-		if !secure(*optional) {
-			*optional = ""
+	for _, optional := range []struct {
+		name    string
+		address *string
+	}{{"userinfo_endpoint", &m.UserInfoURL}, {"revocation_endpoint", &m.RevocationURL}, {"end_session_endpoint", &m.EndSessionURL}} {
+		if *optional.address != "" && !secure(*optional.address) {
+			*optional.address = ""
+			m.ignored = append(m.ignored, optional.name)
 		}
 	}
 	return m, nil
@@ -164,8 +180,8 @@ func (m metadata) lacks() []string {
 	for _, endpoint := range []struct{ name, address string }{
 		{"authorization_endpoint", m.AuthorizationURL}, {"token_endpoint", m.TokenURL}, {"jwks_uri", m.KeysURL},
 	} {
-		if !secure(endpoint.address) {
-			lacks = append(lacks, endpoint.name+" with an https address")
+		if !secure(endpoint.address) || strings.Contains(endpoint.address, "#") {
+			lacks = append(lacks, endpoint.name+" with an https address, without a fragment")
 		}
 	}
 	if !slices.Contains(m.SigningAlgorithms, openid.RS256) {

@@ -69,6 +69,23 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
+// said is what a provider says went wrong (RFC 6749 sections 4.1.2.1 and 5.2),
+// without secrets that it may repeat.
+func said(code, description string, secrets ...string) string {
+	text := printable(code)
+	for _, secret := range secrets {
+		for _, form := range []string{secret, url.QueryEscape(secret)} {
+			if form != "" {
+				description = strings.ReplaceAll(description, form, hidden)
+			}
+		}
+	}
+	if description = printable(description); description != "" {
+		text += ": " + description
+	}
+	return text
+}
+
 // maxShown is how much of a provider's words is shown, in octets.
 const maxShown = 200
 

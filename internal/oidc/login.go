@@ -8,7 +8,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
-	"net/url"
 	"time"
 
 	openid "github.com/coreos/go-oidc/v3/oidc"
@@ -116,11 +115,7 @@ func (p *Provider) Begin(ctx context.Context) (address string, flow Flow, err er
 	for name, value := range p.config.ExtraLoginParams {
 		params = append(params, oauth2.SetAuthURLParam(name, value))
 	}
-	address = at.oauth.AuthCodeURL(state, params...)
-	if u, err := url.Parse(address); err == nil && u.Fragment != "" {
-		return "", Flow{}, permanent("the authorization_endpoint of the OpenID Connect provider has a fragment", nil)
-	}
-	return address, Flow{Nonce: nonce, CSRFHash: hash(state)}, nil
+	return at.oauth.AuthCodeURL(state, params...), Flow{Nonce: nonce, CSRFHash: hash(state)}, nil
 }
 
 // Finish ends a login: it exchanges the code for tokens, verifies the ID token
@@ -135,7 +130,7 @@ func (p *Provider) Finish(ctx context.Context, back Callback) (Identity, error) 
 	if err != nil {
 		return Identity{}, err
 	}
-	if back.Issuer != "" && back.Issuer != at.Issuer { // RFC 9207 section 2.4
+	if back.Issuer != at.Issuer && (back.Issuer != "" || at.NamesIssuer) { // RFC 9207 section 2.4
 		return Identity{}, loginError("the answer comes from another provider than the one that was asked: log in again", nil)
 	}
 	var params []oauth2.AuthCodeOption
@@ -144,7 +139,7 @@ func (p *Provider) Finish(ctx context.Context, back Callback) (Identity, error) 
 	}
 	token, err := at.oauth.Exchange(p.withClient(ctx), back.Code, params...)
 	if err != nil {
-		return Identity{}, p.exchangeError(err)
+		return Identity{}, p.exchangeError(err, back.Code, codeVerifier(back.Nonce))
 	}
 	raw, _ := token.Extra("id_token").(string)
 	if raw == "" {
@@ -181,10 +176,7 @@ func (back Callback) check() error {
 	if back.Error == "" {
 		return nil
 	}
-	said := printable(back.Error)
-	if back.ErrorDescription != "" {
-		said += ": " + printable(back.ErrorDescription)
-	}
+	said := said(back.Error, back.ErrorDescription)
 	switch back.Error { // RFC 6749 section 4.1.2.1
 	case "server_error", "temporarily_unavailable":
 		return transient("the OpenID Connect provider has a problem ("+said+"): try again later", nil)

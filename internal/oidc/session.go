@@ -90,7 +90,7 @@ func (p *Provider) renew(ctx context.Context, s session) (Identity, error) {
 		if errors.As(err, &refused) && refused.ErrorCode == "invalid_grant" {
 			return Identity{}, expired("the OpenID Connect provider ended it: log in again", nil)
 		}
-		return Identity{}, p.exchangeError(err)
+		return Identity{}, p.exchangeError(err, s.RefreshToken)
 	}
 	was := s
 	s.AccessToken, s.RefreshToken = token.AccessToken, token.RefreshToken

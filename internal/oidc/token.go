@@ -54,19 +54,18 @@ func (p *Provider) verifier(issuer string, keys openid.KeySet) *openid.IDTokenVe
 }
 
 // exchangeError says why a provider gave no tokens (RFC 6749 section 5.2). Its
-// answer may hold anything: only its error code and description are repeated.
-func (p *Provider) exchangeError(err error) error {
+// answer may hold anything: only its error code and description are repeated,
+// without the secrets of the request.
+func (p *Provider) exchangeError(err error, secrets ...string) error {
 	var refused *oauth2.RetrieveError
 	if !errors.As(err, &refused) {
 		return p.noTokens(err)
 	}
-	status, said := refused.Response.StatusCode, printable(refused.ErrorCode)
-	if said == "" {
+	status := refused.Response.StatusCode
+	if refused.ErrorCode == "" {
 		return p.refused("token endpoint", status)
 	}
-	if refused.ErrorDescription != "" {
-		said += ": " + printable(refused.ErrorDescription)
-	}
+	said := said(refused.ErrorCode, refused.ErrorDescription, append(secrets, string(p.config.ClientSecret))...)
 	switch code := refused.ErrorCode; {
 	case status >= 500 || code == "server_error" || code == "temporarily_unavailable":
 		return transient("the OpenID Connect provider has a problem ("+said+"): try again later", nil)
@@ -119,7 +118,10 @@ func (p *Provider) tokenError(err, signature error) error {
 	case errors.As(err, &late):
 		return loginError("the ID token expired at "+late.Expiry.UTC().Format(time.RFC3339)+": log in again; if that does not help, compare the clocks", nil)
 	case signature != nil && strings.HasPrefix(signature.Error(), "fetching keys"):
-		return p.unreachable("keys", errors.New(printable(signature.Error())))
+		if !isTimeout(signature) { // the rest may have the whole answer in it
+			signature = errors.New(printable(signature.Error()))
+		}
+		return p.unreachable("keys", signature)
 	case signature != nil:
 		return loginError("the ID token is not signed with a key of the OpenID Connect provider", nil)
 	}

@@ -100,6 +100,8 @@ var onlyIn = map[string][]string{
 	"baleen/internal/testkeys":                    {"baleen/test"},
 	"baleen/internal/testvectors":                 {"baleen/test"},
 	"github.com/testcontainers/testcontainers-go": {"baleen/internal/testdb"},
+	"github.com/coreos/go-oidc/v3/oidc":           {"baleen/internal/oidc"},
+	"golang.org/x/oauth2":                         {"baleen/internal/oidc"},
 	"baleen/internal/postgres/pgq": {
 		"baleen/internal/postgres", "baleen/internal/es/pgstore", "baleen/internal/tasks", "baleen/internal/leader", "baleen/internal/pubserver",
 		"baleen/internal/signer", "baleen/internal/export", "baleen/internal/castore", "baleen/internal/exchange", "baleen/internal/login", "baleen/internal/testbed",
