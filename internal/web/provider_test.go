@@ -177,6 +177,9 @@ func TestSessionsAreRenewed(t *testing.T) {
 	if p.secrets != "second" {
 		t.Errorf("asked with %s", p.secrets)
 	}
+	o.role.active = false
+	ask().fails(http.StatusServiceUnavailable, "sys-unavailable")
+	o.role.active = true
 	p.err = nil
 	p.who.ExpiresAt, p.who.RenewAfter = o.now.Add(time.Hour), o.now.Add(30*time.Minute)
 	asks(4, "Bearer "+token)

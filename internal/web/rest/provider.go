@@ -86,7 +86,13 @@ const renewPause = 30
 // it is the same. While the provider is away a session goes on until its end.
 func (a Auth) renew(ctx context.Context, c echo.Context, token string, s login.Session) (login.Session, error) {
 	now := a.Now()
-	if !s.Due(now) || a.MustBeActive() != nil || !s.Ended(now) && now.Unix() < a.renewals.failed.Load()+renewPause {
+	if !s.Due(now) || !s.Ended(now) && now.Unix() < a.renewals.failed.Load()+renewPause {
+		return s, nil
+	}
+	if err := a.MustBeActive(); err != nil {
+		if s.Ended(now) { // the active node can renew it
+			return s, err
+		}
 		return s, nil
 	}
 	renewed, err, _ := a.renewals.flights.Do(token, func() (any, error) { return a.renewOnce(context.WithoutCancel(ctx), token, now) })
