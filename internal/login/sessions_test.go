@@ -136,6 +136,14 @@ func TestSessionsOfAProvider(t *testing.T) {
 	if found, _ := find(t, s, token); found.Role != "readwrite" || string(found.Secrets) != "next" || !found.Expires.Equal(n.Expires) || !found.Renewed.Equal(d.now) || found.Due(n.Expires) {
 		t.Errorf("got %+v", found)
 	}
+	other := begin(t, s, n)
+	if _, err := d.DB.Exec(t.Context(), "UPDATE login_session SET secrets = (SELECT secrets FROM login_session ORDER BY renewed_at LIMIT 1)"); err != nil {
+		t.Fatal(err)
+	}
+	_, _, one := s.Find(t.Context(), token)
+	if _, _, two := s.Find(t.Context(), other); (one == nil) == (two == nil) {
+		t.Errorf("secrets of one session serve two: %v, %v", one, two)
+	}
 	if err := s.End(t.Context(), token); err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,6 @@ import (
 // loggedIn is somebody who has just logged in.
 type loggedIn struct {
 	token, user, role string
-	secrets           []byte
 }
 
 func (u loggedIn) attributes() map[string]string { return map[string]string{"role": u.role} }
