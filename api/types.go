@@ -208,7 +208,8 @@ type ResourceLimit struct {
 type AddChildRequest struct {
 	Handle    string        `json:"handle"`
 	Resources resources.Set `json:"resources"`
-	IDCert    []byte        `json:"id_cert"` // DER
+	IDCert    []byte        `json:"id_cert"`       // DER
+	Tag       string        `json:"tag,omitempty"` // of the child_request, for the answer (RFC 8183 section 5.2.2); empty: none
 }
 
 // ImportChild is the answer to GET …/children/{child}/export, and the body of

@@ -19,7 +19,7 @@ import (
 	"baleen/internal/leader"
 	"baleen/internal/obs"
 	"baleen/internal/postgres"
-	"baleen/internal/service"
+	"baleen/internal/verify"
 )
 
 // withDatabase runs f with the configured database, for commands beside the
@@ -99,14 +99,14 @@ func verifyCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDatabase(cmd.Context(), func(ctx context.Context, url string, _ *slog.Logger) error {
-				return verify(ctx, cmd.OutOrStdout(), url)
+				return verifyDatabase(ctx, cmd.OutOrStdout(), url)
 			})
 		},
 	}
 }
 
-// verify prints one line for each finding, and a summary.
-func verify(ctx context.Context, out io.Writer, url string) error {
+// verifyDatabase prints one line for each finding, and a summary.
+func verifyDatabase(ctx context.Context, out io.Writer, url string) error {
 	db, err := postgres.Open(ctx, url)
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func verify(ctx context.Context, out io.Writer, url string) error {
 		return err
 	}
 	var printing error
-	sum, err := service.Verify(ctx, db, service.Verification{Now: time.Now(), Report: func(f service.Finding) {
+	sum, err := verify.Database(ctx, db, verify.Options{Now: time.Now(), Report: func(f verify.Finding) {
 		_, err := fmt.Fprintln(out, f)
 		printing = cmp.Or(printing, err)
 	}})

@@ -22,7 +22,7 @@ func (n *node) newWeb() *web.Server {
 	h := n.cfg.Hide
 	proxies, _ := n.cfg.Testbed.TrustedProxies() // checked with the rest of the configuration
 	return web.New(web.Deps{
-		Service: n.service, AdminToken: n.token, PostLimit: n.cfg.PostLimit.API, WholeLimit: n.cfg.PostLimit.Whole, UpDownLimit: n.cfg.PostLimit.RFC6492, PublicationLimit: n.cfg.PostLimit.RFC8181, RepoDir: n.cfg.RepoDir, Role: n.term, Log: n.log, Started: started,
+		Service: n.service, Imports: n.imports, AdminToken: n.token, PostLimit: n.cfg.PostLimit.API, WholeLimit: n.cfg.PostLimit.Whole, UpDownLimit: n.cfg.PostLimit.RFC6492, PublicationLimit: n.cfg.PostLimit.RFC8181, RepoDir: n.cfg.RepoDir, Role: n.term, Log: n.log, Started: started,
 		Metrics: obs.NewMetrics(obs.MetricsConfig{
 			Source: n, Started: started, Log: n.log,
 			Hide: obs.Hide{CADetails: h.CADetails, ChildDetails: h.ChildDetails, PublisherDetails: h.PublisherDetails, ROADetails: h.ROADetails},

@@ -47,6 +47,6 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCommand(), migrateCommand(), verifyCommand(), configCommand(), inspectCommand())
+	cmd.AddCommand(serveCommand(), migrateCommand(), verifyCommand(), configCommand(), inspectCommand(), rscCommand())
 	return cmd
 }

@@ -18,10 +18,12 @@ import (
 	"baleen/internal/export"
 	"baleen/internal/login"
 	"baleen/internal/obs"
+	"baleen/internal/peer"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
 	"baleen/internal/remote"
 	"baleen/internal/service"
+	"baleen/internal/setup"
 	"baleen/internal/signer"
 	"baleen/internal/ta"
 	"baleen/internal/tasks"
@@ -42,6 +44,7 @@ type node struct {
 	asker   *tasks.Worker // of what waits for peers outside this server
 	peers   *remote.Client
 	service *service.Service
+	imports *setup.Importer
 	logins  *login.Recorder
 	users   *users
 	web     *web.Server
@@ -72,6 +75,8 @@ func newNode(ctx context.Context, cfg config.Config, who *users, url string, log
 	n.users.keepIn(n)
 	n.service = n.newService()
 	n.service.Register(n.worker, n.asker)
+	n.imports = &setup.Importer{Service: n.service}
+	n.imports.Register(n.worker)
 	n.web = n.newWeb()
 	return n, nil
 }
@@ -129,7 +134,7 @@ func (n *node) newService() *service.Service {
 		Export: &export.Renderer{
 			DB: n.db, Repository: pubserver.Repository, Dir: n.cfg.RepoDir, Settings: n.exportSettings(), Now: time.Now, Log: n.log, Held: n.term.Held,
 		},
-		Peers: service.Leased{Poster: n.peers, Held: n.term.leased},
+		Peers: peer.Leased{Poster: n.peers, Held: n.term.leased},
 		Exchanges: &exchange.Log{
 			DB: n.db, Fence: n.term, Now: time.Now, Log: n.log,
 			Dirs: map[exchange.Protocol]string{exchange.UpDown: n.cfg.RFC6492LogDir, exchange.Publication: n.cfg.RFC8181LogDir},

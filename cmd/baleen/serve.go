@@ -218,7 +218,7 @@ func (n *node) prepare(ctx context.Context, welcome io.Writer) error {
 		return err
 	}
 	if b := n.cfg.Benchmark; b.CAs > 0 {
-		if err := n.service.StartBenchmark(ctx, int(b.CAs), int(b.ROAs)); err != nil {
+		if err := n.imports.StartBenchmark(ctx, int(b.CAs), int(b.ROAs)); err != nil {
 			return err
 		}
 	}

@@ -95,3 +95,20 @@ WHERE stream_id = @stream_id;
 -- name: ListDamagedDERs :many
 -- Objects that are not what their name says.
 SELECT hash FROM der_object WHERE sha256(der) <> hash ORDER BY hash;
+
+-- name: ListIssues :many
+-- The exchanges of CAs that failed last, with each of their parents and with the repository, which has no name here.
+SELECT s.handle, p.parent, p.fault
+FROM ca_parent_status p JOIN es_stream s ON s.id = p.stream_id WHERE s.kind = 'ca' AND s.deleted_at IS NULL AND p.fault IS NOT NULL
+UNION ALL
+SELECT s.handle, '', r.fault
+FROM ca_repo_status r JOIN es_stream s ON s.id = r.stream_id WHERE s.kind = 'ca' AND s.deleted_at IS NULL AND r.fault IS NOT NULL
+ORDER BY 1, 2;
+
+-- name: ListNeighbours :many
+-- The CAs of this server that asked a parent whose service URI ends in this handle, with their names for it. One of another
+-- server that has this handle may be among them.
+SELECT s.handle, p.parent
+FROM ca_parent_status p JOIN es_stream s ON s.id = p.stream_id
+WHERE rtrim(split_part(p.uri, '/rfc6492/', 2), '/') = @handle::text AND s.kind = 'ca' AND s.deleted_at IS NULL
+ORDER BY s.handle, p.parent;

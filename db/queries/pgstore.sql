@@ -108,20 +108,18 @@ DELETE FROM es_snapshot d WHERE d.stream_id = @stream_id AND d.version < (
 );
 
 -- name: ListCommands :many
--- A page of a live stream's history, oldest first, without the creating command.
+-- A page of a stream's history, oldest first, without the creating command.
 SELECT c.version, c.at, c.actor, c.actor_key_id, c.name, c.payload, c.outcome, c.fault, c.epoch, c.repeats
 FROM es_command_all c
 WHERE c.stream_id = @stream_id AND c.version > @after_version AND c.version > 0
-  AND (sqlc.narg(after)::timestamptz IS NULL OR c.at >= sqlc.narg(after)::timestamptz)
-  AND (sqlc.narg(before)::timestamptz IS NULL OR c.at <= sqlc.narg(before)::timestamptz)
-ORDER BY c.version LIMIT sqlc.arg(max_rows)::bigint OFFSET sqlc.arg(skip)::bigint;
+ORDER BY c.version LIMIT sqlc.arg(max_rows)::bigint;
 
--- name: CountCommands :one
--- How many commands a history that is limited in time has.
-SELECT count(*) FROM es_command_all c
-WHERE c.stream_id = @stream_id AND c.version > 0
-  AND (sqlc.narg(after)::timestamptz IS NULL OR c.at >= sqlc.narg(after)::timestamptz)
-  AND (sqlc.narg(before)::timestamptz IS NULL OR c.at <= sqlc.narg(before)::timestamptz);
+-- name: ListCommandsAt :many
+-- The commands of a stream at some versions, in order.
+SELECT c.version, c.at, c.actor, c.actor_key_id, c.name, c.payload, c.outcome, c.fault, c.epoch, c.repeats
+FROM es_command_all c
+WHERE c.stream_id = @stream_id AND c.version = ANY(@versions::bigint[])
+ORDER BY c.version;
 
 -- name: GetCommand :one
 -- One command of a stream.
@@ -132,6 +130,12 @@ FROM es_command_all WHERE stream_id = @stream_id AND version = @version;
 -- The events of a range of commands, in order.
 SELECT version, ordinal, name, payload FROM es_event_all
 WHERE stream_id = @stream_id AND version >= @first AND version <= @last
+ORDER BY version, ordinal;
+
+-- name: ListEventsAt :many
+-- The events of some commands, in order.
+SELECT version, ordinal, name, payload FROM es_event_all
+WHERE stream_id = @stream_id AND version = ANY(@versions::bigint[])
 ORDER BY version, ordinal;
 
 -- name: ListStreams :many

@@ -178,8 +178,8 @@ func (k *CertifiedKey) revoke(at time.Time, serial string, notAfter time.Time) {
 	k.Revoked = append(k.Revoked, Revocation{Serial: serial, RevokedAt: at.Truncate(time.Second), NotAfter: notAfter})
 }
 
-// dropExpired forgets revocations whose certificate expired: a CRL need not
-// carry them (RFC 5280 section 3.3).
+// dropExpired forgets revocations whose certificate expired: a CRL lists those
+// that are not (RFC 6487 section 5).
 func (c *Class) dropExpired(at time.Time) {
 	if c.Current != nil {
 		c.Current.dropExpired(at)

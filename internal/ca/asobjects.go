@@ -84,8 +84,8 @@ func (s *State) signer(class string, key cert.KeyID) (k *CertifiedKey, have *Obj
 // certificate.
 func (s *State) stagedObjectsComplete(c *Class, now time.Time) bool {
 	k := c.New
-	return s.planASPAs(c, &k.CertifiedKey, k.ASPAs, now).Empty() && s.planRouterCerts(c, &k.CertifiedKey, k.RouterCerts, now).Empty() &&
-		s.planGhostbusters(c, &k.CertifiedKey, k.Ghostbusters, now).Empty()
+	return s.planASPAs(c, &k.CertifiedKey, k.Objects, now).Empty() && s.planRouterCerts(c, &k.CertifiedKey, k.Objects, now).Empty() &&
+		s.planGhostbusters(c, &k.CertifiedKey, k.Objects, now).Empty()
 }
 
 // revokeASObjects revokes all ASPAs and router certificates.

@@ -1,7 +1,7 @@
 package ca
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 	"time"
 
@@ -11,60 +11,24 @@ import (
 	"baleen/internal/rpki/resources"
 )
 
-// ASPAPlan says what must be signed and withdrawn in one class so that what is
-// issued equals what is wanted. An empty plan means that nothing is to do.
-type ASPAPlan struct {
-	Class    string
-	Key      cert.KeyID // that signs
-	Issuer   CertRecord // its certificate
-	Issue    []ASPA
-	Withdraw []uint32 // customers
-}
-
-// Empty says that nothing is to do.
-func (p ASPAPlan) Empty() bool { return len(p.Issue)+len(p.Withdraw) == 0 }
-
 // PlanASPAs compares what is configured and held with what is issued in every
-// class, and renews what would expire soon. A new key that was activated is
-// planned for like the current one.
+// class, and renews what would expire soon.
 func (s *State) PlanASPAs(now time.Time, p Policy) []ASPAPlan {
-	var plans []ASPAPlan
-	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
-		c := s.Classes[name]
-		if c.Current == nil {
-			continue
-		}
-		if plan := s.planASPAs(c, c.Current, c.ASPAs, now.Add(p.ASPARenewBefore)); !plan.Empty() {
-			plans = append(plans, plan)
-		}
-		if c.New == nil || !c.New.Activated {
-			continue
-		}
-		if plan := s.planASPAs(c, &c.New.CertifiedKey, c.New.ASPAs, now.Add(p.ASPARenewBefore)); !plan.Empty() {
-			plans = append(plans, plan)
-		}
-	}
-	return plans
+	return plans(s, func(c *Class, k *CertifiedKey, have Objects) ASPAPlan {
+		return s.planASPAs(c, k, have, now.Add(p.ASPARenewBefore))
+	})
 }
 
 // planASPAs compares what a key should have signed with what it has. What
 // expires by the time until is signed again.
-func (s *State) planASPAs(c *Class, k *CertifiedKey, have map[uint32]IssuedASPA, until time.Time) ASPAPlan {
-	plan := ASPAPlan{Class: c.Name, Key: k.KeyID, Issuer: k.Cert}
-	for _, a := range s.SortedASPAs() {
-		if !k.Cert.Resources.ContainsAS(a.Customer) {
-			continue
-		}
-		if old, ok := have[a.Customer]; !ok || old.Again || !old.Equal(a) || !old.NotAfter.After(until) {
-			plan.Issue = append(plan.Issue, a)
-		}
-	}
-	for _, customer := range slices.Sorted(maps.Keys(have)) {
-		if _, ok := s.ASPAs[customer]; !ok || !k.Cert.Resources.ContainsAS(customer) {
-			plan.Withdraw = append(plan.Withdraw, customer)
-		}
-	}
-	return plan
+func (s *State) planASPAs(c *Class, k *CertifiedKey, have Objects, until time.Time) ASPAPlan {
+	return comparison[ASPA, IssuedASPA, uint32]{
+		wanted: slices.DeleteFunc(s.SortedASPAs(), func(a ASPA) bool { return !k.Cert.Resources.ContainsAS(a.Customer) }),
+		have:   have.ASPAs,
+		name:   func(a ASPA) uint32 { return a.Customer },
+		stays:  func(old IssuedASPA, a ASPA) bool { return !old.Again && old.Equal(a) && old.NotAfter.After(until) },
+		order:  cmp.Compare[uint32],
+	}.plan(c, k)
 }
 
 // RecordASPAs takes in what a task signed. It is checked against the state as

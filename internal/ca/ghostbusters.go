@@ -78,7 +78,7 @@ func (GhostbustersIssued) EventName() string { return "ghostbusters_issued/1" }
 func (GhostbustersStaged) EventName() string { return "ghostbusters_staged/1" }
 
 // FileName is the name under which the record is published (RFC 6493 section
-// 8.2 has the extension).
+// 9.2 has the extension).
 func (g Ghostbusters) FileName() string { return g.Name + ".gbr" }
 
 // Equal says whether both say the same under the same name.

@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -10,58 +11,26 @@ import (
 	"baleen/internal/rpki/cert"
 )
 
-// GhostbustersPlan says which Ghostbusters records must be signed and withdrawn
-// in one class so that what is issued equals what is wanted. An empty plan means
-// that nothing is to do.
-type GhostbustersPlan struct {
-	Class    string
-	Key      cert.KeyID // that signs
-	Issuer   CertRecord // its certificate
-	Issue    []Ghostbusters
-	Withdraw []string // names
-}
-
-// Empty says that nothing is to do.
-func (p GhostbustersPlan) Empty() bool { return len(p.Issue)+len(p.Withdraw) == 0 }
-
 // PlanGhostbusters compares what is configured with what is issued in every
-// class, whatever it holds, and renews what would expire soon. A new key that
-// was activated is planned for like the current one.
+// class, whatever it holds, and renews what would expire soon.
 func (s *State) PlanGhostbusters(now time.Time, p Policy) []GhostbustersPlan {
-	var plans []GhostbustersPlan
-	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
-		c := s.Classes[name]
-		if c.Current == nil {
-			continue
-		}
-		if plan := s.planGhostbusters(c, c.Current, c.Ghostbusters, now.Add(p.GhostbustersRenewBefore)); !plan.Empty() {
-			plans = append(plans, plan)
-		}
-		if c.New == nil || !c.New.Activated {
-			continue
-		}
-		if plan := s.planGhostbusters(c, &c.New.CertifiedKey, c.New.Ghostbusters, now.Add(p.GhostbustersRenewBefore)); !plan.Empty() {
-			plans = append(plans, plan)
-		}
-	}
-	return plans
+	return plans(s, func(c *Class, k *CertifiedKey, have Objects) GhostbustersPlan {
+		return s.planGhostbusters(c, k, have, now.Add(p.GhostbustersRenewBefore))
+	})
 }
 
 // planGhostbusters compares what a key should have signed with what it has. What
 // expires by the time until is signed again.
-func (s *State) planGhostbusters(c *Class, k *CertifiedKey, have map[string]IssuedGhostbusters, until time.Time) GhostbustersPlan {
-	plan := GhostbustersPlan{Class: c.Name, Key: k.KeyID, Issuer: k.Cert}
-	for _, g := range s.SortedGhostbusters() {
-		if old, ok := have[g.Name]; !ok || old.Again || !old.Equal(g) || !old.NotAfter.After(until) {
-			plan.Issue = append(plan.Issue, g)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(have)) {
-		if _, ok := s.Ghostbusters[name]; !ok {
-			plan.Withdraw = append(plan.Withdraw, name)
-		}
-	}
-	return plan
+func (s *State) planGhostbusters(c *Class, k *CertifiedKey, have Objects, until time.Time) GhostbustersPlan {
+	return comparison[Ghostbusters, IssuedGhostbusters, string]{
+		wanted: s.SortedGhostbusters(),
+		have:   have.Ghostbusters,
+		name:   func(g Ghostbusters) string { return g.Name },
+		stays: func(old IssuedGhostbusters, g Ghostbusters) bool {
+			return !old.Again && old.Equal(g) && old.NotAfter.After(until)
+		},
+		order: cmp.Compare[string],
+	}.plan(c, k)
 }
 
 // RecordGhostbusters takes in what a task signed. It is checked against the

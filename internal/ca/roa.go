@@ -90,7 +90,7 @@ func CompareROAs(a, b ROA) int {
 }
 
 // validLength says whether the maximum length lies between the prefix's own
-// length and that of an address (RFC 9582 section 4.3.2).
+// length and that of an address (RFC 9582 section 4.3.2.2).
 func (r ROA) validLength() bool {
 	return r.MaxLength >= r.Prefix.Bits() && r.MaxLength <= r.Prefix.Addr().BitLen()
 }

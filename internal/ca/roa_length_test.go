@@ -7,7 +7,7 @@ import (
 )
 
 // A maximum length lies between the prefix's own and that of an address of its
-// family (RFC 9582 section 4.3.2).
+// family (RFC 9582 section 4.3.2.2).
 func TestMaximumLengths(t *testing.T) {
 	s := given(t, certified(t, set(t, "", "10.0.0.0/8", "2001:db8::/32"))...)
 	for text, last := range map[string]int{"10.0.0.0/16": 32, "2001:db8::/32": 128} {

@@ -34,26 +34,11 @@ type PlannedROA struct {
 func (p ROAPlan) Empty() bool { return len(p.Issue)+len(p.Withdraw) == 0 }
 
 // PlanROAs compares what is wanted with what is issued in every class, and
-// renews what would expire soon. A new key that was activated is planned for
-// like the current one.
+// renews what would expire soon.
 func (s *State) PlanROAs(now time.Time, p Policy) []ROAPlan {
-	var plans []ROAPlan
-	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
-		c := s.Classes[name]
-		if c.Current == nil {
-			continue
-		}
-		if plan := s.planROAs(c, c.Current, c.ROAs, now, p); !plan.Empty() {
-			plans = append(plans, plan)
-		}
-		if c.New == nil || !c.New.Activated {
-			continue
-		}
-		if plan := s.planStagedROAs(c, now, p); !plan.Empty() {
-			plans = append(plans, plan)
-		}
-	}
-	return plans
+	return plans(s, func(c *Class, k *CertifiedKey, have Objects) ROAPlan {
+		return s.planROAs(c, k, have.ROAs, now, p)
+	})
 }
 
 // planStagedROAs says what the new key must sign so that it has all ROAs that

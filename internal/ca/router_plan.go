@@ -1,7 +1,6 @@
 package ca
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -11,61 +10,25 @@ import (
 	"baleen/internal/rpki/resources"
 )
 
-// RouterPlan says which router certificates must be signed and withdrawn in
-// one class so that what is issued equals what is wanted. An empty plan means
-// that nothing is to do.
-type RouterPlan struct {
-	Class    string
-	Key      cert.KeyID // that signs
-	Issuer   CertRecord // its certificate
-	Issue    []ConfiguredRouterKey
-	Withdraw []RouterKey
-}
-
-// Empty says that nothing is to do.
-func (p RouterPlan) Empty() bool { return len(p.Issue)+len(p.Withdraw) == 0 }
-
 // PlanRouterCerts compares what is configured and held with what is issued in
 // every class, and renews what would expire soon. Another request for the same
 // key needs no other certificate.
 func (s *State) PlanRouterCerts(now time.Time, p Policy) []RouterPlan {
-	var plans []RouterPlan
-	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
-		c := s.Classes[name]
-		if c.Current == nil {
-			continue
-		}
-		if plan := s.planRouterCerts(c, c.Current, c.RouterCerts, now.Add(p.RouterRenewBefore)); !plan.Empty() {
-			plans = append(plans, plan)
-		}
-		if c.New == nil || !c.New.Activated {
-			continue
-		}
-		if plan := s.planRouterCerts(c, &c.New.CertifiedKey, c.New.RouterCerts, now.Add(p.RouterRenewBefore)); !plan.Empty() {
-			plans = append(plans, plan)
-		}
-	}
-	return plans
+	return plans(s, func(c *Class, k *CertifiedKey, have Objects) RouterPlan {
+		return s.planRouterCerts(c, k, have, now.Add(p.RouterRenewBefore))
+	})
 }
 
 // planRouterCerts compares what a key should have signed with what it has.
 // What expires by the time until is signed again.
-func (s *State) planRouterCerts(c *Class, k *CertifiedKey, have map[RouterKey]IssuedRouterCert, until time.Time) RouterPlan {
-	plan := RouterPlan{Class: c.Name, Key: k.KeyID, Issuer: k.Cert}
-	for _, line := range s.SortedRouterKeys() {
-		if !k.Cert.Resources.ContainsAS(line.Router.ASID) {
-			continue
-		}
-		if old, ok := have[line.Router]; !ok || old.Again || !old.NotAfter.After(until) {
-			plan.Issue = append(plan.Issue, line)
-		}
-	}
-	for _, r := range slices.SortedFunc(maps.Keys(have), CompareRouterKeys) {
-		if _, ok := s.RouterKeys[r]; !ok || !k.Cert.Resources.ContainsAS(r.ASID) {
-			plan.Withdraw = append(plan.Withdraw, r)
-		}
-	}
-	return plan
+func (s *State) planRouterCerts(c *Class, k *CertifiedKey, have Objects, until time.Time) RouterPlan {
+	return comparison[ConfiguredRouterKey, IssuedRouterCert, RouterKey]{
+		wanted: slices.DeleteFunc(s.SortedRouterKeys(), func(r ConfiguredRouterKey) bool { return !k.Cert.Resources.ContainsAS(r.Router.ASID) }),
+		have:   have.RouterCerts,
+		name:   func(r ConfiguredRouterKey) RouterKey { return r.Router },
+		stays:  func(old IssuedRouterCert, _ ConfiguredRouterKey) bool { return !old.Again && old.NotAfter.After(until) },
+		order:  CompareRouterKeys,
+	}.plan(c, k)
 }
 
 // RecordRouterCerts takes in what a task signed. It is checked against the

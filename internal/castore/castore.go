@@ -58,6 +58,18 @@ type Object struct {
 	Repository string // service URI; empty: the one that the CA has now
 }
 
+// WantedAt gives what is wanted in one repository. What names none is wanted in
+// the one that the CA has now.
+func WantedAt(all map[string]Object, serviceURI string, current bool) map[string]ca.Hash {
+	out := make(map[string]ca.Hash, len(all))
+	for uri, o := range all {
+		if o.Repository == serviceURI || current && o.Repository == "" {
+			out[uri] = o.Hash
+		}
+	}
+	return out
+}
+
 // Manifests gives the newest manifest of each key of a CA.
 func (s *Store) Manifests(ctx context.Context, stream uuid.UUID) (map[cert.KeyID]Manifest, error) {
 	return View{s.DB}.Manifests(ctx, stream)

@@ -47,7 +47,7 @@ func (s *session) childAdd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		body := api.AddChildRequest{Handle: string(f.child), Resources: set, IDCert: request.IDCert}
+		body := api.AddChildRequest{Handle: string(f.child), Resources: set, IDCert: request.IDCert, Tag: request.Tag}
 		return ask(ctx, s, post(f.ca.path("/children"), body), document[api.ParentResponse])
 	})
 	wanted.bind(cmd)

@@ -74,3 +74,13 @@ func Code(err error) string {
 	}
 	return ""
 }
+
+// Shown gives what may be said of an error: of our own bugs and of what went
+// wrong inside only that the log has more.
+func Shown(err error) string {
+	var f *Error
+	if errors.As(err, &f) && f.Kind != Internal {
+		return f.Error()
+	}
+	return "Internal error: see the server's log"
+}

@@ -39,7 +39,7 @@ type Published struct {
 	Hash string `json:"hash"` // SHA-256, lower-case hex
 }
 
-// ReportError tells why changes were refused (RFC 8181 section 2.5).
+// ReportError tells why changes were refused (RFC 8181 section 2.4).
 type ReportError struct {
 	Code   string  `json:"error_code"`
 	Tag    string  `json:"tag,omitempty"`

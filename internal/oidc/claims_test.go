@@ -63,6 +63,7 @@ func TestClaimRules(t *testing.T) {
 		"subst with $ is the result":    {[]ClaimRule{{Claim: "email", Match: "(.)@(exam)", Subst: subst("$2-$1")}}, "exam-e"},
 		"subst with $0":                 {[]ClaimRule{{Claim: "email", Match: "@.*$", Subst: subst("user$0")}}, "user@example.net"},
 		"subst with a name":             {[]ClaimRule{{Claim: "email", Match: "^(?P<who>[^@]+)", Subst: subst("${who}x")}}, "joex"},
+		"subst with ${0}":               {[]ClaimRule{{Claim: "email", Match: "^joe@", Subst: subst("${0}")}}, "joe@"},
 		"subst with $$":                 {[]ClaimRule{{Claim: "email", Match: "joe", Subst: subst("$$1")}}, "$1"},
 		"subst, group that is not":      {[]ClaimRule{{Claim: "email", Match: "joe", Subst: subst("a$9b$x")}}, "a"},
 		"subst without match":           {[]ClaimRule{{Claim: "email", Subst: subst("ignored")}}, "joe@example.net"},

@@ -71,10 +71,9 @@ func newTransport(secure *tls.Config) *http.Transport {
 		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSClientConfig:        secure,
 		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConnsPerHost:    1,
 		MaxResponseHeaderBytes: 64 << 10,
-		IdleConnTimeout:        30 * time.Second,
 		ForceAttemptHTTP2:      true,
+		DisableKeepAlives:      true, // codes and refresh tokens are good once: none goes into a connection that the provider is about to close
 	}
 }
 

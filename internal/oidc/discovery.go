@@ -111,7 +111,7 @@ func (p *Provider) discover(ctx context.Context) (*provider, error) {
 		d.known, d.at, d.next = found, now, now.Add(refreshAfter)
 		return found, nil
 	case known != nil:
-		p.log.Warn("the OpenID Connect provider could not be asked again; what it said before is used", "issuer", p.config.issuer(), "error", err)
+		p.complain(ctx, "the OpenID Connect provider could not be asked again; what it said before is used", err)
 		d.next = now.Add(retryAfter)
 		return known, nil
 	}
@@ -120,13 +120,14 @@ func (p *Provider) discover(ctx context.Context) (*provider, error) {
 
 // ask gets the metadata and checks it. Keys that are known from before stay.
 func (p *Provider) ask(ctx context.Context, before *provider) (*provider, error) {
-	body, _, err := p.get(ctx, "discovery", strings.TrimSuffix(p.config.issuer(), "/")+wellKnown, "")
+	address := strings.TrimSuffix(p.config.issuer(), "/") + wellKnown
+	body, _, err := p.get(ctx, "discovery", address, "")
 	if err != nil {
 		return nil, err
 	}
 	m, err := decodeMetadata(body)
 	if err != nil {
-		return nil, permanent("what "+p.config.issuer()+wellKnown+" answers does not describe an OpenID Connect provider: "+err.Error()+": check issuer_url", nil)
+		return nil, permanent("what "+address+" answers does not describe an OpenID Connect provider: "+err.Error()+": check issuer_url", nil)
 	}
 	if !p.sameIssuer(m.Issuer) {
 		return nil, permanent(fmt.Sprintf("the OpenID Connect provider calls itself %q, not %q: set issuer_url to exactly that if it is the right one",

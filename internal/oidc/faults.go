@@ -3,8 +3,11 @@ package oidc
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
+	"time"
 
 	"baleen/internal/fault"
 )
@@ -40,6 +43,43 @@ func expired(cause string, err error) error {
 
 func newFault(kind fault.Kind, code, prefix, cause string, err error) error {
 	return &fault.Error{Kind: kind, Code: code, Msg: prefix + cause, Args: map[string]string{"cause": cause}, Err: err}
+}
+
+// maxLines is how many failed logins a minute the log shows at level warn: who
+// makes them need not be anybody.
+const maxLines = 20
+
+// complaints counts lines of the log.
+type complaints struct {
+	mu     sync.Mutex
+	minute time.Time
+	lines  int
+}
+
+// level gives that of the next line.
+func (c *complaints) level(now time.Time) slog.Level {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if minute := now.Truncate(time.Minute); !minute.Equal(c.minute) {
+		c.minute, c.lines = minute, 0
+	}
+	if c.lines++; c.lines > maxLines {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
+}
+
+// complain logs what went wrong with its cause, which only the log may have.
+// What was no login at all is nobody's failure.
+func (p *Provider) complain(ctx context.Context, what string, err error) {
+	if err == nil || fault.Code(err) == CodeIncomplete {
+		return
+	}
+	attrs := []any{"issuer", p.config.issuer(), "error", err}
+	if cause := errors.Unwrap(err); cause != nil {
+		attrs = append(attrs, "cause", cause)
+	}
+	p.log.Log(ctx, p.complaints.level(p.now()), what, attrs...)
 }
 
 // isTransient says whether an error of this package passes by itself.

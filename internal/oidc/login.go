@@ -102,6 +102,7 @@ func (p *Provider) Begin(ctx context.Context) (address string, flow Flow, err er
 	defer cancel()
 	at, err := p.discover(ctx)
 	if err != nil {
+		p.complain(ctx, "nobody can be sent to the OpenID Connect provider to log in", err)
 		return "", Flow{}, err
 	}
 	nonce, state := rand.Text()+rand.Text(), rand.Text()+rand.Text()
@@ -123,6 +124,12 @@ func (p *Provider) Begin(ctx context.Context) (address string, flow Flow, err er
 func (p *Provider) Finish(ctx context.Context, back Callback) (Identity, error) {
 	ctx, cancel := p.within(ctx)
 	defer cancel()
+	id, err := p.finish(ctx, back)
+	p.complain(ctx, "a login at the OpenID Connect provider failed", err)
+	return id, err
+}
+
+func (p *Provider) finish(ctx context.Context, back Callback) (Identity, error) {
 	if err := back.check(); err != nil {
 		return Identity{}, err
 	}

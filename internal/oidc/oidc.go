@@ -33,8 +33,9 @@ type Provider struct {
 
 	id, role []rule
 
-	discovery discovery
-	renewals  singleflight.Group // by refresh token: it may be good for one use only
+	discovery  discovery
+	complaints complaints
+	renewals   singleflight.Group // by refresh token: it may be good for one use only
 }
 
 // New makes the client. It contacts nobody: the provider may come up later. It

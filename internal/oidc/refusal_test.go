@@ -1,6 +1,7 @@
 package oidc_test
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"encoding/pem"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -222,6 +224,50 @@ func TestAnswersRefused(t *testing.T) {
 	}
 	if n := p.count("/elsewhere"); n != 0 {
 		t.Errorf("%d redirects were followed", n)
+	}
+}
+
+// The log has what only the log may have, and nobody can flood it.
+func TestLog(t *testing.T) {
+	p := newIDP(t)
+	var lines bytes.Buffer
+	client, err := oidc.New(p.config(), p.clock, slog.New(slog.NewTextHandler(&lines, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := p.login(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = client.Finish(t.Context(), oidc.Callback{})
+	if lines.Len() > 0 {
+		t.Errorf("logged without need: %s", &lines)
+	}
+	p.change(func() { p.claims = object{"role": nil} })
+	_, _ = p.login(client)
+	p.Close()
+	_, _ = client.Renew(t.Context(), id.Secrets)
+	for range 50 {
+		_, _ = client.Finish(t.Context(), oidc.Callback{Code: "x", State: "x", Nonce: "x", CSRFHash: "y"})
+	}
+	log := lines.String()
+	for _, part := range []string{"no rule of role_claims matches", "a session could not be renewed", "connection refused", "belongs to another login", "issuer=" + p.URL} {
+		if !strings.Contains(log, part) {
+			t.Errorf("%q is not in the log: %s", part, log)
+		}
+	}
+	if n := strings.Count(log, "\n"); n != 20 {
+		t.Errorf("%d lines, want 20", n)
+	}
+	for _, secret := range []string{clientSecret, "access-1", "refresh-", "ey" + "J"} {
+		if strings.Contains(log, secret) {
+			t.Errorf("%q is in the log: %s", secret, log)
+		}
+	}
+	p.change(func() { p.now = p.now.Add(time.Minute) })
+	_, _ = client.Finish(t.Context(), oidc.Callback{Code: "x", State: "x", Nonce: "x", CSRFHash: "y"})
+	if n := strings.Count(lines.String(), "\n"); n != 21 {
+		t.Errorf("%d lines a minute later, want 21", n)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -70,7 +69,11 @@ func (p *Provider) Renew(ctx context.Context, secrets []byte) (Identity, error) 
 	if s.RefreshToken == "" {
 		return Identity{}, expired("the OpenID Connect provider gave nothing to renew it with: log in again", nil)
 	}
-	v, err, _ := p.renewals.Do(s.RefreshToken, func() (any, error) { return p.renew(context.WithoutCancel(ctx), s) })
+	v, err, _ := p.renewals.Do(s.RefreshToken, func() (any, error) {
+		id, err := p.renew(context.WithoutCancel(ctx), s)
+		p.complain(ctx, "a session could not be renewed at the OpenID Connect provider", err)
+		return id, err
+	})
 	if err != nil {
 		return Identity{}, err
 	}
@@ -132,7 +135,7 @@ func ended(err error) error {
 
 // Logout ends a session at the provider as far as that can be done, and gives
 // the address to send the browser to. There is always an address, also with an
-// error, which then is for the log: the session of this server ends in any case.
+// error, which is in the log already: the session of this server ends in any case.
 //
 //	logout_url  revocation  end of session  result
 //	no          no          no              the service URI
@@ -143,6 +146,7 @@ func ended(err error) error {
 func (p *Provider) Logout(ctx context.Context, secrets []byte) (address string, err error) {
 	ctx, cancel := p.within(ctx)
 	defer cancel()
+	defer func() { p.complain(ctx, "a session could not be ended at the OpenID Connect provider", err) }()
 	home := p.config.ServiceURI
 	if p.config.LogoutURL != "" {
 		home = p.config.LogoutURL
@@ -206,6 +210,5 @@ func (p *Provider) revoke(ctx context.Context, at *provider, s session) error {
 	if res.StatusCode != http.StatusOK {
 		return p.refused("revocation endpoint", res.StatusCode)
 	}
-	_, _ = io.Copy(io.Discard, res.Body) // so that the connection can be used again
 	return nil
 }

@@ -182,7 +182,7 @@ func (p *Provider) userInfo(ctx context.Context, at *provider, accessToken, subj
 	if err != nil {
 		return nil, loginError("what the userinfo endpoint answers cannot be read: "+err.Error(), nil)
 	}
-	if object["sub"] != subject { // section 5.3.4
+	if object["sub"] != subject { // section 5.3.2
 		return nil, loginError("the userinfo endpoint answers about another user than the ID token", nil)
 	}
 	return object, nil

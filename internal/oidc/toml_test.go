@@ -1,6 +1,9 @@
 package oidc_test
 
 import (
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/BurntSushi/toml"
@@ -47,5 +50,34 @@ func TestSectionOfTheFile(t *testing.T) {
 	}
 	if c.RedirectURL() != "https://ca.example.net/auth/callback" {
 		t.Errorf("redirect URI: %s", c.RedirectURL())
+	}
+}
+
+// What the documentation shows can be copied.
+func TestDocumentedRules(t *testing.T) {
+	page, err := os.ReadFile("../../docs/openid-connect.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "```toml\n")
+	section, _, _ = strings.Cut(section, "```")
+	shown := []string{section}
+	for _, rule := range regexp.MustCompile("`(?:id_claims = \\[)?(\\{ (?:claim|subst) = .*?\\})\\]?`").FindAllStringSubmatch(string(page), -1) {
+		shown = append(shown, "[auth_openidconnect]\nissuer_url = \"https://idp.example.net\"\nclient_id = \"x\"\nclient_secret = \"x\"\nid_claims = ["+rule[1]+"]")
+	}
+	if len(shown) < 7 {
+		t.Errorf("found only %q", shown)
+	}
+	for _, text := range shown {
+		var file struct {
+			Section oidc.Config `toml:"auth_openidconnect"`
+		}
+		if md, err := toml.Decode(text, &file); err != nil || len(md.Undecoded()) > 0 {
+			t.Errorf("%s: %v, %v", text, err, md.Undecoded())
+		}
+		file.Section.ServiceURI = serviceURI
+		if wrong := file.Section.Check(); len(wrong) > 0 {
+			t.Errorf("%s: %q", text, wrong)
+		}
 	}
 }

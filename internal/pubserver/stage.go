@@ -114,7 +114,7 @@ func (f found) owner(uri string) string {
 	return ""
 }
 
-// add checks one change by RFC 8181 section 2.2 and 2.4, and stages it. What
+// add checks one change by RFC 8181 sections 2.2 and 2.5, and stages it. What
 // the rows look like then depends only on what the world has and on what is
 // wanted: changes that cancel out leave nothing behind.
 func (s *staging) add(c Change, h holding) error {

@@ -231,7 +231,7 @@ func (p *party) ghostbusters(issuer *cert.Certificate, list *crl.CRL, uri string
 }
 
 // keys takes in what a trust anchor says of its keys: only it can, in its own
-// publication point (RFC 9691 section 3).
+// publication point (RFC 9691 section 2.3).
 func (p *party) keys(issuer *cert.Certificate, list *crl.CRL, uri string, der []byte) error {
 	if !bytes.Equal(issuer.RawIssuer, issuer.RawSubject) {
 		return fmt.Errorf("%s: its issuer is no trust anchor", uri)

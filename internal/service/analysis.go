@@ -77,6 +77,9 @@ type Advice struct {
 // invalid: then it gives advice and changes nothing. It is made on the very
 // version that was looked at.
 func (s *Service) TryROAs(ctx context.Context, actor es.Actor, handle string, cmd ca.ConfigureROAs, ifVersion *int64) (int64, *Advice, error) {
+	if err := s.CheckVersion(ctx, handle, ifVersion); err != nil {
+		return 0, nil, err
+	}
 	for tries := 0; ; tries++ {
 		c, version, err := s.preview(ctx, handle, cmd)
 		if err != nil {
@@ -86,11 +89,15 @@ func (s *Service) TryROAs(ctx context.Context, actor es.Actor, handle string, cm
 			advice, err := s.advise(ctx, handle, cmd, c)
 			return version, advice, err
 		}
-		if ifVersion != nil && *ifVersion != version {
-			return 0, nil, fault.New(fault.Conflict, pgstore.CodeVersionMismatch, "the CA is at another version")
+		at := &version
+		if ifVersion != nil {
+			if pgstore.VersionIn(*ifVersion) != version {
+				return 0, nil, fault.New(fault.Conflict, pgstore.CodeVersionMismatch, "the CA is at another version")
+			}
+			at = ifVersion
 		}
-		version, err = s.ConfigureROAs(ctx, actor, handle, cmd, &version)
-		if fault.Code(err) == pgstore.CodeVersionMismatch && tries < tryAgain {
+		version, err = s.ConfigureROAs(ctx, actor, handle, cmd, at)
+		if fault.Code(err) == pgstore.CodeVersionMismatch && ifVersion == nil && tries < tryAgain {
 			continue // it is not known whether it is still good
 		}
 		return version, nil, err

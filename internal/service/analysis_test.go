@@ -11,11 +11,12 @@ import (
 	"baleen/internal/bgp/analysis"
 	"baleen/internal/bgp/feed"
 	"baleen/internal/ca"
+	"baleen/internal/service"
 )
 
 // announce has the routes fetched from a server of the test.
 func (w *world) announce(v4 string) {
-	w.t.Helper()
+	w.T.Helper()
 	collector := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		text := v4
 		if r.URL.Path == "/6" {
@@ -23,25 +24,25 @@ func (w *world) announce(v4 string) {
 		}
 		_, _ = rw.Write([]byte(text))
 	}))
-	w.t.Cleanup(collector.Close)
-	w.Announcements = &feed.Feed{V4: collector.URL + "/4", V6: collector.URL + "/6", Every: time.Hour, Now: w.now}
-	if _, ok, err := w.Announcements.Refresh(w.t.Context()); err != nil || !ok {
-		w.t.Fatalf("nothing was fetched: %v", err)
+	w.T.Cleanup(collector.Close)
+	w.Announcements = &feed.Feed{V4: collector.URL + "/4", V6: collector.URL + "/6", Every: time.Hour, Now: w.Now}
+	if _, ok, err := w.Announcements.Refresh(w.T.Context()); err != nil || !ok {
+		w.T.Fatalf("nothing was fetched: %v", err)
 	}
 }
 
 func (w *world) figures(name string) analysis.Stats {
-	w.t.Helper()
-	all, err := w.Figures(w.t.Context())
+	w.T.Helper()
+	all, err := w.Figures(w.T.Context())
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	for _, f := range all {
 		if f.Handle == name {
 			return f.BGP
 		}
 	}
-	w.t.Fatalf("no figures of %s", name)
+	w.T.Fatalf("no figures of %s", name)
 	return analysis.Stats{}
 }
 
@@ -54,8 +55,8 @@ func (over) Epoch() int64 { return -1 }
 // remembered.
 func TestFiguresFollowWhatChanges(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("", "10.0.0.0/8", ""))
+	w.Start()
+	w.Join("ca1", "testbed", set("", "10.0.0.0/8", ""))
 	is := func(when string, want analysis.Stats) {
 		t.Helper()
 		for range 2 {
@@ -67,7 +68,7 @@ func TestFiguresFollowWhatChanges(t *testing.T) {
 	is("nothing is known", analysis.Stats{})
 	w.announce("64496\t10.0.0.0/24\t50\n")
 	is("something is announced", analysis.Stats{NotFound: 1})
-	if err := w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/24", 24, 64497)}}); err != nil {
+	if err := w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/24", 24, 64497)}}); err != nil {
 		t.Fatal(err)
 	}
 	is("a ROA disallows it", analysis.Stats{InvalidASN: 1, Disallowing: 1, ROAs: 1})
@@ -77,7 +78,7 @@ func TestFiguresFollowWhatChanges(t *testing.T) {
 	if err := w.SyncParents(t.Context(), "ca1"); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
+	w.Settle()
 	is("the prefix is lost", analysis.Stats{NotHeld: 1, ROAs: 1})
 	if got := w.figures("testbed"); got != (analysis.Stats{}) {
 		t.Errorf("the testbed is compared: %+v", got)
@@ -87,18 +88,18 @@ func TestFiguresFollowWhatChanges(t *testing.T) {
 // TestAnotherCAOfThatName comes to the same version as the first.
 func TestAnotherCAOfThatName(t *testing.T) {
 	w := newWorld(t)
-	w.start()
+	w.Start()
 	w.announce("64496\t10.0.0.0/24\t50\n64496\t10.1.0.0/24\t50\n64496\t10.1.1.0/24\t50\n")
 	for i, held := range []string{"10.0.0.0/16", "10.1.0.0/16"} {
-		w.join("ca1", "testbed", set("", held, ""))
+		w.Join("ca1", "testbed", set("", held, ""))
 		if got := w.figures("ca1"); got != (analysis.Stats{NotFound: i + 1}) {
 			t.Errorf("%s: got %+v", held, got)
 		}
-		if err := w.DeleteCA(t.Context(), operator, "ca1"); err != nil {
+		if err := w.DeleteCA(t.Context(), operator, "ca1", service.AnyVersion); err != nil {
 			t.Fatal(err)
 		}
-		w.settle()
-		if err := w.RemoveChild(t.Context(), operator, "testbed", "ca1"); err != nil {
+		w.Settle()
+		if err := w.RemoveChild(t.Context(), operator, "testbed", "ca1", service.AnyVersion); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Pubs.RemovePublisher(t.Context(), operator, "ca1"); err != nil {
@@ -110,10 +111,10 @@ func TestAnotherCAOfThatName(t *testing.T) {
 // TestOnlyTheActiveNodeKnowsAnnouncements has a term end.
 func TestOnlyTheActiveNodeKnowsAnnouncements(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("", "10.0.0.0/8", ""))
+	w.Start()
+	w.Join("ca1", "testbed", set("", "10.0.0.0/8", ""))
 	w.announce("64496\t10.0.0.0/24\t50\n")
-	if err := w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/24", 24, 64496)}}); err != nil {
+	if err := w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/24", 24, 64496)}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []analysis.State{analysis.Seen, analysis.NoAnnouncementInfo} {
@@ -129,8 +130,8 @@ func TestOnlyTheActiveNodeKnowsAnnouncements(t *testing.T) {
 // whatever the others do.
 func TestTriesAtOnce(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("", "10.0.0.0/8", ""))
+	w.Start()
+	w.Join("ca1", "testbed", set("", "10.0.0.0/8", ""))
 	w.announce("64496\t10.0.0.0/24\t50\n")
 	var g sync.WaitGroup
 	for i := range 4 {
@@ -142,7 +143,7 @@ func TestTriesAtOnce(t *testing.T) {
 		})
 	}
 	g.Wait()
-	if st := w.state("ca1"); len(st.ROAs) != 4 {
+	if st := w.State("ca1"); len(st.ROAs) != 4 {
 		t.Errorf("there are %d ROAs", len(st.ROAs))
 	}
 }

@@ -3,16 +3,10 @@ package service
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"baleen/internal/ca"
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
-	"baleen/internal/rpki/aspa"
-	"baleen/internal/rpki/cert"
-	"baleen/internal/rpki/cms"
-	"baleen/internal/rpki/profile"
-	"baleen/internal/rpki/resources"
 )
 
 // ConfigureASPAs replaces and removes definitions of providers. It answers once
@@ -35,127 +29,56 @@ func (s *Service) ConfigureRouterKeys(ctx context.Context, actor es.Actor, handl
 	return r.Version, err
 }
 
-// issueASObjects carries out the plans of what is issued for AS numbers.
-func (s *Service) issueASObjects(ctx context.Context, handle string, aspas []ca.ASPAPlan, routers []ca.RouterPlan) error {
-	for _, p := range aspas {
-		if err := s.issueASPAs(ctx, handle, p); err != nil {
-			return fmt.Errorf("ASPAs of %s: %w", handle, err)
-		}
-	}
-	for _, p := range routers {
-		if err := s.issueRouterCerts(ctx, handle, p); err != nil {
-			return fmt.Errorf("router certificates of %s: %w", handle, err)
-		}
-	}
-	return nil
+// issueASPAs carries out the plans for ASPAs.
+func (s *Service) issueASPAs(ctx context.Context, handle string, plans []ca.ASPAPlan) error {
+	return kind[ca.ASPA, ca.IssuedASPA, uint32]{
+		name: "ASPAs", sign: s.maker().signASPA,
+		record: func(p ca.ASPAPlan, issued []ca.IssuedASPA, withdrawn []uint32) es.Command[ca.State] {
+			return ca.RecordASPAs{Class: p.Class, Key: p.Key, Issued: issued, Withdrawn: withdrawn}
+		},
+	}.issue(ctx, s, handle, plans)
 }
 
-// issueASPAs carries out one plan as issueROAs does.
-func (s *Service) issueASPAs(ctx context.Context, handle string, p ca.ASPAPlan) error {
-	auth, err := s.authority(ctx, p.Key, p.Issuer)
-	if err != nil {
-		return err
-	}
-	sign := func(ctx context.Context, a ca.ASPA) (ca.IssuedASPA, []byte, error) { return s.signASPA(ctx, auth, a) }
-	return inBatches(ctx, s.Cores, p.Issue, sign, func(issued []ca.IssuedASPA, ders [][]byte, first bool, done int) error {
-		cmd := ca.RecordASPAs{Class: p.Class, Key: p.Key, Issued: issued}
-		if first {
-			cmd.Withdrawn = p.Withdraw
-		}
-		if _, err := s.execute(ctx, handle, cmd, s.recording("ca_issue", ders)); err != nil {
-			return fmt.Errorf("record: %w", err)
-		}
-		s.Log.Info("ASPAs issued", "ca", handle, "class", p.Class, "issued", done, "of", len(p.Issue))
-		return nil
-	})
+// issueRouterCerts carries out the plans for router certificates.
+func (s *Service) issueRouterCerts(ctx context.Context, handle string, plans []ca.RouterPlan) error {
+	return kind[ca.ConfiguredRouterKey, ca.IssuedRouterCert, ca.RouterKey]{
+		name: "router certificates", sign: s.maker().signRouterCert,
+		record: func(p ca.RouterPlan, issued []ca.IssuedRouterCert, withdrawn []ca.RouterKey) es.Command[ca.State] {
+			return ca.RecordRouterCerts{Class: p.Class, Key: p.Key, Issued: issued, Withdrawn: withdrawn}
+		},
+	}.issue(ctx, s, handle, plans)
 }
 
-// issueRouterCerts carries out one plan as issueROAs does.
-func (s *Service) issueRouterCerts(ctx context.Context, handle string, p ca.RouterPlan) error {
-	auth, err := s.authority(ctx, p.Key, p.Issuer)
-	if err != nil {
-		return err
-	}
-	sign := func(_ context.Context, r ca.ConfiguredRouterKey) (ca.IssuedRouterCert, []byte, error) {
-		return s.signRouterCert(auth, r)
-	}
-	return inBatches(ctx, s.Cores, p.Issue, sign, func(issued []ca.IssuedRouterCert, ders [][]byte, first bool, done int) error {
-		cmd := ca.RecordRouterCerts{Class: p.Class, Key: p.Key, Issued: issued}
-		if first {
-			cmd.Withdrawn = p.Withdraw
-		}
-		if _, err := s.execute(ctx, handle, cmd, s.recording("ca_issue", ders)); err != nil {
-			return fmt.Errorf("record: %w", err)
-		}
-		s.Log.Info("router certificates issued", "ca", handle, "class", p.Class, "issued", done, "of", len(p.Issue))
-		return nil
-	})
+// kind is how objects of one kind are signed and recorded that are planned by
+// name: W is what is wanted, I what is issued, N its name.
+type kind[W, I any, N comparable] struct {
+	name   string // in the log
+	sign   func(ctx context.Context, a authority, w W) (I, []byte, error)
+	record func(p ca.Plan[W, N], issued []I, withdrawn []N) es.Command[ca.State]
 }
 
-// inBatches signs what is planned and has it recorded, part by part. The first
-// part is recorded also if it is empty: what is withdrawn goes with it.
-func inBatches[P, I any](ctx context.Context, cores int, planned []P, sign func(context.Context, P) (I, []byte, error),
-	record func(issued []I, ders [][]byte, first bool, done int) error,
-) error {
-	for start := 0; start == 0 || start < len(planned); start += issueBatch {
-		end := min(start+issueBatch, len(planned))
-		issued, ders, err := signEach(ctx, cores, planned[start:end], sign)
+// issue carries out plans as issueROAs does, batch by batch. The first one is
+// recorded also if it is empty: what is withdrawn goes with it.
+func (k kind[W, I, N]) issue(ctx context.Context, s *Service, handle string, plans []ca.Plan[W, N]) error {
+	for _, p := range plans {
+		auth, err := s.maker().authority(ctx, p.Key, p.Issuer)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s of %s: %w", k.name, handle, err)
 		}
-		if err := record(issued, ders, start == 0, end); err != nil {
-			return err
+		one := func(ctx context.Context, w W) (I, []byte, error) { return k.sign(ctx, auth, w) }
+		withdrawn := p.Withdraw
+		for start := 0; start == 0 || start < len(p.Issue); start += issueBatch {
+			end := min(start+issueBatch, len(p.Issue))
+			issued, ders, err := signEach(ctx, s.Cores, p.Issue[start:end], one)
+			if err != nil {
+				return fmt.Errorf("%s of %s: %w", k.name, handle, err)
+			}
+			if _, err := s.execute(ctx, handle, k.record(p, issued, withdrawn), s.recording("ca_issue", ders)); err != nil {
+				return fmt.Errorf("record %s of %s: %w", k.name, handle, err)
+			}
+			s.Log.Info(k.name+" issued", "ca", handle, "class", p.Class, "issued", end, "of", len(p.Issue))
+			withdrawn = nil
 		}
 	}
 	return nil
-}
-
-// signASPA makes one ASPA and checks it as a relying party would.
-func (s *Service) signASPA(ctx context.Context, a authority, p ca.ASPA) (ca.IssuedASPA, []byte, error) {
-	now := s.Now().UTC().Truncate(time.Second)
-	content, err := aspa.ASPA(p).Encode()
-	if err != nil {
-		return ca.IssuedASPA{}, nil, fmt.Errorf("%s: %w", p, err)
-	}
-	obj, err := s.signObject(ctx, a, cms.Template{ContentType: aspa.ContentType, Content: content, SigningTime: now}, cert.Template{
-		NotBefore: now.Add(-backdate), NotAfter: now.Add(s.Config.Policy.ASPAValid),
-		SIA: cert.SIA{SignedObject: a.rec.SIA.Repository + p.FileName()}, Resources: oneAS(p.Customer),
-	})
-	if err != nil {
-		return ca.IssuedASPA{}, nil, fmt.Errorf("%s: %w", p, err)
-	}
-	if err := profile.CheckASPA(obj.der, a.cert, now); err != nil {
-		return ca.IssuedASPA{}, nil, fmt.Errorf("%s: what was signed is not valid: %w", p, err)
-	}
-	return ca.IssuedASPA{ASPA: p, Hash: ca.HashOf(obj.der), Serial: obj.serial.String(), NotBefore: obj.from, NotAfter: obj.until}, obj.der, nil
-}
-
-// signRouterCert certifies a router's key (RFC 8209 section 3) and checks the
-// certificate as a relying party would.
-func (s *Service) signRouterCert(a authority, r ca.ConfiguredRouterKey) (ca.IssuedRouterCert, []byte, error) {
-	now := s.Now().UTC().Truncate(time.Second)
-	req, err := cert.DecodeRouterRequest(r.CSR)
-	if err != nil {
-		return ca.IssuedRouterCert{}, nil, fmt.Errorf("%s: %w", r.Router, err)
-	}
-	serial, err := cert.NewSerial()
-	if err != nil {
-		return ca.IssuedRouterCert{}, nil, err
-	}
-	t := cert.Template{
-		Serial: serial, NotBefore: now.Add(-backdate), NotAfter: now.Add(s.Config.Policy.RouterValid), PublicKey: req.PublicKey, Router: true,
-		CRLDP: a.crlURI(), AIA: a.rec.URI, Resources: oneAS(r.Router.ASID),
-	}
-	der, err := cert.Sign(t, a.issuer())
-	if err != nil {
-		return ca.IssuedRouterCert{}, nil, fmt.Errorf("%s: %w", r.Router, err)
-	}
-	if err := profile.CheckRouterCertificate(der, a.cert, now); err != nil {
-		return ca.IssuedRouterCert{}, nil, fmt.Errorf("%s: what was signed is not valid: %w", r.Router, err)
-	}
-	return ca.IssuedRouterCert{Router: r.Router, Hash: ca.HashOf(der), Serial: serial.String(), NotBefore: t.NotBefore, NotAfter: t.NotAfter}, der, nil
-}
-
-func oneAS(as uint32) resources.Set {
-	return resources.Set{AS: resources.NewASSet(resources.ASRange{Lo: as, Hi: as})}
 }

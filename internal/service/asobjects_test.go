@@ -1,10 +1,6 @@
 package service_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"maps"
 	"slices"
 	"strings"
@@ -12,101 +8,63 @@ import (
 	"time"
 
 	"baleen/internal/ca"
-	"baleen/internal/es"
 	"baleen/internal/fault"
 )
 
-// routerCSR makes a request as a router does, with a key of its own.
-func routerCSR(t *testing.T) []byte {
-	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return csr
-}
-
-// aspa gives a CA a command that must be taken.
-func (w *world) aspa(name string, cmd es.Command[ca.State]) {
-	w.t.Helper()
-	var err error
-	switch cmd := cmd.(type) {
-	case ca.ConfigureASPAs:
-		_, err = w.ConfigureASPAs(w.t.Context(), operator, name, cmd, nil)
-	case ca.UpdateASPA:
-		_, err = w.UpdateASPA(w.t.Context(), operator, name, cmd, nil)
-	}
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// router gives a CA a command that must be taken.
-func (w *world) router(name string, cmd ca.ConfigureRouterKeys) {
-	w.t.Helper()
-	if _, err := w.ConfigureRouterKeys(w.t.Context(), operator, name, cmd, nil); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 // resize changes what a child of testbed holds.
 func (w *world) resize(name, as, v4 string) {
-	w.t.Helper()
-	if err := w.UpdateChildResources(w.t.Context(), operator, "testbed", name, set(as, v4, "")); err != nil {
-		w.t.Fatal(err)
+	w.T.Helper()
+	if err := w.UpdateChildResources(w.T.Context(), operator, "testbed", name, set(as, v4, "")); err != nil {
+		w.T.Fatal(err)
 	}
-	w.settle()
+	w.Settle()
 }
 
 // validated gives the ASPAs and the number of router keys of the world, all of
 // which must be valid.
 func (w *world) validated() (aspas string, routers int) {
-	w.t.Helper()
-	valid, err := w.validateAll()
+	w.T.Helper()
+	valid, err := w.ValidateAll()
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	if n := w.waiting(); n > 0 {
-		w.t.Errorf("%d tasks failed", n)
+	if n := w.Waiting(); n > 0 {
+		w.T.Errorf("%d tasks failed", n)
 	}
 	return strings.Join(slices.Sorted(maps.Keys(valid.ASPAs)), "; "), len(valid.RouterKeys)
 }
 
 func TestASPAsFollowConfigurationAndResources(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.Start()
+	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
 	want := func(aspas string, files ...string) {
 		t.Helper()
-		w.settle()
+		w.Settle()
 		if got, _ := w.validated(); got != aspas {
 			t.Errorf("valid: %q, want %q", got, aspas)
 		}
-		if got := w.published("ca1")[".asa"]; !slices.Equal(got, files) {
+		if got := w.FilesOf("ca1")[".asa"]; !slices.Equal(got, files) {
 			t.Errorf("published: %v, want %v", got, files)
 		}
 	}
-	w.aspa("ca1", ca.ConfigureASPAs{AddOrReplace: []ca.ASPA{{Customer: 65000, Providers: []uint32{65002, 65003, 65005}}}})
+	w.ASPA("ca1", ca.ConfigureASPAs{AddOrReplace: []ca.ASPA{{Customer: 65000, Providers: []uint32{65002, 65003, 65005}}}})
 	want("AS65000 => AS65002, AS65003, AS65005", "AS65000.asa")
-	w.aspa("ca1", ca.ConfigureASPAs{Remove: []uint32{65000}, AddOrReplace: []ca.ASPA{{Customer: 65000, Providers: []uint32{65002, 65009}}}})
+	w.ASPA("ca1", ca.ConfigureASPAs{Remove: []uint32{65000}, AddOrReplace: []ca.ASPA{{Customer: 65000, Providers: []uint32{65002, 65009}}}})
 	want("AS65000 => AS65002, AS65009", "AS65000.asa")
-	w.aspa("ca1", ca.UpdateASPA{Customer: 65000, Added: []uint32{65006}, Removed: []uint32{65002}})
+	w.ASPA("ca1", ca.UpdateASPA{Customer: 65000, Added: []uint32{65006}, Removed: []uint32{65002}})
 	want("AS65000 => AS65006, AS65009", "AS65000.asa")
 
 	// The parent takes the AS back: the object goes, the configuration stays.
 	w.resize("ca1", "", "10.0.0.0/16")
 	want("")
-	if st := w.state("ca1"); len(st.ASPAs) != 1 {
+	if st := w.State("ca1"); len(st.ASPAs) != 1 {
 		t.Errorf("configured: %v", st.ASPAs)
 	}
 	w.resize("ca1", "AS65000", "10.0.0.0/16")
 	want("AS65000 => AS65006, AS65009", "AS65000.asa")
 
-	w.aspa("ca1", ca.UpdateASPA{Customer: 65000, Removed: []uint32{65006, 65009}})
+	w.ASPA("ca1", ca.UpdateASPA{Customer: 65000, Removed: []uint32{65006, 65009}})
 	want("")
 	if _, err := w.ConfigureASPAs(t.Context(), operator, "nobody", ca.ConfigureASPAs{}, nil); fault.Code(err) != "ca-unknown" {
 		t.Errorf("an unknown CA: %v", err)
@@ -115,24 +73,24 @@ func TestASPAsFollowConfigurationAndResources(t *testing.T) {
 
 func TestRouterCertificatesFollowConfigurationAndResources(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.Start()
+	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
 	csr := routerCSR(t)
 	if _, err := w.ConfigureRouterKeys(t.Context(), operator, "ca1", ca.ConfigureRouterKeys{Add: []ca.RouterCSR{{ASID: 65001, CSR: csr}}}, nil); fault.Code(err) != "ca-bgpsec-not-entitled" {
 		t.Errorf("for an AS that is not held: %v", err)
 	}
 	want := func(n int) {
 		t.Helper()
-		w.settle()
+		w.Settle()
 		if _, got := w.validated(); got != n {
 			t.Errorf("%d router keys are valid, want %d", got, n)
 		}
 	}
-	w.router("ca1", ca.ConfigureRouterKeys{Add: []ca.RouterCSR{{ASID: 65000, CSR: csr}, {ASID: 65000, CSR: routerCSR(t)}}})
+	w.Router("ca1", ca.ConfigureRouterKeys{Add: []ca.RouterCSR{{ASID: 65000, CSR: csr}, {ASID: 65000, CSR: routerCSR(t)}}})
 	want(2)
 	w.resize("ca1", "AS65001", "10.0.0.0/16")
 	want(0)
-	if st := w.state("ca1"); len(st.RouterKeys) != 2 {
+	if st := w.State("ca1"); len(st.RouterKeys) != 2 {
 		t.Errorf("configured: %v", st.RouterKeys)
 	}
 	w.resize("ca1", "AS65000-AS65001", "10.0.0.0/16")
@@ -141,12 +99,12 @@ func TestRouterCertificatesFollowConfigurationAndResources(t *testing.T) {
 	for _, r := range w.keysOf("ca1") {
 		all = append(all, r.Router)
 	}
-	w.router("ca1", ca.ConfigureRouterKeys{Remove: all})
+	w.Router("ca1", ca.ConfigureRouterKeys{Remove: all})
 	want(0)
 }
 
 func (w *world) keysOf(name string) []ca.ConfiguredRouterKey {
-	st := w.state(name)
+	st := w.State(name)
 	return st.SortedRouterKeys()
 }
 
@@ -155,28 +113,28 @@ func TestASObjectsAreRenewed(t *testing.T) {
 	w := newWorld(t)
 	w.Config.Policy.ASPAValid, w.Config.Policy.ASPARenewBefore = 3*week, week
 	w.Config.Policy.RouterValid, w.Config.Policy.RouterRenewBefore = 5*week, week
-	w.start()
-	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
-	w.aspa("ca1", ca.UpdateASPA{Customer: 65000, Added: []uint32{65001}})
-	w.router("ca1", ca.ConfigureRouterKeys{Add: []ca.RouterCSR{{ASID: 65000, CSR: routerCSR(t)}}})
-	w.settle()
+	w.Start()
+	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.ASPA("ca1", ca.UpdateASPA{Customer: 65000, Added: []uint32{65001}})
+	w.Router("ca1", ca.ConfigureRouterKeys{Add: []ca.RouterCSR{{ASID: 65000, CSR: routerCSR(t)}}})
+	w.Settle()
 	first := w.issued("ca1")
 	for range 4 { // in less than two weeks nothing is due
-		w.pass(3 * 24 * time.Hour)
-		w.settle()
+		w.Pass(3 * 24 * time.Hour)
+		w.Settle()
 	}
 	if again := w.issued("ca1"); again != first {
 		t.Errorf("renewed too early: %v, then %v", first, again)
 	}
-	w.pass(3 * 24 * time.Hour)
-	w.settle()
+	w.Pass(3 * 24 * time.Hour)
+	w.Settle()
 	second := w.issued("ca1")
 	if second[0] == first[0] || second[1] != first[1] {
 		t.Errorf("after 15 days: %v, then %v", first, second)
 	}
 	for range 5 {
-		w.pass(3 * 24 * time.Hour)
-		w.settle()
+		w.Pass(3 * 24 * time.Hour)
+		w.Settle()
 	}
 	if third := w.issued("ca1"); third[1] == first[1] {
 		t.Errorf("after 30 days: %v, then %v", first, third)
@@ -189,7 +147,7 @@ func TestASObjectsAreRenewed(t *testing.T) {
 
 // issued gives the serial numbers of the ASPA and the router certificate.
 func (w *world) issued(name string) (serials [2]string) {
-	class := w.state(name).Classes["0"]
+	class := w.State(name).Classes["0"]
 	for _, a := range class.ASPAs {
 		serials[0] = a.Serial
 	}
@@ -202,17 +160,17 @@ func (w *world) issued(name string) (serials [2]string) {
 // lastRevoked wants these serial numbers on the CRL of a CA; the relying party
 // of the tests has checked that the CRL is the one of the manifest.
 func (w *world) lastRevoked(name string, serials ...string) {
-	w.t.Helper()
-	st := w.state(name)
+	w.T.Helper()
+	st := w.State(name)
 	var revoked []string
-	for _, p := range st.Points(w.now()) {
+	for _, p := range st.Points(w.Now()) {
 		for _, r := range p.Revoked {
 			revoked = append(revoked, r.Serial)
 		}
 	}
 	for _, s := range serials {
 		if !slices.Contains(revoked, s) {
-			w.t.Errorf("%s is not revoked: %v", s, revoked)
+			w.T.Errorf("%s is not revoked: %v", s, revoked)
 		}
 	}
 }
@@ -220,15 +178,15 @@ func (w *world) lastRevoked(name string, serials ...string) {
 // A large job is recorded in parts, and what is withdrawn goes with the first.
 func TestManyASPAs(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("AS65000-AS65104", "", ""))
+	w.Start()
+	w.Join("ca1", "testbed", set("AS65000-AS65104", "", ""))
 	var cmd ca.ConfigureASPAs
 	for i := range uint32(105) {
 		cmd.AddOrReplace = append(cmd.AddOrReplace, ca.ASPA{Customer: 65000 + i, Providers: []uint32{1, 2}})
 	}
-	w.aspa("ca1", cmd)
-	w.settle()
-	if got := w.published("ca1")[".asa"]; len(got) != 105 {
+	w.ASPA("ca1", cmd)
+	w.Settle()
+	if got := w.FilesOf("ca1")[".asa"]; len(got) != 105 {
 		t.Fatalf("%d are published", len(got))
 	}
 	var parts []int

@@ -24,6 +24,12 @@ func (s *Service) waking(err error) error {
 	return err
 }
 
+// Commit runs f in a transaction of this node's term, and wakes the workers for
+// what it put into the queue.
+func (s *Service) Commit(ctx context.Context, f func(tx pgx.Tx) error) error {
+	return s.waking(s.inTx(ctx, f))
+}
+
 // SyncParents asks all parents of a CA again, soon.
 func (s *Service) SyncParents(ctx context.Context, handle string) error {
 	if _, err := s.stream(ctx, handle); err != nil {

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// calmFor is how long a CA under which others are made, and the repository, wait from one publication to the next:
+	// CalmFor is how long a CA under which others are made, and the repository, wait from one publication to the next:
 	// each would otherwise make a manifest, or a serial, for every one of them.
-	calmFor = time.Second
+	CalmFor = time.Second
 
 	// calmMaking is how long a CA waits that is being made itself: its first manifest should have its ROAs on it.
 	calmMaking = 300 * time.Millisecond
@@ -47,6 +47,12 @@ func (c *calm) make(handle string, above []string) (done func()) {
 	}
 }
 
+// Calmly says that a CA is being made under others, until done is called: what
+// can wait a moment is published for many of them at once.
+func (s *Service) Calmly(handle string, above []string) (done func()) {
+	return s.calm.make(handle, above)
+}
+
 // wait says for how long a publication should wait; 0: it is done now, and noted.
 func (c *calm) wait(name string, now time.Time) time.Duration {
 	c.mu.Lock()
@@ -60,8 +66,8 @@ func (c *calm) wait(name string, now time.Time) time.Duration {
 	case !before && name != calmRepository: // the CA that is made, or the first made under one
 		c.published[name] = now
 		return calmMaking
-	case before && now.Sub(since) < calmFor && !now.Before(since):
-		return calmFor - now.Sub(since)
+	case before && now.Sub(since) < CalmFor && !now.Before(since):
+		return CalmFor - now.Sub(since)
 	}
 	c.published[name] = now
 	return 0

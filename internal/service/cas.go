@@ -94,7 +94,7 @@ func (s *Service) ConfigureROAs(ctx context.Context, actor es.Actor, handle stri
 
 // AddChild makes another CA a child and gives the answer to its child_request.
 // The parent may be the trust anchor.
-func (s *Service) AddChild(ctx context.Context, actor es.Actor, parent string, cmd ca.AddChild, ifVersion ...*int64) (oob.ParentResponse, error) {
+func (s *Service) AddChild(ctx context.Context, actor es.Actor, parent string, cmd ca.AddChild, ifVersion *int64) (oob.ParentResponse, error) {
 	id, err := cert.DecodeIdentity(cmd.IDCert, s.Now())
 	if err != nil {
 		return oob.ParentResponse{}, &fault.Error{Kind: fault.Invalid, Code: "rfc-8183-xml", Msg: "RFC 8183 XML issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
@@ -104,9 +104,9 @@ func (s *Service) AddChild(ctx context.Context, actor es.Actor, parent string, c
 	}
 	cmd.IDKey = id.KeyID
 	if parent == taHandle {
-		err = s.addTAChild(ctx, actor, cmd, ifVersion...)
+		err = s.addTAChild(ctx, actor, cmd, ifVersion)
 	} else {
-		_, err = s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+		_, err = s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	}
 	if err != nil {
 		return oob.ParentResponse{}, err
@@ -122,9 +122,9 @@ func (s *Service) UpdateChildResources(ctx context.Context, actor es.Actor, pare
 
 // UpdateChild changes several things about a child in one step. Suspension
 // alone has commands of its own.
-func (s *Service) UpdateChild(ctx context.Context, actor es.Actor, parent string, cmd ca.UpdateChild, ifVersion ...*int64) error {
+func (s *Service) UpdateChild(ctx context.Context, actor es.Actor, parent string, cmd ca.UpdateChild, ifVersion *int64) error {
 	if cmd.Suspend != nil && len(cmd.IDCert) == 0 && cmd.Resources == nil && cmd.Class == nil {
-		return s.SetChildSuspended(ctx, actor, parent, cmd.Child, *cmd.Suspend, ifVersion...)
+		return s.SetChildSuspended(ctx, actor, parent, cmd.Child, *cmd.Suspend, ifVersion)
 	}
 	if len(cmd.IDCert) > 0 {
 		id, err := cert.DecodeIdentity(cmd.IDCert, s.Now())
@@ -133,7 +133,7 @@ func (s *Service) UpdateChild(ctx context.Context, actor es.Actor, parent string
 		}
 		cmd.IDKey = id.KeyID
 	}
-	_, err := s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+	_, err := s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return err
 }
 
@@ -227,7 +227,8 @@ func (s *Service) stream(ctx context.Context, handle string) (uuid.UUID, error) 
 	return id, caUnknown(handle, err)
 }
 
-// noteParent stores the outcome of an exchange with a parent.
+// noteParent stores the outcome of an exchange with a parent; of one that was
+// left meanwhile nothing stays.
 func (s *Service) noteParent(ctx context.Context, a SyncParent, uri string, offered []ca.Entitlement, outcome error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -236,5 +237,8 @@ func (s *Service) noteParent(ctx context.Context, a SyncParent, uri string, offe
 	if err != nil {
 		return err
 	}
-	return s.Rows.NoteParent(ctx, s.Fence, stream, castore.ParentExchange{Parent: a.Parent, URI: uri, At: s.Now(), Offered: offered, Err: outcome})
+	if err := s.Rows.NoteParent(ctx, s.Fence, stream, castore.ParentExchange{Parent: a.Parent, URI: uri, At: s.Now(), Offered: offered, Err: outcome}); err != nil {
+		return err
+	}
+	return s.forgetLeft(ctx, a.CA, a.Parent)
 }

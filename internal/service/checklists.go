@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,10 +10,6 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
-	"baleen/internal/rpki/cert"
-	"baleen/internal/rpki/cms"
-	"baleen/internal/rpki/profile"
-	"baleen/internal/rpki/rsc"
 )
 
 // checklistTries is how often a checklist is signed because the key or its
@@ -60,11 +55,11 @@ func (s *Service) signChecklist(ctx context.Context, handle string, r ca.Checkli
 		_, err := s.execute(ctx, handle, cmd, w)
 		return Checklist{}, err
 	}
-	auth, err := s.authority(ctx, plan.Key, plan.Issuer)
+	auth, err := s.maker().authority(ctx, plan.Key, plan.Issuer)
 	if err != nil {
 		return Checklist{}, err
 	}
-	obj, err := s.makeChecklist(ctx, auth, r)
+	obj, err := s.maker().makeChecklist(ctx, auth, r)
 	if err != nil {
 		return Checklist{}, fmt.Errorf("checklist of %s: %w", handle, err)
 	}
@@ -77,27 +72,6 @@ func (s *Service) signChecklist(ctx context.Context, handle string, r ca.Checkli
 	return Checklist{DER: obj.der, ValidChecklist: ca.ValidChecklist{Class: plan.Class, IssuedChecklist: ca.IssuedChecklist{
 		Resources: r.Resources, Files: r.Files, Hash: cmd.Signed.Hash, Serial: cmd.Signed.Serial, NotBefore: obj.from, NotAfter: r.NotAfter,
 	}}}, nil
-}
-
-// makeChecklist makes one checklist and checks it as a relying party would. Its
-// EE certificate holds the resources of the checklist alone and has no SIA (RFC
-// 9323 section 2).
-func (s *Service) makeChecklist(ctx context.Context, a authority, r ca.ChecklistRequest) (signed, error) {
-	now := s.Now().UTC().Truncate(time.Second)
-	content, err := r.Payload().Encode()
-	if err != nil {
-		return signed{}, err
-	}
-	obj, err := s.signObject(ctx, a, cms.Template{ContentType: rsc.ContentType, Content: content, SigningTime: now}, cert.Template{
-		NotBefore: now.Add(-backdate), NotAfter: r.NotAfter, Unpublished: true, Resources: r.Resources,
-	})
-	if err != nil {
-		return signed{}, err
-	}
-	if err := profile.CheckChecklist(obj.der, a.cert, now); err != nil {
-		return signed{}, fmt.Errorf("what was signed is not valid: %w", err)
-	}
-	return obj, nil
 }
 
 // Checklists gives the checklists of a CA that are neither expired nor revoked,
@@ -146,27 +120,4 @@ func (s *Service) revokeChecklists(ctx context.Context, handle string) error {
 	}
 	_, err = s.execute(ctx, handle, ca.RevokeChecklists{}, pgstore.Write{Actor: taskActor("ca_issue")})
 	return err
-}
-
-// fitsChecklist compares a signed checklist with the record of it.
-func fitsChecklist(r ca.IssuedChecklist) func(der []byte) error {
-	return func(der []byte) error {
-		o, err := cms.Decode(der)
-		if err != nil {
-			return err
-		}
-		ee, err := cert.Decode(o.EE)
-		if err != nil {
-			return fmt.Errorf("EE certificate: %w", err)
-		}
-		says, err := rsc.Decode(o.Content)
-		if err != nil {
-			return err
-		}
-		want := ca.ChecklistRequest{Resources: r.Resources, Files: r.Files}.Payload()
-		if !says.Resources.Equal(want.Resources) || !slices.Equal(says.Files, want.Files) {
-			return errors.New("it lists other resources or files")
-		}
-		return fitsValidity(ee, r.Serial, r.NotBefore, r.NotAfter)
-	}
 }

@@ -19,17 +19,17 @@ import (
 
 // sign has a checklist of one file signed with these resources.
 func (w *world) sign(as, v4 string) (service.Checklist, error) {
-	return w.SignChecklist(w.t.Context(), operator, "ca1", ca.ChecklistRequest{
+	return w.SignChecklist(w.T.Context(), operator, "ca1", ca.ChecklistRequest{
 		Resources: set(as, v4, ""), Files: []ca.ChecklistEntry{{Name: "letter.pdf", Hash: sha256.Sum256([]byte("letter"))}, {Hash: ca.Hash{1}}},
-		NotAfter: w.now().Add(week),
+		NotAfter: w.Now().Add(week),
 	}, nil)
 }
 
 func (w *world) mustSign(as, v4 string) service.Checklist {
-	w.t.Helper()
+	w.T.Helper()
 	made, err := w.sign(as, v4)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return made
 }
@@ -37,45 +37,45 @@ func (w *world) mustSign(as, v4 string) service.Checklist {
 // revoked says what a relying party finds: whether a checklist is valid but for
 // its being on the CRL that it names.
 func (w *world) revoked(made service.Checklist) bool {
-	w.t.Helper()
-	objects, err := w.objects()
+	w.T.Helper()
+	objects, err := w.Repository()
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	o, err := cms.Decode(made.DER)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	ee, err := cert.Decode(o.EE)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	issuer, err := cert.Decode(objects[ee.AIA])
 	if err != nil {
-		w.t.Fatalf("%s: %v", ee.AIA, err)
+		w.T.Fatalf("%s: %v", ee.AIA, err)
 	}
-	if err := profile.CheckChecklist(made.DER, issuer, w.now()); err != nil {
-		w.t.Fatal(err)
+	if err := profile.CheckChecklist(made.DER, issuer, w.Now()); err != nil {
+		w.T.Fatal(err)
 	}
 	list, err := crl.Decode(objects[ee.CRLDP])
 	if err != nil {
-		w.t.Fatalf("%s: %v", ee.CRLDP, err)
+		w.T.Fatalf("%s: %v", ee.CRLDP, err)
 	}
 	return list.Revoked(ee.Serial)
 }
 
 // kept wants so many checklists of ca1, all else valid and nothing to find.
 func (w *world) kept(when string, n int) {
-	w.t.Helper()
-	list, _, err := w.Checklists(w.t.Context(), "ca1")
+	w.T.Helper()
+	list, _, err := w.Checklists(w.T.Context(), "ca1")
 	if err != nil || len(list) != n {
-		w.t.Errorf("%s: got %v, %v, want %d", when, list, err, n)
+		w.T.Errorf("%s: got %v, %v, want %d", when, list, err, n)
 	}
-	if _, err := w.validateAll(); err != nil {
-		w.t.Errorf("%s: %v", when, err)
+	if _, err := w.ValidateAll(); err != nil {
+		w.T.Errorf("%s: %v", when, err)
 	}
-	if findings, infos := w.verify(); len(findings)+len(infos) > 0 {
-		w.t.Errorf("%s: findings %q, infos %q", when, findings, infos)
+	if findings, infos := w.Verify(); len(findings)+len(infos) > 0 {
+		w.T.Errorf("%s: findings %q, infos %q", when, findings, infos)
 	}
 }
 
@@ -83,15 +83,15 @@ func (w *world) kept(when string, n int) {
 // revoked.
 func TestChecklistIsHandedOut(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("AS65000-AS65001", "10.0.0.0/16", ""))
-	before, _ := w.objects()
+	w.Start()
+	w.Join("ca1", "testbed", set("AS65000-AS65001", "10.0.0.0/16", ""))
+	before, _ := w.Repository()
 	made := w.mustSign("AS65000", "10.0.0.0/24")
-	w.settle()
+	w.Settle()
 	if w.revoked(made) {
 		t.Error("revoked at once")
 	}
-	after, _ := w.objects()
+	after, _ := w.Repository()
 	for uri := range after {
 		if _, ok := before[uri]; !ok || path.Ext(uri) == ".sig" {
 			t.Errorf("%s is published", uri)
@@ -115,14 +115,14 @@ func TestChecklistIsHandedOut(t *testing.T) {
 	if _, err := w.DB.Exec(t.Context(), "DELETE FROM der_object WHERE hash = $1", made.Hash[:]); err != nil {
 		t.Fatal(err)
 	}
-	if findings, _ := w.verify(); len(findings) != 1 || !strings.Contains(findings[0], "signed checklist "+made.Serial) || !strings.Contains(findings[0], "missing") {
+	if findings, _ := w.Verify(); len(findings) != 1 || !strings.Contains(findings[0], "signed checklist "+made.Serial) || !strings.Contains(findings[0], "missing") {
 		t.Errorf("found %q", findings)
 	}
 
 	if err := w.RevokeChecklist(t.Context(), operator, "ca1", made.Serial, nil); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
+	w.Settle()
 	if !w.revoked(made) {
 		t.Error("not on the CRL")
 	}
@@ -154,12 +154,12 @@ func TestChecklistIsHandedOut(t *testing.T) {
 // Checklists that say more than is held are revoked, and no others.
 func TestChecklistsEndWithTheirResources(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("AS65000-AS65001", "10.0.0.0/16", ""))
+	w.Start()
+	w.Join("ca1", "testbed", set("AS65000-AS65001", "10.0.0.0/16", ""))
 	stays, goes := w.mustSign("AS65000", ""), w.mustSign("AS65001", "")
 	w.resize("ca1", "AS65000", "10.0.0.0/16")
 	w.kept("shrunk", 1)
-	st := w.state("ca1")
+	st := w.State("ca1")
 	var serials []string
 	for _, r := range st.Classes["0"].Current.Revoked {
 		serials = append(serials, r.Serial)
@@ -173,28 +173,28 @@ func TestChecklistsEndWithTheirResources(t *testing.T) {
 // valid, and so is what is signed after it.
 func TestChecklistsEndWithTheKey(t *testing.T) {
 	w := newWorld(t)
-	w.start()
+	w.Start()
 	ctx := t.Context()
-	w.join("ca1", "testbed", set("AS65000-AS65001", "10.0.0.0/16", ""))
+	w.Join("ca1", "testbed", set("AS65000-AS65001", "10.0.0.0/16", ""))
 	made := w.mustSign("AS65000", "")
-	if err := w.InitiateKeyRoll(ctx, operator, "ca1"); err != nil {
+	if err := w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
+	w.Settle()
 	if w.revoked(made) || w.revoked(w.mustSign("AS65001", "")) {
 		t.Error("revoked before the new key takes over")
 	}
 	w.kept("staged", 2)
-	if err := w.ActivateKeyRoll(ctx, operator, "ca1"); err != nil {
+	if err := w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
+	w.Settle()
 	w.kept("rolled", 0)
 	if w.revoked(w.mustSign("AS65000", "")) {
 		t.Error("revoked")
 	}
 	w.kept("signed again", 1)
-	w.pass(week + time.Hour)
-	w.settle()
+	w.Pass(week + time.Hour)
+	w.Settle()
 	w.kept("expired", 0)
 }

@@ -11,6 +11,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 )
@@ -51,7 +52,7 @@ func (s *Service) ExportChild(ctx context.Context, parent, name string) (Delegat
 // ImportChild takes in a child of another CA: plan, sign with no transaction
 // open, record. When it succeeds the child is there with its certificate, and
 // all of it is one step in the history.
-func (s *Service) ImportChild(ctx context.Context, actor es.Actor, parent string, in DelegatedChild, ifVersion ...*int64) error {
+func (s *Service) ImportChild(ctx context.Context, actor es.Actor, parent string, in DelegatedChild, ifVersion *int64) error {
 	id, err := cert.DecodeIdentity(in.IDCert, s.Now())
 	if err != nil {
 		return &fault.Error{Kind: fault.Invalid, Code: "rfc-8183-xml", Msg: "RFC 8183 XML issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
@@ -61,9 +62,9 @@ func (s *Service) ImportChild(ctx context.Context, actor es.Actor, parent string
 		return err
 	}
 	cmd := ca.ImportChild{Child: in.Name, IDCert: in.IDCert, IDKey: id.KeyID, Resources: in.Resources, ClassName: in.ClassName}
-	err = s.importChild(ctx, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)}, parent, cmd, req)
+	err = s.importChild(ctx, pgstore.Write{Actor: actor, IfVersion: ifVersion}, parent, cmd, req)
 	if fault.Of(err) == fault.Conflict && fault.Code(err) == "cert-plan-stale" { // the CA changed meanwhile: decide again, once
-		err = s.importChild(ctx, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)}, parent, cmd, req)
+		err = s.importChild(ctx, pgstore.Write{Actor: actor, IfVersion: ifVersion}, parent, cmd, req)
 	}
 	return err
 }
@@ -87,11 +88,11 @@ func (s *Service) importChild(ctx context.Context, asked pgstore.Write, parent s
 		}
 		return err
 	}
-	auth, err := s.authority(ctx, plan.Key, rec)
+	auth, err := s.maker().authority(ctx, plan.Key, rec)
 	if err != nil {
 		return err
 	}
-	issued, der, err := s.signChildCert(auth, plan, req.PublicKey)
+	issued, der, err := s.maker().signChildCert(auth, plan, req.PublicKey)
 	if err != nil {
 		return err
 	}
@@ -108,14 +109,14 @@ func (s *Service) importChild(ctx context.Context, asked pgstore.Write, parent s
 func (s *Service) importedRequest(in DelegatedChild) (*cert.Request, error) {
 	pub, err := x509.ParsePKIXPublicKey(in.Key)
 	if err != nil {
-		return nil, invalidRequest(err)
+		return nil, peer.InvalidRequest(err)
 	}
 	if err := cert.CheckRSAKey(pub); err != nil {
-		return nil, invalidRequest(err)
+		return nil, peer.InvalidRequest(err)
 	}
 	id, err := cert.KeyIDOfSPKI(in.Key)
 	if err != nil {
-		return nil, invalidRequest(err)
+		return nil, peer.InvalidRequest(err)
 	}
 	sia := cert.SIA{Repository: in.SIA.Repository, Manifest: in.SIA.Manifest, Notify: in.SIA.Notify}
 	if !strings.HasSuffix(sia.Repository, "/") {
@@ -123,12 +124,12 @@ func (s *Service) importedRequest(in DelegatedChild) (*cert.Request, error) {
 	}
 	switch {
 	case !cert.IsRsyncURI(sia.Repository) || !cert.IsRsyncURI(sia.Manifest) || strings.HasSuffix(sia.Manifest, "/"):
-		return nil, invalidRequest(errors.New("ca_repository and rpki_manifest must be rsync URIs"))
+		return nil, peer.InvalidRequest(errors.New("ca_repository and rpki_manifest must be rsync URIs"))
 	case sia.Notify != "" && !cert.IsHTTPSURI(sia.Notify):
-		return nil, invalidRequest(errors.New("rpki_notify must be an https URI"))
+		return nil, peer.InvalidRequest(errors.New("rpki_notify must be an https URI"))
 	case !s.Config.AnyHost:
 		if err := sia.CheckGlobal(); err != nil {
-			return nil, invalidRequest(err)
+			return nil, peer.InvalidRequest(err)
 		}
 	}
 	return &cert.Request{PublicKey: pub, SPKI: in.Key, KeyID: id, SIA: sia}, nil

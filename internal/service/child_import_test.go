@@ -16,55 +16,55 @@ import (
 func handedOver(t *testing.T) (here, there *world, answer oob.ParentResponse) {
 	t.Helper()
 	here, there = newWorld(t), newWorld(t)
-	here.serve()
-	there.serve()
-	here.start()
-	there.start()
-	here.join("parent_1", "testbed", resources.AllResources())
-	there.join("parent_2", "testbed", resources.AllResources())
+	here.Serve()
+	there.Serve()
+	here.Start()
+	there.Start()
+	here.Join("parent_1", "testbed", resources.AllResources())
+	there.Join("parent_2", "testbed", resources.AllResources())
 
-	here.must(here.CreateCA(t.Context(), operator, "child"))
-	repo, err := here.Pubs.AddPublisher(t.Context(), operator, oob.PublisherRequest{PublisherHandle: "child", IDCert: here.state("child").Identity.Cert})
-	here.must(err)
-	here.must(here.ConfigureRepository(t.Context(), operator, "child", repo))
+	here.Must(here.CreateCA(t.Context(), operator, "child"))
+	repo, err := here.Pubs.AddPublisher(t.Context(), operator, oob.PublisherRequest{PublisherHandle: "child", IDCert: here.State("child").Identity.Cert})
+	here.Must(err)
+	here.Must(here.ConfigureRepository(t.Context(), operator, "child", repo, service.AnyVersion))
 	held := set("AS65000", "10.0.0.0/16", "")
-	up, err := here.AddChild(t.Context(), operator, "parent_1", ca.AddChild{Child: "child", IDCert: here.state("child").Identity.Cert, Resources: held})
-	here.must(err)
-	here.must(here.UpdateChild(t.Context(), operator, "parent_1", ca.UpdateChild{Child: "child", Class: &ca.ClassMapping{Ours: "0", Theirs: "custom"}}))
-	here.must(here.SetParent(t.Context(), operator, "child", "parent_1", up))
-	here.settle()
+	up, err := here.AddChild(t.Context(), operator, "parent_1", ca.AddChild{Child: "child", IDCert: here.State("child").Identity.Cert, Resources: held}, service.AnyVersion)
+	here.Must(err)
+	here.Must(here.UpdateChild(t.Context(), operator, "parent_1", ca.UpdateChild{Child: "child", Class: &ca.ClassMapping{Ours: "0", Theirs: "custom"}}, service.AnyVersion))
+	here.Must(here.SetParent(t.Context(), operator, "child", "parent_1", up, service.AnyVersion))
+	here.Settle()
 
 	exported, err := here.ExportChild(t.Context(), "parent_1", "child")
-	here.must(err)
+	here.Must(err)
 	if exported.ClassName != "custom" || !exported.Resources.Equal(held) || exported.Name != "child" {
 		t.Fatalf("exported: %+v", exported)
 	}
-	there.must(there.ImportChild(t.Context(), operator, "parent_2", exported))
-	there.settle()
-	if got := there.published("parent_2")[".cer"]; len(got) != 1 || got[0] != here.state("child").Classes["0"].Current.KeyID.String()+".cer" {
+	there.Must(there.ImportChild(t.Context(), operator, "parent_2", exported, service.AnyVersion))
+	there.Settle()
+	if got := there.FilesOf("parent_2")[".cer"]; len(got) != 1 || got[0] != here.State("child").Classes["0"].Current.KeyID.String()+".cer" {
 		t.Fatalf("before the child spoke, parent_2 publishes %v", got)
 	}
 	answer, err = there.ParentResponse(t.Context(), "parent_2", "child")
-	there.must(err)
+	there.Must(err)
 	return here, there, answer
 }
 
 // TestDelegatedChildMoves is T7: the child adds its new parent beside the old one.
 func TestDelegatedChildMoves(t *testing.T) {
 	here, there, answer := handedOver(t)
-	here.must(here.SetParent(t.Context(), operator, "child", "parent_2", answer))
-	here.exchange(there)
-	here.must(here.RemoveChild(t.Context(), operator, "parent_1", "child"))
+	here.Must(here.SetParent(t.Context(), operator, "child", "parent_2", answer, service.AnyVersion))
+	here.Exchange(there.World)
+	here.Must(here.RemoveChild(t.Context(), operator, "parent_1", "child", service.AnyVersion))
 	want := set("AS65000-AS65010", "10.0.0.0/8", "2001:db8::/32")
-	there.must(there.UpdateChildResources(t.Context(), operator, "parent_2", "child", want))
-	here.must(here.SyncParents(t.Context(), "child"))
-	here.settle()
-	there.settle()
-	here.settle()
-	if st := here.state("child"); !st.Held().Equal(want) {
+	there.Must(there.UpdateChildResources(t.Context(), operator, "parent_2", "child", want))
+	here.Must(here.SyncParents(t.Context(), "child"))
+	here.Settle()
+	there.Settle()
+	here.Settle()
+	if st := here.State("child"); !st.Held().Equal(want) {
 		t.Errorf("child holds %s, want %s", st.Held(), want)
 	}
-	for _, c := range here.state("child").Classes {
+	for _, c := range here.State("child").Classes {
 		if c.Parent == "parent_2" && c.ParentClass != "custom" {
 			t.Errorf("parent_2 calls the class %s", c.ParentClass)
 		}
@@ -75,10 +75,10 @@ func TestDelegatedChildMoves(t *testing.T) {
 // name of the old one: it finds its class and the certificate of its key.
 func TestDelegatedChildKeepsItsKey(t *testing.T) {
 	here, there, answer := handedOver(t)
-	before := here.state("child").Classes["0"].Current.KeyID
-	here.must(here.SetParent(t.Context(), operator, "child", "parent_1", answer))
-	here.exchange(there)
-	st := here.state("child")
+	before := here.State("child").Classes["0"].Current.KeyID
+	here.Must(here.SetParent(t.Context(), operator, "child", "parent_1", answer, service.AnyVersion))
+	here.Exchange(there.World)
+	st := here.State("child")
 	c := st.Classes["0"]
 	if len(st.Classes) != 1 || c == nil || c.Current == nil || c.Current.KeyID != before || len(c.Unexpected) > 0 {
 		t.Fatalf("the child's classes: %+v", st.Classes)
@@ -86,37 +86,37 @@ func TestDelegatedChildKeepsItsKey(t *testing.T) {
 	if !strings.Contains(c.Current.Cert.URI, "/parent_2/") {
 		t.Errorf("its certificate is still that at %s", c.Current.Cert.URI)
 	}
-	other := there.state("parent_2")
+	other := there.State("parent_2")
 	if n := len(other.Classes["0"].Certs); n != 1 {
 		t.Errorf("parent_2 has %d certificates for it", n)
 	}
 	if _, ok := other.Children["child"].Keys[before]; !ok || len(other.Children["child"].Keys) != 1 {
 		t.Errorf("parent_2 knows its keys %v", other.Children["child"].Keys)
 	}
-	there.verified()
+	there.Verified()
 }
 
 func TestChildImportRefuses(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("one", "testbed", set("AS65000", "10.0.0.0/8", ""))
-	w.join("kid", "one", set("AS65000", "10.1.0.0/16", ""))
-	w.join("two", "testbed", set("AS65000", "10.0.0.0/8", ""))
+	w.Start()
+	w.Join("one", "testbed", set("AS65000", "10.0.0.0/8", ""))
+	w.Join("kid", "one", set("AS65000", "10.1.0.0/16", ""))
+	w.Join("two", "testbed", set("AS65000", "10.0.0.0/8", ""))
 	exported, err := w.ExportChild(t.Context(), "one", "kid")
-	w.must(err)
+	w.Must(err)
 	if exported.ClassName != "" {
 		t.Errorf("a class of the same name is exported as %q", exported.ClassName)
 	}
 	w.refused("export of an unknown child", exportOf(w, "one", "nobody"), "ca-child-unknown", fault.NotFound)
 	w.refused("export at an unknown CA", exportOf(w, "nobody", "kid"), "ca-unknown", fault.NotFound)
-	_, err = w.AddChild(t.Context(), operator, "one", ca.AddChild{Child: "idle", IDCert: exported.IDCert, Resources: set("AS65000", "", "")})
-	w.must(err)
+	_, err = w.AddChild(t.Context(), operator, "one", ca.AddChild{Child: "idle", IDCert: exported.IDCert, Resources: set("AS65000", "", "")}, service.AnyVersion)
+	w.Must(err)
 	w.refused("export without a certificate", exportOf(w, "one", "idle"), "general-error", fault.Invalid)
-	w.must(w.CreateCA(t.Context(), operator, "bare"))
-	w.refused("import without a class", w.ImportChild(t.Context(), operator, "bare", exported), "general-error", fault.Invalid)
-	w.refused("import at an unknown CA", w.ImportChild(t.Context(), operator, "nobody", exported), "ca-unknown", fault.NotFound)
-	w.refused("import at the trust anchor", w.ImportChild(t.Context(), operator, "ta", exported), "ca-unknown", fault.NotFound)
-	w.refused("import of a child that is there", w.ImportChild(t.Context(), operator, "one", exported), "ca-child-duplicate", fault.Exists)
+	w.Must(w.CreateCA(t.Context(), operator, "bare"))
+	w.refused("import without a class", w.ImportChild(t.Context(), operator, "bare", exported, service.AnyVersion), "general-error", fault.Invalid)
+	w.refused("import at an unknown CA", w.ImportChild(t.Context(), operator, "nobody", exported, service.AnyVersion), "ca-unknown", fault.NotFound)
+	w.refused("import at the trust anchor", w.ImportChild(t.Context(), operator, "ta", exported, service.AnyVersion), "ca-unknown", fault.NotFound)
+	w.refused("import of a child that is there", w.ImportChild(t.Context(), operator, "one", exported, service.AnyVersion), "ca-child-duplicate", fault.Exists)
 
 	for name, c := range map[string]struct {
 		change func(*service.DelegatedChild)
@@ -132,29 +132,29 @@ func TestChildImportRefuses(t *testing.T) {
 	} {
 		broken := exported
 		c.change(&broken)
-		if err := w.ImportChild(t.Context(), operator, "two", broken); fault.Code(err) != c.code {
+		if err := w.ImportChild(t.Context(), operator, "two", broken, service.AnyVersion); fault.Code(err) != c.code {
 			t.Errorf("%s: %v, want %s", name, err, c.code)
 		}
 	}
 	w.Config.AnyHost = false
-	w.refused("a host that nobody reaches", w.ImportChild(t.Context(), operator, "two", exported), "rfc6492-invalid-csr", fault.Invalid)
+	w.refused("a host that nobody reaches", w.ImportChild(t.Context(), operator, "two", exported, service.AnyVersion), "rfc6492-invalid-csr", fault.Invalid)
 	w.Config.AnyHost = true
-	w.must(w.ImportChild(t.Context(), operator, "two", exported))
+	w.Must(w.ImportChild(t.Context(), operator, "two", exported, service.AnyVersion))
 	other := exported
 	other.Name = "again"
-	w.refused("a key that another child uses", w.ImportChild(t.Context(), operator, "two", other), "key-re-use", fault.Exists)
-	w.settle()
-	w.verified()
+	w.refused("a key that another child uses", w.ImportChild(t.Context(), operator, "two", other, service.AnyVersion), "key-re-use", fault.Exists)
+	w.Settle()
+	w.Verified()
 }
 
 func exportOf(w *world, parent, child string) error {
-	_, err := w.ExportChild(w.t.Context(), parent, child)
+	_, err := w.ExportChild(w.T.Context(), parent, child)
 	return err
 }
 
 func (w *world) refused(what string, err error, code string, kind fault.Kind) {
-	w.t.Helper()
+	w.T.Helper()
 	if fault.Code(err) != code || fault.Of(err) != kind {
-		w.t.Errorf("%s: %v %q (%v), want %v %q", what, fault.Of(err), fault.Code(err), err, kind, code)
+		w.T.Errorf("%s: %v %q (%v), want %v %q", what, fault.Of(err), fault.Code(err), err, kind, code)
 	}
 }

@@ -25,27 +25,27 @@ type said struct {
 
 // says reads the newest manifest and CRL of a publisher.
 func (w *world) says(name string) (out said) {
-	w.t.Helper()
-	files, err := w.Pubs.Files(w.t.Context(), name)
+	w.T.Helper()
+	files, err := w.Pubs.Files(w.T.Context(), name)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	for _, f := range files {
 		switch path.Ext(f.URI) {
 		case ".mft":
 			obj, err := cms.Decode(f.DER)
 			if err != nil {
-				w.t.Fatal(err)
+				w.T.Fatal(err)
 			}
 			m, err := manifest.Decode(obj.Content)
 			if err != nil {
-				w.t.Fatal(err)
+				w.T.Fatal(err)
 			}
 			out.number, out.manifest, out.expires = m.Number.Int64(), m.ThisUpdate, m.NextUpdate
 		case ".crl":
 			c, err := crl.Decode(f.DER)
 			if err != nil {
-				w.t.Fatal(err)
+				w.T.Fatal(err)
 			}
 			out.crl = c.ThisUpdate
 		}
@@ -59,19 +59,19 @@ func (w *world) says(name string) (out said) {
 // whose clock is right by then find all that is configured.
 func TestClockJumps(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("AS64496", "10.0.0.0/8", ""))
+	w.Start()
+	w.Join("ca1", "testbed", set("AS64496", "10.0.0.0/8", ""))
 	publishers := []string{"ca1", "testbed", "ta"}
 	before := map[string]said{}
 	for i, jump := range []time.Duration{0, time.Hour, -time.Hour, -time.Hour, time.Hour} {
-		w.pass(jump)
+		w.Pass(jump)
 		cmd := ca.ConfigureROAs{Added: []ca.ConfiguredROA{route(fmt.Sprintf("10.%d.0.0/16", i), 24, 64496)}}
-		if err := w.configure("ca1", cmd); err != nil {
+		if err := w.Configure("ca1", cmd); err != nil {
 			t.Fatal(err)
 		}
 		w.enqueue(service.PublishCA{CA: "testbed", Force: true}, service.SignTA{Renew: true})
-		w.settle()
-		now := w.now()
+		w.Settle()
+		now := w.Now()
 		for _, name := range publishers {
 			got, old := w.says(name), before[name]
 			if got.number <= old.number || !got.manifest.After(old.manifest) || !got.crl.Equal(got.manifest) || got.expires.Before(now.Add(8*time.Hour)) {
@@ -92,10 +92,10 @@ func TestClockJumps(t *testing.T) {
 
 // left names the tasks that failed, and those that wait although they do not recur.
 func (w *world) left() (out []string) {
-	w.t.Helper()
-	list, err := tasks.List(w.t.Context(), w.DB, 1000, 0)
+	w.T.Helper()
+	list, err := tasks.List(w.T.Context(), w.DB, 1000, 0)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	for _, r := range list {
 		switch {
@@ -110,42 +110,42 @@ func (w *world) left() (out []string) {
 
 // enqueue schedules tasks for now.
 func (w *world) enqueue(list ...tasks.Args) {
-	w.t.Helper()
+	w.T.Helper()
 	for _, a := range list {
-		if err := tasks.Enqueue(w.t.Context(), w.DB, w.now(), tasks.Scheduled{Args: a}); err != nil {
-			w.t.Fatal(err)
+		if err := tasks.Enqueue(w.T.Context(), w.DB, w.Now(), tasks.Scheduled{Args: a}); err != nil {
+			w.T.Fatal(err)
 		}
 	}
 }
 
 // complete wants a relying party to find so many routes at a time.
 func (w *world) complete(at time.Time, routes int) {
-	w.t.Helper()
-	objects, err := w.objects()
+	w.T.Helper()
+	objects, err := w.Repository()
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	anchor, err := w.TACertificate(w.t.Context())
+	anchor, err := w.TACertificate(w.T.Context())
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	if vrps, err := relying.Validate(at, anchor, objects); err != nil || len(vrps) != routes {
-		w.t.Errorf("published at %v: %d routes instead of %d, %v", at, len(vrps), routes, err)
+		w.T.Errorf("published at %v: %d routes instead of %d, %v", at, len(vrps), routes, err)
 	}
 }
 
 // wholeHistory wants the history in the order in which it was made, whatever the
 // clock said, the serials' times never to go back, and verify to find nothing.
 func (w *world) wholeHistory(name string, configured int) {
-	w.t.Helper()
-	page, err := w.History(w.t.Context(), name, pgstore.HistoryQuery{Rows: 1000})
+	w.T.Helper()
+	page, err := w.History(w.T.Context(), name, pgstore.HistoryQuery{Rows: 1000})
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	n, back := 0, 0
 	for i, c := range page.Commands {
 		if c.Version != page.Commands[0].Version+int64(i) {
-			w.t.Errorf("version %d at place %d", c.Version, i)
+			w.T.Errorf("version %d at place %d", c.Version, i)
 		}
 		if i > 0 && c.At.Before(page.Commands[i-1].At) {
 			back++
@@ -155,13 +155,13 @@ func (w *world) wholeHistory(name string, configured int) {
 		}
 	}
 	if n != configured || back == 0 {
-		w.t.Errorf("%d changes of routes in the history, want %d; %d times the clock went back, as it did", n, configured, back)
+		w.T.Errorf("%d changes of routes in the history, want %d; %d times the clock went back, as it did", n, configured, back)
 	}
-	if n := w.count("(SELECT at < lag(at) OVER (ORDER BY revision, serial) AS back FROM rrdp_serial) s WHERE back"); n > 0 {
-		w.t.Errorf("the time of %d serials is before that of an earlier one", n)
+	if n := w.Count("(SELECT at < lag(at) OVER (ORDER BY revision, serial) AS back FROM rrdp_serial) s WHERE back"); n > 0 {
+		w.T.Errorf("the time of %d serials is before that of an earlier one", n)
 	}
-	if findings, _ := w.verify(); len(findings) > 0 {
-		w.t.Errorf("findings:\n%s", strings.Join(findings, "\n"))
+	if findings, _ := w.Verify(); len(findings) > 0 {
+		w.T.Errorf("findings:\n%s", strings.Join(findings, "\n"))
 	}
 }
 
@@ -170,16 +170,16 @@ func (w *world) wholeHistory(name string, configured int) {
 // and good as soon as the certificate is.
 func TestCAThatWasMadeWhileTheClockWasAhead(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.pass(time.Hour)
-	w.join("ca1", "testbed", set("AS64496", "10.0.0.0/8", ""))
-	w.pass(-time.Hour)
-	if err := w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 24, 64496)}}); err != nil {
+	w.Start()
+	w.Pass(time.Hour)
+	w.Join("ca1", "testbed", set("AS64496", "10.0.0.0/8", ""))
+	w.Pass(-time.Hour)
+	if err := w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 24, 64496)}}); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
+	w.Settle()
 	if left := w.left(); len(left) > 0 {
 		t.Errorf("tasks failed or wait: %q", left)
 	}
-	w.complete(w.now().Add(time.Hour), 1)
+	w.complete(w.Now().Add(time.Hour), 1)
 }

@@ -2,31 +2,26 @@ package service
 
 import (
 	"context"
-	"fmt"
 
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
-	"baleen/internal/fault"
 )
 
-// Changes that operators ask for take an ifVersion as their last argument:
-// given, and not nil, they are made only if the CA is at that version when
-// they are decided, and are refused as Conflict otherwise.
+// AnyVersion, where a version of a CA is asked for, is no condition. At any
+// other one a change is made only if the CA is at it when the change is
+// decided, and is refused as Conflict otherwise.
+var AnyVersion *int64
 
-// only gives the version that a change is made at, nil for any.
-func only(ifVersion []*int64) *int64 {
-	if len(ifVersion) == 0 {
-		return nil
-	}
-	return ifVersion[0]
+// viewAt reads the newest state of a CA, and refuses as Conflict to do so at
+// another version than is wanted.
+func (s *Service) viewAt(ctx context.Context, handle string, wanted *int64, f func(st *ca.State, version int64) error) error {
+	return caUnknown(handle, s.CAs.ViewIf(ctx, handle, wanted, f))
 }
 
-// notAt is the refusal of a change that was asked for at another version.
-func notAt(handle string, wanted, version int64) error {
-	return &fault.Error{
-		Kind: fault.Conflict, Code: pgstore.CodeVersionMismatch, Msg: fmt.Sprintf("%q is at version %d, not %d.", handle, version, wanted),
-		Args: map[string]string{"handle": handle, "version": fmt.Sprint(version), "wanted": fmt.Sprint(wanted)},
-	}
+// LifeOf tells a CA from those that had its name before; false if there is no
+// such CA. A version of a CA is wanted as a mark of its life.
+func (s *Service) LifeOf(ctx context.Context, handle string) (pgstore.Life, bool, error) {
+	return s.CAs.Life(ctx, handle)
 }
 
 // CheckVersion refuses what is asked for at another version of a CA than it is
@@ -36,10 +31,5 @@ func (s *Service) CheckVersion(ctx context.Context, handle string, wanted *int64
 	if wanted == nil {
 		return nil
 	}
-	return s.view(ctx, handle, func(_ *ca.State, version int64) error {
-		if version != *wanted {
-			return notAt(handle, *wanted, version)
-		}
-		return nil
-	})
+	return s.viewAt(ctx, handle, wanted, func(*ca.State, int64) error { return nil })
 }

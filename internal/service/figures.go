@@ -13,6 +13,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/keylock"
 )
 
 // Figures is what is counted of a CA.
@@ -33,7 +34,7 @@ type ChildFigure struct {
 // they follow from: everybody may ask for them, as often as they like. It holds
 // what is counted and no states.
 type figured struct {
-	turn keyedMutex // who comes while figures are made waits, and then finds them made
+	turn keylock.Locks // who comes while figures are made waits, and then finds them made
 	last map[uuid.UUID]figure
 }
 
@@ -49,7 +50,7 @@ type figure struct {
 // only those that changed, or all when the announcements did, are looked at, and
 // none is kept in memory for it. A CA that cannot be read is left out.
 func (s *Service) Figures(ctx context.Context) ([]Figures, error) {
-	done, err := s.figures.turn.lockWithin(ctx, "")
+	done, err := s.figures.turn.LockWithin(ctx, "")
 	if err != nil {
 		return nil, err
 	}

@@ -9,10 +9,10 @@ import (
 )
 
 func (w *world) allFigures() []service.Figures {
-	w.t.Helper()
-	all, err := w.Figures(w.t.Context())
+	w.T.Helper()
+	all, err := w.Figures(w.T.Context())
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return all
 }
@@ -21,9 +21,9 @@ func (w *world) allFigures() []service.Figures {
 // one notices.
 func TestFiguresLoadOnlyWhatChanged(t *testing.T) {
 	w := newWorld(t)
-	w.start()
+	w.Start()
 	for _, name := range []string{"ca1", "ca2", "ca3"} {
-		w.join(name, "testbed", set("", "10.0.0.0/8", ""))
+		w.Join(name, "testbed", set("", "10.0.0.0/8", ""))
 	}
 	same := func(a, b service.Figures) bool {
 		return a.Handle == b.Handle && a.ROAs == b.ROAs && a.BGP == b.BGP && slices.Equal(a.Children, b.Children)
@@ -33,17 +33,17 @@ func TestFiguresLoadOnlyWhatChanged(t *testing.T) {
 		t.Fatalf("got %+v", first)
 	}
 
-	w.exec("ALTER TABLE es_event RENAME COLUMN payload TO hidden")
+	w.Exec("ALTER TABLE es_event RENAME COLUMN payload TO hidden")
 	w.CAs.Forget()
 	if again := w.allFigures(); !slices.EqualFunc(first, again, same) {
 		t.Errorf("got %+v, want %+v", again, first)
 	}
-	w.exec("ALTER TABLE es_event RENAME COLUMN hidden TO payload")
+	w.Exec("ALTER TABLE es_event RENAME COLUMN hidden TO payload")
 
-	if err := w.configure("ca2", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/24", 24, 64496)}}); err != nil {
+	if err := w.Configure("ca2", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/24", 24, 64496)}}); err != nil {
 		t.Fatal(err)
 	}
-	w.exec("UPDATE es_command SET actor = 'user:eve' WHERE stream_id IN (SELECT id FROM es_stream WHERE handle <> 'ca2')")
+	w.Exec("UPDATE es_command SET actor = 'user:eve' WHERE stream_id IN (SELECT id FROM es_stream WHERE handle <> 'ca2')")
 	w.CAs.Forget()
 	first[1].ROAs, first[1].BGP.ROAs = 1, 1
 	if again := w.allFigures(); !slices.EqualFunc(first, again, same) {

@@ -18,7 +18,10 @@ func Follow(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 	if err := keepRows(ctx, tx, c); err != nil {
 		return err
 	}
-	var next []tasks.Scheduled
+	next, err := followChildren(ctx, tx, c)
+	if err != nil {
+		return err
+	}
 	for _, e := range c.Events {
 		next = append(next, follow(c.Handle, e)...)
 	}

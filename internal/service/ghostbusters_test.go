@@ -9,6 +9,7 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/rpki/gbr"
+	"baleen/internal/service"
 )
 
 func person(name, fn string) ca.Ghostbusters {
@@ -17,31 +18,31 @@ func person(name, fn string) ca.Ghostbusters {
 
 // ghostbusters gives a CA a command that must be taken.
 func (w *world) ghostbusters(name string, cmd ca.ConfigureGhostbusters) {
-	w.t.Helper()
-	if _, err := w.ConfigureGhostbusters(w.t.Context(), operator, name, cmd, nil); err != nil {
-		w.t.Fatal(err)
+	w.T.Helper()
+	if _, err := w.ConfigureGhostbusters(w.T.Context(), operator, name, cmd, nil); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
 // wantRecords wants these contacts valid, these files published, and nothing
 // for baleen verify to find.
 func (w *world) wantRecords(when, contacts string, files ...string) {
-	w.t.Helper()
-	valid, err := w.validateAll()
+	w.T.Helper()
+	valid, err := w.ValidateAll()
 	if err != nil {
-		w.t.Fatalf("%s: %v", when, err)
+		w.T.Fatalf("%s: %v", when, err)
 	}
 	if got := strings.Join(slices.Sorted(maps.Keys(valid.Contacts)), "; "); got != contacts {
-		w.t.Errorf("%s: valid are %q, want %q", when, got, contacts)
+		w.T.Errorf("%s: valid are %q, want %q", when, got, contacts)
 	}
-	if got := w.published("ca1")[".gbr"]; !slices.Equal(got, files) {
-		w.t.Errorf("%s: published %v, want %v", when, got, files)
+	if got := w.FilesOf("ca1")[".gbr"]; !slices.Equal(got, files) {
+		w.T.Errorf("%s: published %v, want %v", when, got, files)
 	}
-	if findings, infos := w.verify(); len(findings)+len(infos) > 0 {
-		w.t.Errorf("%s: findings %q, infos %q", when, findings, infos)
+	if findings, infos := w.Verify(); len(findings)+len(infos) > 0 {
+		w.T.Errorf("%s: findings %q, infos %q", when, findings, infos)
 	}
-	if n := w.waiting(); n > 0 {
-		w.t.Errorf("%s: %d tasks failed", when, n)
+	if n := w.Waiting(); n > 0 {
+		w.T.Errorf("%s: %d tasks failed", when, n)
 	}
 }
 
@@ -49,18 +50,18 @@ func (w *world) wantRecords(when, contacts string, files ...string) {
 // key (RFC 6489 section 2).
 func TestGhostbustersFollowTheConfiguration(t *testing.T) {
 	w := newWorld(t)
-	w.start()
+	w.Start()
 	ctx := t.Context()
-	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
 	w.ghostbusters("ca1", ca.ConfigureGhostbusters{Add: []ca.Ghostbusters{person("noc", "NOC"), person("ops", "Ops")}})
-	w.settle()
+	w.Settle()
 	w.wantRecords("added", "FN:NOC; FN:Ops", "noc.gbr", "ops.gbr")
 	w.resize("ca1", "", "10.0.0.0/24")
 	w.ghostbusters("ca1", ca.ConfigureGhostbusters{Add: []ca.Ghostbusters{person("noc", "Night shift")}, Remove: []string{"ops"}})
-	w.settle()
+	w.Settle()
 	w.wantRecords("changed", "FN:Night shift", "noc.gbr")
 	current := func() (key, serial string) {
-		class := w.state("ca1").Classes["0"]
+		class := w.State("ca1").Classes["0"]
 		if class.New != nil || class.Old != nil {
 			t.Errorf("a roll is under way: %+v", class)
 		}
@@ -68,21 +69,21 @@ func TestGhostbustersFollowTheConfiguration(t *testing.T) {
 	}
 	oldKey, oldSerial := current()
 
-	if err := w.InitiateKeyRoll(ctx, operator, "ca1"); err != nil {
+	if err := w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
-	if err := w.ActivateKeyRoll(ctx, operator, "ca1"); err != nil {
+	w.Settle()
+	if err := w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
+	w.Settle()
 	w.wantRecords("rolled", "FN:Night shift", "noc.gbr")
 	key, serial := current()
 	if key == oldKey || serial == oldSerial {
 		t.Errorf("got key %s, serial %s", key, serial)
 	}
 	w.ghostbusters("ca1", ca.ConfigureGhostbusters{Remove: []string{"noc"}})
-	w.settle()
+	w.Settle()
 	w.wantRecords("removed", "")
 	w.lastRevoked("ca1", serial)
 }
@@ -91,21 +92,21 @@ func TestGhostbustersFollowTheConfiguration(t *testing.T) {
 func TestGhostbustersAreRenewed(t *testing.T) {
 	w := newWorld(t)
 	w.Config.Policy.GhostbustersValid, w.Config.Policy.GhostbustersRenewBefore = 3*week, week
-	w.start()
-	w.join("ca1", "testbed", set("AS65000", "", ""))
+	w.Start()
+	w.Join("ca1", "testbed", set("AS65000", "", ""))
 	w.ghostbusters("ca1", ca.ConfigureGhostbusters{Add: []ca.Ghostbusters{person("noc", "NOC")}})
-	w.settle()
-	serial := func() string { return w.state("ca1").Classes["0"].Ghostbusters["noc"].Serial }
+	w.Settle()
+	serial := func() string { return w.State("ca1").Classes["0"].Ghostbusters["noc"].Serial }
 	first := serial()
 	for range 4 { // in less than two weeks nothing is due
-		w.pass(3 * 24 * time.Hour)
-		w.settle()
+		w.Pass(3 * 24 * time.Hour)
+		w.Settle()
 	}
 	if serial() != first {
 		t.Error("renewed too early")
 	}
-	w.pass(3 * 24 * time.Hour)
-	w.settle()
+	w.Pass(3 * 24 * time.Hour)
+	w.Settle()
 	if serial() == first {
 		t.Error("not renewed after 15 days")
 	}

@@ -1,6 +1,11 @@
 package service
 
-import "time"
+import (
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"time"
+)
 
 // How often the server does by itself what recurs. Krill has the same values,
 // as constants; what it lets operators set is in Config.
@@ -23,3 +28,16 @@ const (
 	// How many parents of a CA are asked at once, unless Config says otherwise.
 	refreshBatch = 25
 )
+
+// upTo gives a random duration in [0, d), so that what recurs does not come
+// all at once.
+func upTo(d time.Duration) (time.Duration, error) {
+	if d <= 0 {
+		return 0, nil
+	}
+	n, err := rand.Int(rand.Reader, big.NewInt(int64(d)))
+	if err != nil {
+		return 0, fmt.Errorf("randomness: %w", err)
+	}
+	return time.Duration(n.Int64()), nil
+}

@@ -22,7 +22,7 @@ const issueBatch = 100
 // many runs, so that each begins with what is wanted then, and what was signed
 // is published in between.
 func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error) {
-	defer s.locks.lock(a.CA)()
+	defer s.locks.Lock(a.CA)()
 	var certs []ca.CertPlan
 	var roas []ca.ROAPlan
 	var aspas []ca.ASPAPlan
@@ -50,7 +50,10 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 		}
 		more = more || left
 	}
-	if err := s.issueASObjects(ctx, a.CA, aspas, routers); err != nil {
+	if err := s.issueASPAs(ctx, a.CA, aspas); err != nil {
+		return tasks.Outcome{}, err
+	}
+	if err := s.issueRouterCerts(ctx, a.CA, routers); err != nil {
 		return tasks.Outcome{}, err
 	}
 	if err := s.issueGhostbusters(ctx, a.CA); err != nil {
@@ -69,11 +72,11 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 // tells whether more is left. What is withdrawn goes with the first: a route that
 // lost its authorization must not wait.
 func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan, planned int64) (more bool, err error) {
-	auth, err := s.authority(ctx, p.Key, p.Issuer)
+	auth, err := s.maker().authority(ctx, p.Key, p.Issuer)
 	if err != nil {
 		return false, err
 	}
-	issued, ders, err := s.signROAs(ctx, auth, p.Issue[:min(issueBatch, len(p.Issue))], func(ctx context.Context) (bool, error) {
+	issued, ders, err := s.maker().signROAs(ctx, auth, p.Issue[:min(issueBatch, len(p.Issue))], func(ctx context.Context) (bool, error) {
 		// Whatever an operator does meanwhile ends the batch with what is signed: a job that is held or taken back stops, and
 		// a single change does not wait for it.
 		same := false
@@ -95,7 +98,7 @@ func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan, pl
 // them again with the new key of a roll, batch by batch. What is revoked goes
 // with the first batch.
 func (s *Service) shrinkCerts(ctx context.Context, handle string, p ca.CertPlan) error {
-	auth, err := s.authority(ctx, p.Key, p.Issuer)
+	auth, err := s.maker().authority(ctx, p.Key, p.Issuer)
 	if err != nil {
 		return err
 	}
@@ -124,7 +127,7 @@ func (s *Service) signAgain(ctx context.Context, auth authority, p ca.CertPlan, 
 	if err != nil {
 		return ca.IssuedCert{}, nil, err
 	}
-	return s.signChildCert(auth, ca.PlannedCert{
+	return s.maker().signChildCert(auth, ca.PlannedCert{
 		Child: sh.Old.Child, Class: p.Class, Key: p.Key, Resources: sh.Resources, Subject: sh.Old.KeyID, SIA: sh.Old.SIA, Limit: sh.Old.Limit,
 		URI: p.Issuer.SIA.Repository + sh.Old.KeyID.String() + ".cer",
 	}, old.PublicKey)

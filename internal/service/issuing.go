@@ -10,14 +10,14 @@ import (
 
 // PauseIssuing holds back the ROAs of a CA for routes that none authorises yet,
 // such as the rest of a large job. None is recorded once it has answered.
-func (s *Service) PauseIssuing(ctx context.Context, actor es.Actor, handle string, ifVersion ...*int64) error {
-	_, err := s.execute(ctx, handle, ca.PauseIssuing{}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+func (s *Service) PauseIssuing(ctx context.Context, actor es.Actor, handle string, ifVersion *int64) error {
+	_, err := s.execute(ctx, handle, ca.PauseIssuing{}, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return err
 }
 
 // ResumeIssuing lets a job go on that was held.
-func (s *Service) ResumeIssuing(ctx context.Context, actor es.Actor, handle string, ifVersion ...*int64) error {
-	_, err := s.execute(ctx, handle, ca.ResumeIssuing{}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+func (s *Service) ResumeIssuing(ctx context.Context, actor es.Actor, handle string, ifVersion *int64) error {
+	_, err := s.execute(ctx, handle, ca.ResumeIssuing{}, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return err
 }
 

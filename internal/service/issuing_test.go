@@ -14,10 +14,10 @@ import (
 // job makes a CA with this many routes to be signed one by one, and lets at
 // happen when that many one-off keys were taken for them. It gives their number.
 func (w *world) job(routes int, keys int64, at func() error) *atomic.Int64 {
-	w.t.Helper()
+	w.T.Helper()
 	w.Config.Policy.ROAAggregate, w.Config.Policy.ROADeaggregate = 10000, 9000
-	w.start()
-	w.join("ca1", "testbed", set("", "10.0.0.0/8", ""))
+	w.Start()
+	w.Join("ca1", "testbed", set("", "10.0.0.0/8", ""))
 	source := w.OneOff.Source
 	taken := new(atomic.Int64)
 	w.OneOff.Source = func() (*rsa.PrivateKey, error) {
@@ -32,14 +32,14 @@ func (w *world) job(routes int, keys int64, at func() error) *atomic.Int64 {
 	for i := range routes {
 		cmd.Added = append(cmd.Added, route(fmt.Sprintf("10.0.%d.0/24", i), 24, 64496))
 	}
-	w.must(w.configure("ca1", cmd))
+	w.Must(w.Configure("ca1", cmd))
 	return taken
 }
 
 func (w *world) progress(when string, want ca.Progress) {
-	w.t.Helper()
-	if got, err := w.Progress(w.t.Context(), "ca1"); err != nil || got != want {
-		w.t.Errorf("%s: got %+v, %v; want %+v", when, got, err, want)
+	w.T.Helper()
+	if got, err := w.Progress(w.T.Context(), "ca1"); err != nil || got != want {
+		w.T.Errorf("%s: got %+v, %v; want %+v", when, got, err, want)
 	}
 }
 
@@ -47,24 +47,24 @@ func (w *world) progress(when string, want ca.Progress) {
 // lets it go on.
 func TestALargeJobIsHeld(t *testing.T) {
 	w := newWorld(t)
-	taken := w.job(60, 20, func() error { return w.PauseIssuing(t.Context(), operator, "ca1") })
-	w.settle()
+	taken := w.job(60, 20, func() error { return w.PauseIssuing(t.Context(), operator, "ca1", service.AnyVersion) })
+	w.Settle()
 	w.progress("held", ca.Progress{Paused: true, Wanted: 60})
 	if n := taken.Load(); n > 30 {
 		t.Errorf("%d keys were taken", n)
 	}
-	w.must(w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.1.0.0/16", 16, 64497)}}))
-	w.settle()
+	w.Must(w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.1.0.0/16", 16, 64497)}}))
+	w.Settle()
 	w.progress("still held", ca.Progress{Paused: true, Wanted: 61})
-	w.verified()
+	w.Verified()
 
-	w.must(w.ResumeIssuing(t.Context(), operator, "ca1"))
-	w.settle()
+	w.Must(w.ResumeIssuing(t.Context(), operator, "ca1", service.AnyVersion))
+	w.Settle()
 	w.progress("after", ca.Progress{Wanted: 61, Issued: 61})
-	if got := len(w.published("ca1")[".roa"]); got != 61 {
+	if got := len(w.FilesOf("ca1")[".roa"]); got != 61 {
 		t.Errorf("%d ROAs are published", got)
 	}
-	w.verified()
+	w.Verified()
 }
 
 // An operator takes a job back in the middle of a batch: what was signed of it
@@ -76,17 +76,17 @@ func TestALargeJobIsTakenBack(t *testing.T) {
 		for i := range 60 {
 			back.Removed = append(back.Removed, route(fmt.Sprintf("10.0.%d.0/24", i), 24, 64496).ROA)
 		}
-		return w.configure("ca1", back)
+		return w.Configure("ca1", back)
 	})
-	w.settle()
+	w.Settle()
 	w.progress("after", ca.Progress{})
-	if got := w.published("ca1")[".roa"]; len(got) != 0 {
+	if got := w.FilesOf("ca1")[".roa"]; len(got) != 0 {
 		t.Errorf("published: %v", got)
 	}
 	if n := taken.Load(); n > 30 {
 		t.Errorf("%d keys were taken", n)
 	}
-	w.verified()
+	w.Verified()
 }
 
 // A job shows how far it is, and goes on behind its last batch when the server
@@ -96,16 +96,16 @@ func TestALargeJobGoesOn(t *testing.T) {
 	w := newWorld(t)
 	w.job(120, 110, func() error { return errors.New("killed") })
 	w.progress("before", ca.Progress{Wanted: 120})
-	w.settle()
+	w.Settle()
 	w.progress("then", ca.Progress{Wanted: 120, Issued: 100})
-	if got := len(w.published("ca1")[".roa"]); got != 100 {
+	if got := len(w.FilesOf("ca1")[".roa"]); got != 100 {
 		t.Errorf("%d ROAs are published", got)
 	}
 	w.CAs.Forget()
-	w.run(service.IssueCA{CA: "ca1"})
+	w.Run(service.IssueCA{CA: "ca1"})
 	w.progress("after", ca.Progress{Wanted: 120, Issued: 120})
-	if got := len(w.published("ca1")[".roa"]); got != 120 {
+	if got := len(w.FilesOf("ca1")[".roa"]); got != 120 {
 		t.Errorf("%d ROAs are published", got)
 	}
-	w.verified()
+	w.Verified()
 }

@@ -16,8 +16,8 @@ import (
 
 // InitiateKeyRoll gives every class whose keys are at rest a new key, for which
 // a certificate is asked by task.
-func (s *Service) InitiateKeyRoll(ctx context.Context, actor es.Actor, handle string, ifVersion ...*int64) error {
-	return s.withNewKeys(ctx, handle, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)}, func(keys map[string]cert.KeyID) es.Command[ca.State] {
+func (s *Service) InitiateKeyRoll(ctx context.Context, actor es.Actor, handle string, ifVersion *int64) error {
+	return s.withNewKeys(ctx, handle, pgstore.Write{Actor: actor, IfVersion: ifVersion}, func(keys map[string]cert.KeyID) es.Command[ca.State] {
 		return ca.InitiateKeyRoll{NewKeys: keys}
 	})
 }
@@ -25,8 +25,8 @@ func (s *Service) InitiateKeyRoll(ctx context.Context, actor es.Actor, handle st
 // ActivateKeyRoll lets the new keys follow the current ones. It answers once
 // the intent is committed: everything is signed again by task, and published
 // in one go.
-func (s *Service) ActivateKeyRoll(ctx context.Context, actor es.Actor, handle string, ifVersion ...*int64) error {
-	_, err := s.execute(ctx, handle, ca.ActivateKeyRoll{}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+func (s *Service) ActivateKeyRoll(ctx context.Context, actor es.Actor, handle string, ifVersion *int64) error {
+	_, err := s.execute(ctx, handle, ca.ActivateKeyRoll{}, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return err
 }
 

@@ -2,12 +2,9 @@ package service_test
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
@@ -16,214 +13,128 @@ import (
 	"baleen/internal/service"
 )
 
-// must stops the test.
-func (w *world) must(err error) {
-	w.t.Helper()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// keyState says in a word how the keys of a class are.
-func keyState(c *ca.Class) string {
-	switch {
-	case c == nil:
-		return "none"
-	case c.Current == nil:
-		return "pending"
-	case c.Pending != nil:
-		return "roll pending"
-	case c.New != nil:
-		return "roll new"
-	case c.Old != nil:
-		return "roll old"
-	default:
-		return "active"
-	}
-}
-
-// faults gives what the tasks complain of that failed.
-func (w *world) faults() (out []string) {
-	w.t.Helper()
-	rows, err := w.DB.Query(w.t.Context(), "SELECT kind || ' ' || key || ': ' || coalesce(last_fault::text, '') FROM task WHERE failures > 0 OR run_at = 'infinity'")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if out, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
-		w.t.Fatal(err)
-	}
-	return out
-}
-
-// wantKeys checks the state of a class.
-func (w *world) wantKeys(name, class, want string) {
-	w.t.Helper()
-	st := w.state(name)
-	if got := keyState(st.Classes[class]); got != want {
-		w.t.Errorf("class %s of %s is %s, want %s", class, name, got, want)
-		for _, f := range w.faults() {
-			w.t.Log(f)
-		}
-	}
-}
-
-// routes gives the validated routes; everything published must be valid.
-func (w *world) routes() []string {
-	w.t.Helper()
-	vrps, err := w.validate()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return slices.Sorted(maps.Keys(vrps))
-}
-
-func (w *world) wantRoutes(when string, want ...string) {
-	w.t.Helper()
-	if got := w.routes(); !slices.Equal(got, want) {
-		w.t.Errorf("%s: routes %v, want %v", when, got, want)
-	}
-}
-
 // number gives the manifest number of a key.
 func (w *world) number(name string, key fmt.Stringer) (n int64) {
-	w.t.Helper()
-	err := w.DB.QueryRow(w.t.Context(), "SELECT number FROM ca_manifest m JOIN es_stream s ON s.id = m.stream_id WHERE s.handle = $1 AND key_id = $2", name, key.String()).Scan(&n)
+	w.T.Helper()
+	err := w.DB.QueryRow(w.T.Context(), "SELECT number FROM ca_manifest m JOIN es_stream s ON s.id = m.stream_id WHERE s.handle = $1 AND key_id = $2", name, key.String()).Scan(&n)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return n
-}
-
-// destroyed says whether a private key is gone.
-func (w *world) destroyed(key fmt.Stringer) (gone bool) {
-	w.t.Helper()
-	if err := w.DB.QueryRow(w.t.Context(), "SELECT destroyed_at IS NOT NULL FROM signer_key WHERE key_id = $1", key.String()).Scan(&gone); err != nil {
-		w.t.Fatal(err)
-	}
-	return gone
-}
-
-// verified makes sure that the database is of one piece.
-func (w *world) verified() {
-	w.t.Helper()
-	sum, err := service.Verify(w.t.Context(), w.DB, service.Verification{Now: w.now(), Report: func(f service.Finding) { w.t.Error(f) }})
-	if err != nil || sum.Findings+sum.Infos > 0 {
-		w.t.Errorf("%+v, %v", sum, err)
-	}
 }
 
 // A roll in a CA that has routes and a child (RFC 6489 section 2): numbers of
 // manifests go on, names stay, and at every step all is valid.
 func TestKeyRoll(t *testing.T) {
 	w := newWorld(t)
-	w.start()
+	w.Start()
 	ctx := t.Context()
-	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
-	w.join("kid", "ca1", set("", "10.0.8.0/24", ""))
-	w.must(w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}))
-	w.must(w.configure("kid", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.8.0/24", 24, 64497)}}))
-	w.settle()
+	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.Join("kid", "ca1", set("", "10.0.8.0/24", ""))
+	w.Must(w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}))
+	w.Must(w.Configure("kid", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.8.0/24", 24, 64497)}}))
+	w.Settle()
 	all := []string{"10.0.0.0/16-16 => 64496", "10.0.8.0/24-24 => 64497"}
-	w.wantRoutes("before", all...)
-	before := w.published("ca1")
-	st := w.state("ca1")
+	w.WantRoutes("before", all...)
+	before := w.FilesOf("ca1")
+	st := w.State("ca1")
 	first := st.Classes["0"].Current.KeyID
 	was := w.number("ca1", first)
 
-	w.must(w.InitiateKeyRoll(ctx, operator, "ca1"))
-	w.settle()
-	w.wantKeys("ca1", "0", "roll new")
-	st = w.state("ca1")
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
+	w.Settle()
+	w.WantKeys("ca1", "0", "roll new")
+	st = w.State("ca1")
 	second := st.Classes["0"].New.KeyID
 	if n, m := w.number("ca1", first), w.number("ca1", second); n != was || m != 1 {
 		t.Errorf("staged: numbers %d and %d, want %d and 1", n, m, was)
 	}
-	w.wantRoutes("staged", all...)
-	w.verified()
-	w.must(w.BulkPublish(ctx, true))
-	w.settle()
+	w.WantRoutes("staged", all...)
+	w.Verified()
+	w.Must(w.BulkPublish(ctx, true))
+	w.Settle()
 	if n, m := w.number("ca1", first), w.number("ca1", second); n != was+1 || m != 2 {
 		t.Errorf("published by force: numbers %d and %d, want %d and 2", n, m, was+1)
 	}
 	// Once more, nothing happens: only keys at rest are rolled.
-	w.must(w.InitiateKeyRoll(ctx, operator, "ca1"))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
 
-	w.must(w.ActivateKeyRoll(ctx, operator, "ca1"))
-	w.settle()
-	w.wantKeys("ca1", "0", "active")
-	w.wantRoutes("activated", all...)
-	st = w.state("ca1")
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
+	w.Settle()
+	w.WantKeys("ca1", "0", "active")
+	w.WantRoutes("activated", all...)
+	st = w.State("ca1")
 	if st.Classes["0"].Current.KeyID != second {
 		t.Errorf("the current key is %s, want %s", st.Classes["0"].Current.KeyID, second)
 	}
 	if n := w.number("ca1", second); n != 3 {
 		t.Errorf("activated: number %d, want 3", n)
 	}
-	after := w.published("ca1")
+	after := w.FilesOf("ca1")
 	if !slices.Equal(after[".roa"], before[".roa"]) || !slices.Equal(after[".cer"], before[".cer"]) {
 		t.Errorf("names changed from %v to %v", before, after)
 	}
 	if want := []string{second.String() + ".mft"}; !slices.Equal(after[".mft"], want) {
 		t.Errorf("manifests %v, want %v", after[".mft"], want)
 	}
-	if !w.destroyed(first) || w.destroyed(second) {
+	if !w.Destroyed(first) || w.Destroyed(second) {
 		t.Error("the old key must be destroyed, and only that")
 	}
-	w.verified()
+	w.Verified()
 }
 
 // The old key is revoked only when all that replaces its objects is published.
 func TestOldKeyStaysUntilTheNewSetIsPublished(t *testing.T) {
 	w := newWorld(t)
-	w.start()
+	w.Start()
 	ctx := t.Context()
-	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
-	w.must(w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}))
-	w.must(w.InitiateKeyRoll(ctx, operator, "ca1"))
-	w.settle()
-	w.must(w.ActivateKeyRoll(ctx, operator, "ca1"))
-	w.wantKeys("ca1", "0", "roll new")
-	w.wantRoutes("intent committed", "10.0.0.0/16-16 => 64496")
-	w.must(w.Pubs.RemovePublisher(ctx, operator, "ca1")) // the repository is away
-	w.settle()
-	st := w.state("ca1")
-	if old := st.Classes["0"].Old; old == nil || old.Revoking || w.destroyed(old.KeyID) {
+	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.Must(w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
+	w.Settle()
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
+	w.WantKeys("ca1", "0", "roll new")
+	w.WantRoutes("intent committed", "10.0.0.0/16-16 => 64496")
+	w.Must(w.Pubs.RemovePublisher(ctx, operator, "ca1")) // the repository is away
+	w.Settle()
+	st := w.State("ca1")
+	if old := st.Classes["0"].Old; old == nil || old.Revoking || w.Destroyed(old.KeyID) {
 		t.Errorf("the old key goes before its successor's objects are published: %+v", old)
 	}
-	if n := w.waiting(); n == 0 {
+	if n := w.Waiting(); n == 0 {
 		t.Error("nothing says that the repository is away")
 	}
 	_, err := w.Pubs.AddPublisher(ctx, operator, oob.PublisherRequest{PublisherHandle: "ca1", IDCert: st.Identity.Cert})
-	w.must(err)
-	w.pass(time.Hour)
-	w.settle()
-	w.wantKeys("ca1", "0", "active")
-	w.wantRoutes("published", "10.0.0.0/16-16 => 64496")
-	w.verified()
+	w.Must(err)
+	w.Pass(time.Hour)
+	w.Settle()
+	w.WantKeys("ca1", "0", "active")
+	w.WantRoutes("published", "10.0.0.0/16-16 => 64496")
+	w.Verified()
 }
 
 // An activation is refused while a certificate is asked for; and two keys that
 // need one at the same time both get it.
 func TestActivationWaitsForRequests(t *testing.T) {
 	w := newWorld(t)
-	w.start()
+	w.Start()
 	ctx := t.Context()
-	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
-	w.must(w.InitiateKeyRoll(ctx, operator, "ca1"))
-	w.settle()
-	w.must(w.UpdateChildResources(ctx, operator, "testbed", "ca1", set("AS65000", "10.0.0.0/15", "")))
-	st := w.state("ca1")
+	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
+	w.Settle()
+	w.Must(w.UpdateChildResources(ctx, operator, "testbed", "ca1", set("AS65000", "10.0.0.0/15", "")))
+	st := w.State("ca1")
 	c := st.Classes["0"]
 	current, next := c.Current.KeyID, c.New.KeyID
 	_, err := w.CAs.Execute(ctx, "ca1", ca.UpdateEntitlements{Parent: "testbed", Entitlements: []ca.Entitlement{
 		{Class: "0", Resources: set("AS65000", "10.0.0.0/15", ""), NotAfter: c.Current.Cert.NotAfter},
 	}}, pgstore.Write{Actor: operator})
-	w.must(err)
-	if err := w.ActivateKeyRoll(ctx, operator, "ca1"); fault.Code(err) != "key-roll-pending-requests" {
+	w.Must(err)
+	if err := w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion); fault.Code(err) != "key-roll-pending-requests" {
 		t.Errorf("got %v", err)
 	}
-	w.settle()
-	st = w.state("ca1")
+	w.Settle()
+	st = w.State("ca1")
 	c = st.Classes["0"]
 	for _, k := range []*ca.CertifiedKey{c.Current, &c.New.CertifiedKey} {
 		if k.Requested || !k.Cert.Resources.Equal(set("AS65000", "10.0.0.0/15", "")) || k.Cert.KeyID != k.KeyID {
@@ -233,78 +144,78 @@ func TestActivationWaitsForRequests(t *testing.T) {
 	if c.Current.KeyID != current || c.New.KeyID != next {
 		t.Error("the keys changed places")
 	}
-	w.must(w.ActivateKeyRoll(ctx, operator, "ca1"))
-	w.settle()
-	w.wantKeys("ca1", "0", "active")
-	w.verified()
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
+	w.Settle()
+	w.WantKeys("ca1", "0", "active")
+	w.Verified()
 }
 
 // Thousands of objects are staged in batches, and change hands at once.
 func TestRollOfManyRoutes(t *testing.T) {
 	w := newWorld(t)
 	w.Config.Policy.ROAAggregate, w.Config.Policy.ROADeaggregate = 1000, 900
-	w.start()
-	w.join("ca1", "testbed", set("", "10.0.0.0/8", ""))
+	w.Start()
+	w.Join("ca1", "testbed", set("", "10.0.0.0/8", ""))
 	var cmd ca.ConfigureROAs
 	for i := range 130 {
 		cmd.Added = append(cmd.Added, route(fmt.Sprintf("10.0.%d.0/24", i), 24, 64496))
 	}
-	w.must(w.configure("ca1", cmd))
-	w.must(w.InitiateKeyRoll(t.Context(), operator, "ca1"))
-	w.settle()
-	w.must(w.ActivateKeyRoll(t.Context(), operator, "ca1"))
-	w.settle()
-	w.wantKeys("ca1", "0", "active")
-	if got := w.routes(); len(got) != 130 {
+	w.Must(w.Configure("ca1", cmd))
+	w.Must(w.InitiateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
+	w.Settle()
+	w.Must(w.ActivateKeyRoll(t.Context(), operator, "ca1", service.AnyVersion))
+	w.Settle()
+	w.WantKeys("ca1", "0", "active")
+	if got := w.Routes(); len(got) != 130 {
 		t.Errorf("%d routes", len(got))
 	}
 	var batches, largest int
-	w.must(w.DB.QueryRow(t.Context(), "SELECT count(*), max(jsonb_array_length(payload->'issued')) FROM es_event WHERE name = 'roas_staged/1'").Scan(&batches, &largest))
+	w.Must(w.DB.QueryRow(t.Context(), "SELECT count(*), max(jsonb_array_length(payload->'issued')) FROM es_event WHERE name = 'roas_staged/1'").Scan(&batches, &largest))
 	if batches != 2 || largest != 100 {
 		t.Errorf("%d batches, the largest of %d", batches, largest)
 	}
-	w.verified()
+	w.Verified()
 }
 
 // What a child may have is decided by the new key's certificate.
 func TestRollWithFewerResources(t *testing.T) {
 	w := newWorld(t)
-	w.start()
+	w.Start()
 	ctx := t.Context()
-	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/8", ""))
-	w.join("kid", "ca1", set("AS65000", "10.0.0.0/16", ""))
-	w.must(w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 1), route("10.9.0.0/16", 16, 1)}}))
-	w.must(w.InitiateKeyRoll(ctx, operator, "ca1"))
-	w.settle()
-	w.must(w.ActivateKeyRoll(ctx, operator, "ca1"))
-	w.must(w.UpdateChildResources(ctx, operator, "testbed", "ca1", set("AS65000", "10.0.0.0/12", "")))
-	w.settle()
-	w.pass(time.Hour)
-	w.settle()
-	w.wantKeys("ca1", "0", "active")
-	w.wantRoutes("after", "10.0.0.0/16-16 => 1", "10.9.0.0/16-16 => 1")
-	w.must(w.UpdateChildResources(ctx, operator, "testbed", "ca1", set("AS65000", "10.0.0.0/16", "")))
-	w.settle()
-	w.wantRoutes("less", "10.0.0.0/16-16 => 1")
-	w.verified()
+	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/8", ""))
+	w.Join("kid", "ca1", set("AS65000", "10.0.0.0/16", ""))
+	w.Must(w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 1), route("10.9.0.0/16", 16, 1)}}))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
+	w.Settle()
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
+	w.Must(w.UpdateChildResources(ctx, operator, "testbed", "ca1", set("AS65000", "10.0.0.0/12", "")))
+	w.Settle()
+	w.Pass(time.Hour)
+	w.Settle()
+	w.WantKeys("ca1", "0", "active")
+	w.WantRoutes("after", "10.0.0.0/16-16 => 1", "10.9.0.0/16-16 => 1")
+	w.Must(w.UpdateChildResources(ctx, operator, "testbed", "ca1", set("AS65000", "10.0.0.0/16", "")))
+	w.Settle()
+	w.WantRoutes("less", "10.0.0.0/16-16 => 1")
+	w.Verified()
 }
 
 // The trust anchor answers late: its children's keys roll all the same.
 func TestRollUnderTheTrustAnchor(t *testing.T) {
 	w := newWorld(t)
-	w.start()
+	w.Start()
 	ctx := t.Context()
-	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
-	w.must(w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}))
-	w.must(w.InitiateKeyRoll(ctx, operator, "testbed"))
-	w.settle()
-	w.wantKeys("testbed", "0", "roll new")
-	w.wantRoutes("staged", "10.0.0.0/16-16 => 64496")
-	w.must(w.ActivateKeyRoll(ctx, operator, "testbed"))
-	w.settle()
-	w.pass(15 * time.Minute)
-	w.settle()
-	w.wantKeys("testbed", "0", "active")
-	w.wantRoutes("activated", "10.0.0.0/16-16 => 64496")
-	w.verified()
+	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.Must(w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "testbed", service.AnyVersion))
+	w.Settle()
+	w.WantKeys("testbed", "0", "roll new")
+	w.WantRoutes("staged", "10.0.0.0/16-16 => 64496")
+	w.Must(w.ActivateKeyRoll(ctx, operator, "testbed", service.AnyVersion))
+	w.Settle()
+	w.Pass(15 * time.Minute)
+	w.Settle()
+	w.WantKeys("testbed", "0", "active")
+	w.WantRoutes("activated", "10.0.0.0/16-16 => 64496")
+	w.Verified()
 }

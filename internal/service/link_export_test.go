@@ -5,6 +5,7 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/es"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 )
@@ -12,42 +13,42 @@ import (
 // Link is a parent that a test plays. What is nil is done by the parent in this
 // server.
 type Link struct {
-	List   func(offered []ca.Entitlement) []ca.Entitlement
-	Issue  func(class string) error // nil: ask the parent
-	Forge  func(der []byte) []byte  // what becomes of the certificate on its way
-	Revoke func(class string, key cert.KeyID) error
+	Lists   func(offered []ca.Entitlement) []ca.Entitlement
+	Issues  func(class string) error // nil: ask the parent
+	Forge   func(der []byte) []byte  // what becomes of the certificate on its way
+	Revokes func(class string, key cert.KeyID) error
 
 	behind parentLink
 }
 
-func (l *Link) list(ctx context.Context) ([]ca.Entitlement, error) {
-	offered, err := l.behind.list(ctx)
-	if err == nil && l.List != nil {
-		offered = l.List(offered)
+func (l *Link) List(ctx context.Context) ([]ca.Entitlement, error) {
+	offered, err := l.behind.List(ctx)
+	if err == nil && l.Lists != nil {
+		offered = l.Lists(offered)
 	}
 	return offered, err
 }
 
-func (l *Link) issue(ctx context.Context, class string, csr []byte) (granted, error) {
-	if l.Issue != nil {
-		if err := l.Issue(class); err != nil {
-			return granted{}, err
+func (l *Link) Issue(ctx context.Context, class string, csr []byte) (peer.Granted, error) {
+	if l.Issues != nil {
+		if err := l.Issues(class); err != nil {
+			return peer.Granted{}, err
 		}
 	}
-	got, err := l.behind.issue(ctx, class, csr)
+	got, err := l.behind.Issue(ctx, class, csr)
 	if err == nil && l.Forge != nil {
-		got.cert = l.Forge(got.cert)
+		got.Cert = l.Forge(got.Cert)
 	}
 	return got, err
 }
 
-func (l *Link) revoke(ctx context.Context, class string, key cert.KeyID) error {
-	if l.Revoke != nil {
-		if err := l.Revoke(class, key); err != nil {
+func (l *Link) Revoke(ctx context.Context, class string, key cert.KeyID) error {
+	if l.Revokes != nil {
+		if err := l.Revokes(class, key); err != nil {
 			return err
 		}
 	}
-	return l.behind.revoke(ctx, class, key)
+	return l.behind.Revoke(ctx, class, key)
 }
 
 // Talk lets a CA ask a parent through a link; later says that the parent will
@@ -67,9 +68,6 @@ func (s *Service) Talk(ctx context.Context, handle, parent string, l *Link) (lat
 
 // IssueWithin lets a child ask for a certificate with a limit, in class 0.
 func (s *Service) IssueWithin(ctx context.Context, parent, child string, csr []byte, limit resources.Limit) error {
-	_, err := localLink{s: s, parent: parent, child: child, actor: es.Actor{Name: "child:" + child}}.issueWithin(ctx, "0", csr, limit)
+	_, err := localLink{s: s, parent: parent, child: child, actor: es.Actor{Name: "child:" + child}}.IssueWithin(ctx, "0", csr, limit)
 	return err
 }
-
-// ErrScheduled is how a parent says that it will answer later.
-var ErrScheduled = errScheduled

@@ -26,46 +26,46 @@ type offline struct {
 
 // got gives a value that must be there.
 func got[T any](w *world) func(v T, err error) T {
-	return func(v T, err error) T { w.t.Helper(); w.must(err); return v }
+	return func(v T, err error) T { w.T.Helper(); w.Must(err); return v }
 }
 
 // startOffline makes a trust anchor whose signer is elsewhere.
 func (w *world) startOffline() *offline {
-	w.t.Helper()
-	ctx := w.t.Context()
+	w.T.Helper()
+	ctx := w.T.Context()
 	w.Config.TASupport = true
-	w.must(w.InitPublicationServer(ctx, operator, testbed.RRDPBaseURI, testbed.RsyncJail))
-	w.must(w.InitTA(ctx, operator))
+	w.Must(w.InitPublicationServer(ctx, operator, testbed.RRDPBaseURI, testbed.RsyncJail))
+	w.Must(w.InitTA(ctx, operator))
 	id := got[ta.Identity](w)(w.TAIdentity(ctx))
 	repo := got[oob.RepositoryResponse](w)(w.Pubs.AddPublisher(ctx, operator, oob.PublisherRequest{PublisherHandle: ta.Handle, IDCert: id.Cert}))
-	w.must(w.SetTARepository(ctx, operator, repo))
+	w.Must(w.SetTARepository(ctx, operator, repo))
 	o := &offline{w: w, der: tafile.DER{}}
-	source := testkeys.Source(w.t)
+	source := testkeys.Source(w.T)
 	for _, k := range []**rsa.PrivateKey{&o.key, &o.id, &o.oneOff[0], &o.oneOff[1]} {
 		*k = got[*rsa.PrivateKey](w)(source())
 	}
 	root := got[ta.TrustAnchor](w)(ta.BuildTrustAnchor(ta.TrustAnchorTemplate{
 		Repository: got[ta.Repository](w)(w.TARepository(ctx)), HTTPS: []string{testbed.TAURI}, Rsync: testbed.TAAIA,
-		Serial: o.serials(1)[0], Now: w.now(), Timing: w.Config.TA,
+		Serial: o.serials(1)[0], Now: w.Now(), Timing: w.Config.TA,
 	}, o.key))
 	o.state.TA, o.der[root.Record.Hash] = root.Record, root.DER
-	made := o.sign(got[ta.Plan](w)(ta.PlanInit(root.Record, 1, w.now(), w.Config.TA)))
+	made := o.sign(got[ta.Plan](w)(ta.PlanInit(root.Record, 1, w.Now(), w.Config.TA)))
 	own := ta.Identity{
 		KeyID: got[cert.KeyID](w)(cert.KeyIDOf(o.id.Public())),
-		Cert:  got[[]byte](w)(cert.SelfSignIdentity(o.id, w.now().Add(-time.Hour), w.now().AddDate(15, 0, 0))),
+		Cert:  got[[]byte](w)(cert.SelfSignIdentity(o.id, w.Now().Add(-time.Hour), w.Now().AddDate(15, 0, 0))),
 	}
 	o.do(ta.InitSigner{Identity: own, ProxyID: id, TA: root.Record, TAL: root.TAL, Objects: made.Objects})
 	info := got[api.TASignerInfo](w)(tafile.EncodeSigner(o.state.Info(), o.der))
-	w.must(w.AddTASigner(ctx, operator, got[[]byte](w)(tafile.Encode(info))))
-	w.must(w.ScheduleStart(ctx))
-	w.settle()
+	w.Must(w.AddTASigner(ctx, operator, got[[]byte](w)(tafile.Encode(info))))
+	w.Must(w.ScheduleStart(ctx))
+	w.Settle()
 	return o
 }
 
 func (o *offline) do(c es.Command[ta.SignerState]) {
-	o.w.t.Helper()
-	for _, e := range got[[]es.Event](o.w)(c.Process(&o.state, o.w.now())) {
-		ta.SignerType().Apply(&o.state, es.Meta{At: o.w.now()}, e)
+	o.w.T.Helper()
+	for _, e := range got[[]es.Event](o.w)(c.Process(&o.state, o.w.Now())) {
+		ta.SignerType().Apply(&o.state, es.Meta{At: o.w.Now()}, e)
 	}
 }
 
@@ -77,7 +77,7 @@ func (o *offline) serials(n int) (out []*big.Int) {
 }
 
 func (o *offline) sign(p ta.Plan) ta.Signed {
-	o.w.t.Helper()
+	o.w.T.Helper()
 	root := got[*cert.Certificate](o.w)(cert.Decode(o.der[o.state.TA.Hash]))
 	made := got[ta.Signed](o.w)(p.Sign(ta.Keys{TA: root, Signer: o.key, Manifest: o.oneOff[0], Announcement: o.oneOff[1], Serials: o.serials(p.Serials())}))
 	for _, der := range made.DER() {
@@ -88,17 +88,17 @@ func (o *offline) sign(p ta.Plan) ta.Signed {
 
 // exchange carries a request to the signer and its answer back.
 func (o *offline) exchange() {
-	w, ctx := o.w, o.w.t.Context()
-	w.t.Helper()
-	w.must(w.MakeTARequest(ctx, operator))
+	w, ctx := o.w, o.w.T.Context()
+	w.T.Helper()
+	w.Must(w.MakeTARequest(ctx, operator))
 	asked := got[[]byte](w)(tafile.Encode(got[api.TASignedRequest](w)(w.TARequest(ctx))))
-	r := got[ta.Request](w)(tafile.Opener{From: o.state.ProxyID, Now: w.now()}.Request(asked))
-	made := o.sign(got[ta.Plan](w)(o.state.PlanRequest(r, w.now(), w.Config.TA)))
+	r := got[ta.Request](w)(tafile.Opener{From: o.state.ProxyID, Now: w.Now()}.Request(asked))
+	made := o.sign(got[ta.Plan](w)(o.state.PlanRequest(r, w.Now(), w.Config.TA)))
 	o.do(made.Command())
-	by := tafile.Sealer{By: o.state.Identity, Key: o.id, OneOff: o.oneOff[0], Serial: o.serials(1)[0], Now: w.now(), Timing: w.Config.TA}
+	by := tafile.Sealer{By: o.state.Identity, Key: o.id, OneOff: o.oneOff[0], Serial: o.serials(1)[0], Now: w.Now(), Timing: w.Config.TA}
 	answer := got[api.TASignedResponse](w)(by.Response(made.Response(), o.state.TA, o.der))
-	w.must(w.TakeTAResponse(ctx, operator, got[[]byte](w)(tafile.Encode(answer))))
-	w.settle()
+	w.Must(w.TakeTAResponse(ctx, operator, got[[]byte](w)(tafile.Encode(answer))))
+	w.Settle()
 }
 
 // announces says from now on which key is the trust anchor's.

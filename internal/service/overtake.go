@@ -60,7 +60,7 @@ func (s *Service) Overtake(ctx context.Context, epoch int64, reason string) erro
 // overtakeCA notes the restore in a CA's history. The tasks that follow from
 // that event, and the jump of its numbers, commit with it.
 func (s *Service) overtakeCA(ctx context.Context, handle string, cmd ca.NoteRestore, at time.Time) error {
-	_, err := s.CAs.Execute(ctx, handle, cmd, pgstore.Write{Actor: systemActor, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
+	_, err := s.CAs.Execute(ctx, handle, cmd, pgstore.Write{Actor: SystemActor, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 		return s.Rows.Jump(ctx, tx, c.StreamID, at)
 	}})
 	if err != nil && (fault.Of(err) == fault.NotFound || isBroken(err)) { // deleted meanwhile, or it stays as it is

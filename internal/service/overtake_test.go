@@ -13,23 +13,23 @@ import (
 // the history says so, once.
 func TestRestoreIsOvertaken(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("AS64496", "10.0.0.0/8", ""))
-	if err := w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 24, 64496)}}); err != nil {
+	w.Start()
+	w.Join("ca1", "testbed", set("AS64496", "10.0.0.0/8", ""))
+	if err := w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 24, 64496)}}); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
+	w.Settle()
 	before, err := w.Pubs.Stats(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	moved := w.now()
+	moved := w.Now()
 	if err := w.Overtake(t.Context(), 7, "another cluster"); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
-	w.pass(2 * time.Second) // the next thisUpdate is later than any before
-	w.settle()
+	w.Settle()
+	w.Pass(2 * time.Second) // the next thisUpdate is later than any before
+	w.Settle()
 	after, err := w.Pubs.Stats(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -38,11 +38,11 @@ func TestRestoreIsOvertaken(t *testing.T) {
 		t.Error("the RRDP session is the old one")
 	}
 	for _, name := range []string{"ca1", "testbed", "ta"} {
-		if n := w.manifestNumber(name); n < moved.Unix() {
+		if n := w.ManifestNumber(name); n < moved.Unix() {
 			t.Errorf("manifest number of %s is %d, want at least %d", name, n, moved.Unix())
 		}
 	}
-	if vrps, err := w.validate(); err != nil || len(vrps) != 1 {
+	if vrps, err := w.Validate(); err != nil || len(vrps) != 1 {
 		t.Errorf("published: %v, %v", vrps, err)
 	}
 	if n := w.noted("ca1"); n != 1 {
@@ -53,28 +53,28 @@ func TestRestoreIsOvertaken(t *testing.T) {
 	if err := w.Overtake(t.Context(), 7, "another cluster"); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
+	w.Settle()
 	if n := w.noted("ca1"); n != 1 {
 		t.Errorf("the history notes %d restores after the same notice", n)
 	}
-	w.pass(time.Hour)
+	w.Pass(time.Hour)
 	if err := w.Overtake(t.Context(), 9, "another timeline"); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
-	w.pass(2 * time.Second)
-	w.settle()
-	if n := w.manifestNumber("ca1"); n < moved.Add(time.Hour).Unix() {
+	w.Settle()
+	w.Pass(2 * time.Second)
+	w.Settle()
+	if n := w.ManifestNumber("ca1"); n < moved.Add(time.Hour).Unix() {
 		t.Errorf("manifest number after a second restore is %d", n)
 	}
 }
 
 // noted counts the restores in a CA's history.
 func (w *world) noted(name string) (n int) {
-	w.t.Helper()
-	page, err := w.History(w.t.Context(), name, pgstore.HistoryQuery{Rows: 1000})
+	w.T.Helper()
+	page, err := w.History(w.T.Context(), name, pgstore.HistoryQuery{Rows: 1000})
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	for _, c := range page.Commands {
 		if c.Name == "note_restore" {

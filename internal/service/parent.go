@@ -14,35 +14,25 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/profile"
 	"baleen/internal/tasks"
 )
 
-// granted is what a parent answers to a certificate request.
-type granted struct {
-	cert   []byte // DER
-	uri    string // where the parent publishes it
-	issuer []byte // DER of the certificate that signed
-}
-
-// errScheduled says that a parent will answer later (RFC 6492 section 3.6,
-// codes 1101 and 1104): the request stays open and is sent again.
-var errScheduled = errors.New("the parent will answer later")
-
 // parentLink is the provisioning protocol as a child sees it (RFC 6492),
 // whether the parent is another process or this one.
 type parentLink interface {
-	list(ctx context.Context) ([]ca.Entitlement, error)
+	List(ctx context.Context) ([]ca.Entitlement, error)
 
-	// issue asks for a certificate. A refusal that is for good has the code "rc-unknown" (1201), "rc-missing-resources"
+	// Issue asks for a certificate. A refusal that is for good has the code "rc-unknown" (1201), "rc-missing-resources"
 	// (1202) or "key-re-use" (1204); errScheduled means that the parent will answer later.
-	issue(ctx context.Context, class string, csr []byte) (granted, error)
+	Issue(ctx context.Context, class string, csr []byte) (peer.Granted, error)
 
-	// revoke takes a key out of use. It succeeds also where the parent says that it knows no such class or key (codes 1301
+	// Revoke takes a key out of use. It succeeds also where the parent says that it knows no such class or key (codes 1301
 	// and 1302): then nothing is left to revoke. errScheduled means that the parent will answer later.
-	revoke(ctx context.Context, class string, key cert.KeyID) error
+	Revoke(ctx context.Context, class string, key cert.KeyID) error
 }
 
 // local says whether a service URI is one of this server, and gives what
@@ -57,8 +47,8 @@ func (s *Service) link(ctx context.Context, child string, p ca.Parent) (parentLi
 	handle, ok := s.local(p.ServiceURI, "rfc6492/")
 	switch {
 	case !ok:
-		l := remoteLink{s: s, ca: child, parent: p}
-		err := s.view(ctx, child, func(st *ca.State, _ int64) error { l.identity = st.Identity; return nil })
+		l := peer.ParentLink{Speaker: s.speaker(), CA: child, Parent: p, Keep: s.keep}
+		err := s.view(ctx, child, func(st *ca.State, _ int64) error { l.Identity = st.Identity; return nil })
 		return l, err
 	case handle == taHandle:
 		return taLink{s: s, child: p.ChildHandle}, nil
@@ -70,7 +60,7 @@ func (s *Service) link(ctx context.Context, child string, p ca.Parent) (parentLi
 // syncParent lists what a parent offers, opens and closes classes, and fetches
 // every certificate that is due. Its outcome is noted as the parent's status.
 func (s *Service) syncParent(ctx context.Context, a SyncParent) (tasks.Outcome, error) {
-	defer s.locks.lock(a.CA)()
+	defer s.locks.Lock(a.CA)()
 	var contact ca.Parent
 	ready := false
 	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
@@ -88,6 +78,12 @@ func (s *Service) syncParent(ctx context.Context, a SyncParent) (tasks.Outcome, 
 		return tasks.Outcome{Then: now(AskParent(a))}, nil
 	}
 	return s.syncNow(ctx, a, contact)
+}
+
+// AskParentNow has a CA ask a parent in this server at once.
+func (s *Service) AskParentNow(ctx context.Context, handle, parent string) error {
+	_, err := s.syncParent(ctx, SyncParent{CA: handle, Parent: parent})
+	return err
 }
 
 // syncNow asks the parent and notes the outcome.
@@ -116,7 +112,7 @@ func (x *parentSync) sync(ctx context.Context, contact ca.Parent) (err error) {
 }
 
 func (x *parentSync) talk(ctx context.Context) error {
-	offered, err := x.link.list(ctx)
+	offered, err := x.link.List(ctx)
 	if err != nil {
 		return fmt.Errorf("list at parent %s: %w", x.a.Parent, err)
 	}
@@ -151,22 +147,22 @@ func (s *Service) takeEntitlements(ctx context.Context, a SyncParent, offered []
 
 // verifyGranted checks a received certificate before it is used: profile,
 // signature, validity, resources, and that it is for the key we asked with.
-func (s *Service) verifyGranted(got granted, r ca.CertRequest, pub crypto.PublicKey) (ca.CertRecord, error) {
-	issuer, err := cert.Decode(got.issuer)
+func (s *Service) verifyGranted(got peer.Granted, r ca.CertRequest, pub crypto.PublicKey) (ca.CertRecord, error) {
+	issuer, err := cert.Decode(got.Issuer)
 	if err != nil {
 		return ca.CertRecord{}, fmt.Errorf("the parent's certificate: %w", err)
 	}
-	if err := profile.CheckCACertificate(got.cert, issuer, s.Now()); err != nil {
+	if err := profile.CheckCACertificate(got.Cert, issuer, s.Now()); err != nil {
 		return ca.CertRecord{}, err
 	}
-	c, err := cert.Decode(got.cert)
+	c, err := cert.Decode(got.Cert)
 	switch {
 	case err != nil:
 		return ca.CertRecord{}, err
 	case c.Resources.Inherits():
 		return ca.CertRecord{}, errors.New("the certificate inherits resources instead of naming them")
-	case !cert.IsRsyncURI(got.uri): // it goes into all that is signed with the key (RFC 6487 section 4.8.7)
-		return ca.CertRecord{}, fmt.Errorf("the parent publishes the certificate at %q, which is no rsync URI", got.uri)
+	case !cert.IsRsyncURI(got.URI): // it goes into all that is signed with the key (RFC 6487 section 4.8.7)
+		return ca.CertRecord{}, fmt.Errorf("the parent publishes the certificate at %q, which is no rsync URI", got.URI)
 	}
 	want, err := cert.KeyIDOf(pub)
 	if err != nil {
@@ -176,7 +172,7 @@ func (s *Service) verifyGranted(got granted, r ca.CertRequest, pub crypto.Public
 		return ca.CertRecord{}, fmt.Errorf("the certificate is not the one that was requested (key %s at %s)", want, r.SIA.Repository)
 	}
 	return ca.CertRecord{
-		URI: got.uri, Hash: ca.HashOf(got.cert), Serial: c.Serial.String(), KeyID: c.KeyID, Resources: c.Resources.Set,
+		URI: got.URI, Hash: ca.HashOf(got.Cert), Serial: c.Serial.String(), KeyID: c.KeyID, Resources: c.Resources.Set,
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, SIA: ca.SIA{Repository: c.SIA.Repository, Manifest: c.SIA.Manifest, Notify: c.SIA.Notify},
 	}, nil
 }
@@ -200,7 +196,7 @@ func texts(keys []cert.KeyID) []string {
 
 // destroyKeys destroys keys that are out of use, when nothing signs for the CA.
 func (s *Service) destroyKeys(ctx context.Context, a DestroyKeys) (tasks.Outcome, error) {
-	defer s.locks.lock(a.CA)()
+	defer s.locks.Lock(a.CA)()
 	var ids []cert.KeyID
 	for _, k := range a.Keys {
 		id, err := cert.ParseKeyID(k)
@@ -214,7 +210,7 @@ func (s *Service) destroyKeys(ctx context.Context, a DestroyKeys) (tasks.Outcome
 
 // SetParent adds a parent to a CA, or changes its contact. The parent is asked
 // first: one that does not answer is not added.
-func (s *Service) SetParent(ctx context.Context, actor es.Actor, handle, name string, r oob.ParentResponse, ifVersion ...*int64) error {
+func (s *Service) SetParent(ctx context.Context, actor es.Actor, handle, name string, r oob.ParentResponse, ifVersion *int64) error {
 	contact := ca.Parent{ServiceURI: r.ServiceURI, ParentHandle: r.ParentHandle, ChildHandle: r.ChildHandle, IDCert: r.IDCert}
 	if err := oob.CheckHandle(name); err != nil {
 		return fault.New(fault.Invalid, "general-error", "parent name: "+err.Error())
@@ -226,9 +222,32 @@ func (s *Service) SetParent(ctx context.Context, actor es.Actor, handle, name st
 	if err != nil {
 		return err
 	}
-	if _, err := link.list(ctx); err != nil {
+	if _, err := link.List(ctx); err != nil {
 		return fmt.Errorf("list at parent %s: %w", name, err)
 	}
-	_, err = s.execute(ctx, handle, ca.SetParent{Parent: name, Contact: contact}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+	_, err = s.execute(ctx, handle, ca.SetParent{Parent: name, Contact: contact}, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return err
+}
+
+// askParent is syncParent where the parent is outside this server. It does not
+// keep the CA from doing other work meanwhile.
+func (s *Service) askParent(ctx context.Context, a AskParent) (tasks.Outcome, error) {
+	defer s.locks.Lock("parent " + AskParent.Key(a))()
+	var contact ca.Parent
+	err := s.view(ctx, a.CA, func(st *ca.State, _ int64) error {
+		var ok bool
+		if contact, ok = st.Parents[a.Parent]; !ok {
+			return ca.ParentUnknown(a.CA, a.Parent)
+		}
+		return nil
+	})
+	if err != nil {
+		return tasks.Outcome{}, err
+	}
+	leave, wait := s.crowd.Enter(peer.ServerOf(contact.ServiceURI), s.Now())
+	if leave == nil {
+		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
+	}
+	defer leave()
+	return s.syncNow(ctx, SyncParent(a), contact)
 }

@@ -9,6 +9,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/remote"
 	"baleen/internal/rpki/cert"
 )
@@ -52,7 +53,7 @@ func (x *parentSync) run(ctx context.Context) error {
 func (x *parentSync) request(ctx context.Context, r ca.CertRequest) error {
 	err := x.s.requestCert(ctx, x.a, x.link, r)
 	switch {
-	case err == nil || errors.Is(err, errScheduled):
+	case err == nil || errors.Is(err, peer.ErrScheduled):
 		return err
 	case fault.Code(err) == "rc-unknown" || fault.Code(err) == "rc-missing-resources":
 		return errors.Join(err, x.listAgain(ctx))
@@ -68,7 +69,7 @@ func (x *parentSync) request(ctx context.Context, r ca.CertRequest) error {
 // listAgain asks what the parent offers now: a class that it does not offer any
 // more is closed, and one that it still offers stays.
 func (x *parentSync) listAgain(ctx context.Context) error {
-	offered, err := x.link.list(ctx)
+	offered, err := x.link.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func (x *parentSync) omits(r ca.FinishRevocation) bool {
 // know any more with bare HTTP, which proves nothing; its list, which is signed,
 // does (RFC 6492 sections 3.3.2 and 3.6). A refusal that is signed counts.
 func (x *parentSync) revoke(ctx context.Context, r ca.FinishRevocation) error {
-	err := x.link.revoke(ctx, r.ParentClass, r.Key)
+	err := x.link.Revoke(ctx, r.ParentClass, r.Key)
 	if err != nil && (fault.Code(err) != remote.CodeHTTP || !x.omits(r)) {
 		return err
 	}
@@ -115,7 +116,7 @@ func (x *parentSync) revoke(ctx context.Context, r ca.FinishRevocation) error {
 
 // note keeps what went wrong with one class.
 func (x *parentSync) note(class string, err error) {
-	if errors.Is(err, errScheduled) {
+	if errors.Is(err, peer.ErrScheduled) {
 		x.waiting = true
 		return
 	}
@@ -126,7 +127,7 @@ func (x *parentSync) note(class string, err error) {
 	if fault.Of(err) == fault.Conflict {
 		kind = fault.Conflict
 	}
-	text := shown(err)
+	text := fault.Shown(err)
 	if fault.Of(err) == fault.Internal {
 		x.s.Log.Error("a CA could not sync with a parent", "ca", x.a.CA, "parent", x.a.Parent, "class", class, "fault", err)
 	}
@@ -135,16 +136,6 @@ func (x *parentSync) note(class string, err error) {
 		Args: map[string]string{"ca": x.a.CA, "parent": x.a.Parent, "class_name": class},
 		Msg:  "CA '" + x.a.CA + "' could not sync with parent '" + x.a.Parent + "', for resource class '" + class + "', error: " + text,
 	})
-}
-
-// shown gives what may be said of an error: of our own bugs and of what went
-// wrong inside only that the log has more.
-func shown(err error) string {
-	var f *fault.Error
-	if errors.As(err, &f) && f.Kind != fault.Internal {
-		return f.Error()
-	}
-	return "Internal error: see the server's log"
 }
 
 func (x *parentSync) result() error {
@@ -169,7 +160,7 @@ func (s *Service) requestCert(ctx context.Context, a SyncParent, link parentLink
 	if err != nil {
 		return err
 	}
-	got, err := link.issue(ctx, r.ParentClass, csr)
+	got, err := link.Issue(ctx, r.ParentClass, csr)
 	if err != nil {
 		return err
 	}
@@ -177,6 +168,6 @@ func (s *Service) requestCert(ctx context.Context, a SyncParent, link parentLink
 	if err != nil {
 		return &fault.Error{Kind: fault.Unavailable, Code: "rfc6492-protocol", Msg: "RFC 6492 Issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}, Err: err}
 	}
-	_, err = s.execute(ctx, a.CA, ca.ReceiveCertificate{Class: r.Class, Cert: rec}, s.recording("ca_sync_parent", [][]byte{got.cert, got.issuer}))
+	_, err = s.execute(ctx, a.CA, ca.ReceiveCertificate{Class: r.Class, Cert: rec}, s.recording("ca_sync_parent", [][]byte{got.Cert, got.Issuer}))
 	return err
 }

@@ -41,18 +41,18 @@ func keysOfClass(c *ca.Class) (keys []string) {
 // checkPublished is P1: what a CA publishes is a function of its configuration,
 // what it holds and the state of its keys; here worked out anew, file by file.
 func (k *walk) checkPublished() {
-	k.t.Helper()
+	k.T.Helper()
 	want := map[string]bool{}
 	for _, name := range k.all() {
-		st := k.state(name)
+		st := k.State(name)
 		for _, c := range st.Classes {
 			if c.Current != nil {
 				k.filesOf(&st, c, want)
 			}
 		}
 	}
-	objects, err := k.objects()
-	k.must(err)
+	objects, err := k.Repository()
+	k.Must(err)
 	got := map[string]bool{}
 	for uri := range objects {
 		if strings.Count(strings.TrimPrefix(uri, testbed.RsyncJail), "/") > 0 { // the trust anchor has the top folder
@@ -60,7 +60,7 @@ func (k *walk) checkPublished() {
 		}
 	}
 	if !maps.Equal(got, want) {
-		k.t.Errorf("P1: published\n%s\nwanted\n%s", lines(got), lines(want))
+		k.T.Errorf("P1: published\n%s\nwanted\n%s", lines(got), lines(want))
 	}
 }
 
@@ -111,7 +111,7 @@ func (k *walk) filesOf(st *ca.State, c *ca.Class, want map[string]bool) {
 		if other, ok := child.ClassNames[c.Name]; ok {
 			theirs = other
 		}
-		for _, sub := range k.state(name).Classes {
+		for _, sub := range k.State(name).Classes {
 			if sub.Parent == st.Handle && sub.ParentClass == theirs {
 				for _, key := range keysOfClass(sub) {
 					want[base+key+".cer"] = true
@@ -124,14 +124,14 @@ func (k *walk) filesOf(st *ca.State, c *ca.Class, want map[string]bool) {
 // watchManifests notes every manifest that is ever made, and the version of the
 // CA that made it.
 func (k *walk) watchManifests() {
-	k.t.Helper()
-	k.exec(`CREATE TABLE seen_manifest (id bigserial, stream_id uuid, version bigint, key_id text, number bigint, before bigint, at timestamptz, mft bytea, crl bytea)`)
-	k.exec(`CREATE FUNCTION see_manifest() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	k.T.Helper()
+	k.Exec(`CREATE TABLE seen_manifest (id bigserial, stream_id uuid, version bigint, key_id text, number bigint, before bigint, at timestamptz, mft bytea, crl bytea)`)
+	k.Exec(`CREATE FUNCTION see_manifest() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 		INSERT INTO seen_manifest (stream_id, version, key_id, number, before, at, mft, crl)
 		SELECT NEW.stream_id, version, NEW.key_id, NEW.number, CASE TG_OP WHEN 'UPDATE' THEN OLD.number ELSE 0 END, NEW.this_update, NEW.mft_hash, NEW.crl_hash FROM es_stream WHERE id = NEW.stream_id;
 		RETURN NULL;
 	END $$`)
-	k.exec(`CREATE TRIGGER see_manifest AFTER INSERT OR UPDATE ON ca_manifest FOR EACH ROW EXECUTE FUNCTION see_manifest()`)
+	k.Exec(`CREATE TRIGGER see_manifest AFTER INSERT OR UPDATE ON ca_manifest FOR EACH ROW EXECUTE FUNCTION see_manifest()`)
 }
 
 // seenManifest is one manifest that was made, and the certificate that the CA
@@ -154,44 +154,44 @@ const newManifests = `SELECT m.id, m.key_id, m.number, m.before, m.at, (SELECT d
 // one; and what a manifest lists is valid under the certificate that the CA had
 // then, so that nothing claims more.
 func (k *walk) checkManifests() {
-	k.t.Helper()
-	rows, err := k.DB.Query(k.t.Context(), newManifests, k.judged)
-	k.must(err)
+	k.T.Helper()
+	rows, err := k.DB.Query(k.T.Context(), newManifests, k.judged)
+	k.Must(err)
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[seenManifest])
-	k.must(err)
+	k.Must(err)
 	for _, m := range list {
 		k.judged = m.ID
 		if m.Number != m.Before+1 {
-			k.t.Errorf("P2: manifest %d of key %s follows number %d", m.Number, m.Key, m.Before)
+			k.T.Errorf("P2: manifest %d of key %s follows number %d", m.Number, m.Key, m.Before)
 		}
 		k.checkManifest(m)
 	}
 }
 
 func (k *walk) checkManifest(m seenManifest) {
-	k.t.Helper()
+	k.T.Helper()
 	at := m.At.Add(6 * time.Minute) // they begin five minutes before they are made
 	issuer, err := cert.Decode(m.Cert)
-	k.must(err)
+	k.Must(err)
 	for what, err := range map[string]error{"manifest": profile.CheckManifest(m.MFT, issuer, at), "CRL": profile.CheckCRL(m.CRL, issuer, at)} {
 		if err != nil {
-			k.t.Errorf("P2: the %s of key %s, number %d: %v", what, m.Key, m.Number, err)
+			k.T.Errorf("P2: the %s of key %s, number %d: %v", what, m.Key, m.Number, err)
 		}
 	}
 	obj, err := cms.Decode(m.MFT)
-	k.must(err)
+	k.Must(err)
 	content, err := manifest.Decode(obj.Content)
-	k.must(err)
+	k.Must(err)
 	hashes := map[ca.Hash]string{}
 	for _, f := range content.Files {
 		hashes[f.Hash] = f.Name
 	}
-	objects, err := k.Objects(k.t.Context(), slices.Collect(maps.Keys(hashes)))
-	k.must(err)
+	objects, err := k.Objects(k.T.Context(), slices.Collect(maps.Keys(hashes)))
+	k.Must(err)
 	for hash, name := range hashes {
 		der, ok := objects[hash]
 		if !ok {
-			k.t.Errorf("manifest %d of key %s lists %s, which nobody has", m.Number, m.Key, name)
+			k.T.Errorf("manifest %d of key %s lists %s, which nobody has", m.Number, m.Key, name)
 			continue
 		}
 		var err error
@@ -206,7 +206,7 @@ func (k *walk) checkManifest(m seenManifest) {
 			err = profile.CheckCACertificate(der, issuer, at)
 		}
 		if err != nil {
-			k.t.Errorf("P4: %s in manifest %d of key %s: %v", name, m.Number, m.Key, err)
+			k.T.Errorf("P4: %s in manifest %d of key %s: %v", name, m.Number, m.Key, err)
 		}
 	}
 }
@@ -214,34 +214,34 @@ func (k *walk) checkManifest(m seenManifest) {
 // loseAndRegain is P3: what is lost with resources comes back with them, and the
 // configuration stays as it is.
 func (k *walk) loseAndRegain() {
-	k.t.Helper()
+	k.T.Helper()
 	name, parent, ok := k.someLink()
 	if !ok {
 		return
 	}
 	k.askAll()
 	k.unsuspend()
-	before, err := k.validateAll()
-	k.must(err)
+	before, err := k.ValidateAll()
+	k.Must(err)
 	configured := k.configurations()
-	held := k.state(parent).Children[name].Resources
+	held := k.State(parent).Children[name].Resources
 	less := k.share(held)
 	if has := k.held(parent); less.IsEmpty() || !has.Contains(held) { // it would not get back what its parent lost
 		return
 	}
 	for _, res := range []*ca.UpdateChild{{Child: name, Resources: &less}, {Child: name, Resources: &held}} {
-		k.must(k.UpdateChild(k.t.Context(), operator, parent, *res))
-		k.settle()
+		k.Must(k.UpdateChild(k.T.Context(), operator, parent, *res, service.AnyVersion))
+		k.Settle()
 		k.askAll()
 	}
-	after, err := k.validateAll()
-	k.must(err)
+	after, err := k.ValidateAll()
+	k.Must(err)
 	if now := k.configurations(); now != configured {
-		k.t.Errorf("P3: the configurations were\n%s\nand are\n%s", configured, now)
+		k.T.Errorf("P3: the configurations were\n%s\nand are\n%s", configured, now)
 	}
 	for _, p := range [][2]map[string]bool{{before.VRPs, after.VRPs}, {before.ASPAs, after.ASPAs}, {before.RouterKeys, after.RouterKeys}} {
 		if !maps.Equal(p[0], p[1]) {
-			k.t.Errorf("P3: before %s had less were valid\n%s\nand after it\n%s", name, lines(p[0]), lines(p[1]))
+			k.T.Errorf("P3: before %s had less were valid\n%s\nand after it\n%s", name, lines(p[0]), lines(p[1]))
 		}
 	}
 }
@@ -250,60 +250,60 @@ func (k *walk) loseAndRegain() {
 func (k *walk) configurations() string {
 	all := map[string]any{}
 	for _, name := range k.cas {
-		st := k.state(name)
+		st := k.State(name)
 		all[name] = []any{st.SortedROAs(), st.SortedASPAs(), st.RouterKeys}
 	}
 	raw, err := json.Marshal(all)
-	k.must(err)
+	k.Must(err)
 	return string(raw)
 }
 
 // askAll lets every CA ask its parents until nobody learns anything new: who
 // stands below a CA that lost or gained something is told when it asks.
 func (k *walk) askAll() {
-	k.t.Helper()
-	for news := -1; news != k.count("es_command"); {
-		news = k.count("es_command")
-		k.must(k.BulkSyncParents(k.t.Context()))
-		k.settle()
+	k.T.Helper()
+	for news := -1; news != k.Count("es_command"); {
+		news = k.Count("es_command")
+		k.Must(k.BulkSyncParents(k.T.Context()))
+		k.Settle()
 	}
 }
 
 // checkRemoved is P5: of who left nothing is published.
 func (k *walk) checkRemoved() {
-	k.t.Helper()
-	objects, err := k.objects()
-	k.must(err)
+	k.T.Helper()
+	objects, err := k.Repository()
+	k.Must(err)
 	for uri := range objects {
 		if key := strings.TrimSuffix(path.Base(uri), path.Ext(uri)); k.dead[key] {
-			k.t.Errorf("P5: %s is published, of a key that is gone", uri)
+			k.T.Errorf("P5: %s is published, of a key that is gone", uri)
 		}
 	}
 	for _, name := range k.gone {
-		if left := k.published(name); len(left) > 0 {
-			k.t.Errorf("P5: %s is gone and publishes %v", name, left)
+		if left := k.FilesOf(name); len(left) > 0 {
+			k.T.Errorf("P5: %s is gone and publishes %v", name, left)
 		}
 	}
 }
 
 // checkClasses is P6: no name of a class is used twice.
 func (k *walk) checkClasses() {
-	k.t.Helper()
-	if n := k.count(`(SELECT FROM es_event WHERE name = 'resource_class_added/1' GROUP BY stream_id, payload->>'class' HAVING count(*) > 1) twice`); n > 0 {
-		k.t.Errorf("P6: %d names of classes were used again", n)
+	k.T.Helper()
+	if n := k.Count(`(SELECT FROM es_event WHERE name = 'resource_class_added/1' GROUP BY stream_id, payload->>'class' HAVING count(*) > 1) twice`); n > 0 {
+		k.T.Errorf("P6: %d names of classes were used again", n)
 	}
 }
 
 // retry is P7: every task may run again, and then does nothing.
 func (k *walk) retry() {
-	k.t.Helper()
+	k.T.Helper()
 	k.askAll()
 	k.unsuspend()
 	k.unchanged("P7: tasks without work", func() {
 		k.enqueue(service.Renew{}, service.Republish{})
 		for _, name := range k.all() {
 			k.enqueue(service.IssueCA{CA: name}, service.PublishCA{CA: name}, service.SyncRepo{CA: name}, service.LeaveRepos{CA: name}, service.RefreshCA{CA: name})
-			for parent := range k.state(name).Parents {
+			for parent := range k.State(name).Parents {
 				k.enqueue(service.SyncParent{CA: name, Parent: parent})
 			}
 		}
@@ -313,50 +313,50 @@ func (k *walk) retry() {
 // unchanged does something and wants no command to be recorded, no manifest to
 // be made and no RRDP serial to come.
 func (k *walk) unchanged(what string, do func()) {
-	k.t.Helper()
-	k.settle()
+	k.T.Helper()
+	k.Settle()
 	look := func() string {
 		var text string
-		k.must(k.DB.QueryRow(k.t.Context(), `SELECT concat_ws(' ', (SELECT count(*) FROM es_command), (SELECT sum(number) FROM ca_manifest), (SELECT count(*) FROM seen_manifest),
+		k.Must(k.DB.QueryRow(k.T.Context(), `SELECT concat_ws(' ', (SELECT count(*) FROM es_command), (SELECT sum(number) FROM ca_manifest), (SELECT count(*) FROM seen_manifest),
 			(SELECT string_agg(c.name, ',') FROM (SELECT name FROM es_command ORDER BY at DESC LIMIT 5) c))`).Scan(&text))
 		return text
 	}
 	before := look()
 	do()
-	k.settle()
+	k.Settle()
 	if after := look(); after != before {
-		k.t.Errorf("%s did something: commands and manifest numbers were %s and are %s", what, before, after)
+		k.T.Errorf("%s did something: commands and manifest numbers were %s and are %s", what, before, after)
 	}
 }
 
 // nothing is P8: to ask for what is there already is no news.
 func (k *walk) nothing() {
-	k.t.Helper()
+	k.T.Helper()
 	k.unsuspend()
 	k.unchanged("P8: requests that change nothing", func() {
-		ctx := k.t.Context()
+		ctx := k.T.Context()
 		for _, name := range k.cas {
-			st := k.state(name)
-			k.must(k.configure(name, ca.ConfigureROAs{}))
+			st := k.State(name)
+			k.Must(k.Configure(name, ca.ConfigureROAs{}))
 			_, err := k.ConfigureASPAs(ctx, operator, name, ca.ConfigureASPAs{AddOrReplace: st.SortedASPAs()}, nil)
-			k.must(err)
+			k.Must(err)
 			for _, a := range st.SortedASPAs() {
 				_, err := k.UpdateASPA(ctx, operator, name, ca.UpdateASPA{Customer: a.Customer, Added: a.Providers, Removed: []uint32{64999}}, nil)
-				k.must(err)
+				k.Must(err)
 			}
 			var keys ca.ConfigureRouterKeys
 			for r, config := range st.RouterKeys {
 				keys.Add = append(keys.Add, ca.RouterCSR{ASID: r.ASID, CSR: config.CSR})
 			}
 			_, err = k.ConfigureRouterKeys(ctx, operator, name, keys, nil)
-			k.must(err)
+			k.Must(err)
 			for parent := range st.Parents {
-				child, awake := k.state(parent).Children[name], false
-				k.must(k.UpdateChild(ctx, operator, parent, ca.UpdateChild{Child: name, Resources: &child.Resources, IDCert: child.IDCert, Suspend: &awake}))
+				child, awake := k.State(parent).Children[name], false
+				k.Must(k.UpdateChild(ctx, operator, parent, ca.UpdateChild{Child: name, Resources: &child.Resources, IDCert: child.IDCert, Suspend: &awake}, service.AnyVersion))
 				up, err := k.ParentResponse(ctx, parent, name)
-				k.must(err)
+				k.Must(err)
 				if bytes.Equal(up.IDCert, st.Parents[parent].IDCert) { // the parent has the identity that it had
-					k.must(k.SetParent(ctx, operator, name, parent, up))
+					k.Must(k.SetParent(ctx, operator, name, parent, up, service.AnyVersion))
 				}
 			}
 		}
@@ -366,33 +366,33 @@ func (k *walk) nothing() {
 // checkStates is P9: what a process that knows nothing reads from the database
 // is what this one works with, also where it begins with a snapshot.
 func (k *walk) checkStates() {
-	k.t.Helper()
+	k.T.Helper()
 	for _, name := range k.all() {
-		live := k.stateJSON(name)
-		cold := pgstore.Store[ca.State]{Type: ca.Type(), DB: k.DB, Now: k.now}
+		live := k.StateJSON(name)
+		cold := pgstore.Store[ca.State]{Type: ca.Type(), DB: k.DB, Now: k.Now}
 		var read string
-		k.must(cold.View(k.t.Context(), name, func(st *ca.State, _ int64) error {
+		k.Must(cold.View(k.T.Context(), name, func(st *ca.State, _ int64) error {
 			raw, err := json.Marshal(st)
 			read = string(raw)
 			return err
 		}))
 		if read != live {
-			k.t.Errorf("P9: the state of %s is\n%s\nand is read as\n%s", name, live, read)
+			k.T.Errorf("P9: the state of %s is\n%s\nand is read as\n%s", name, live, read)
 		}
-		if n := k.count("es_snapshot p JOIN es_stream s ON s.id = p.stream_id AND s.version = p.version WHERE s.kind = 'ca' AND s.deleted_at IS NULL AND s.handle = '" + name + "'"); n == 0 && k.rng.IntN(4) == 0 {
-			k.forceSnapshot(name)
+		if n := k.Count("es_snapshot p JOIN es_stream s ON s.id = p.stream_id AND s.version = p.version WHERE s.kind = 'ca' AND s.deleted_at IS NULL AND s.handle = '" + name + "'"); n == 0 && k.rng.IntN(4) == 0 {
+			k.ForceSnapshot(name)
 		}
 	}
 }
 
 // unsuspend lets all children be active again.
 func (k *walk) unsuspend() {
-	k.t.Helper()
+	k.T.Helper()
 	for _, name := range k.all() {
-		st := k.state(name)
+		st := k.State(name)
 		for _, child := range st.SuspendedChildren() {
-			k.must(k.SetChildSuspended(k.t.Context(), operator, name, child, false))
+			k.Must(k.SetChildSuspended(k.T.Context(), operator, name, child, false, service.AnyVersion))
 		}
 	}
-	k.settle()
+	k.Settle()
 }

@@ -27,7 +27,7 @@ func (s *Service) publishCA(ctx context.Context, a PublishCA) (tasks.Outcome, er
 	if wait := s.calm.wait(a.CA, s.Now()); wait > 0 {
 		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
 	}
-	defer s.locks.lock(a.CA)()
+	defer s.locks.Lock(a.CA)()
 	stream, err := s.CAs.StreamID(ctx, a.CA)
 	if err != nil {
 		return tasks.Outcome{}, err
@@ -74,11 +74,11 @@ func (s *Service) publishPoint(ctx context.Context, p ca.Point, was castore.Mani
 		} else if wait > 0 {
 			return wait, nil
 		}
-		auth, err := s.authority(ctx, p.Key, p.Cert)
+		auth, err := s.maker().authority(ctx, p.Key, p.Cert)
 		if err != nil {
 			return 0, err
 		}
-		made, err := s.signPoint(ctx, auth, p, e)
+		made, err := s.maker().signPoint(ctx, auth, p, e)
 		if err != nil {
 			return 0, err
 		}

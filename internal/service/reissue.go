@@ -31,8 +31,8 @@ const reissuePage = 100
 
 // ForceReissueCA has a CA sign again all that it issued. It answers once the
 // intent is committed; the objects follow by task.
-func (s *Service) ForceReissueCA(ctx context.Context, actor es.Actor, handle string, ifVersion ...*int64) error {
-	_, err := s.execute(ctx, handle, ca.ForceReissue{}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+func (s *Service) ForceReissueCA(ctx context.Context, actor es.Actor, handle string, ifVersion *int64) error {
+	_, err := s.execute(ctx, handle, ca.ForceReissue{}, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return err
 }
 
@@ -53,7 +53,7 @@ func (s *Service) forceReissue(ctx context.Context, a ForceReissue) (tasks.Outco
 	}
 	page := handles[start:min(start+reissuePage, len(handles))]
 	for _, h := range page {
-		err := s.ForceReissueCA(ctx, a.Actor, h)
+		err := s.ForceReissueCA(ctx, a.Actor, h, AnyVersion)
 		if err != nil && fault.Of(err) != fault.NotFound && !isBroken(err) { // deleted meanwhile, or it stays as it is
 			return tasks.Outcome{}, fmt.Errorf("CA %s: %w", h, err)
 		}

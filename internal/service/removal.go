@@ -12,6 +12,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/tasks"
 )
@@ -72,23 +73,23 @@ func (a EmptyRepo) Key() string { return a.CA + " " + a.ServiceURI }
 
 // RemoveParent ends a CA's relation to a parent. What it certified is withdrawn
 // at once, and the parent is asked to revoke it by task.
-func (s *Service) RemoveParent(ctx context.Context, actor es.Actor, handle, parent string, ifVersion ...*int64) error {
-	_, err := s.execute(ctx, handle, ca.RemoveParent{Parent: parent}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion), InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
+func (s *Service) RemoveParent(ctx context.Context, actor es.Actor, handle, parent string, ifVersion *int64) error {
+	_, err := s.execute(ctx, handle, ca.RemoveParent{Parent: parent}, pgstore.Write{Actor: actor, IfVersion: ifVersion, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 		return s.Rows.ForgetParent(ctx, tx, c.StreamID, parent)
 	}})
 	return err
 }
 
 // RemoveChild ends a CA's relation to a child: its certificates are revoked.
-func (s *Service) RemoveChild(ctx context.Context, actor es.Actor, handle, child string, ifVersion ...*int64) error {
-	_, err := s.execute(ctx, handle, ca.RemoveChild{Child: child}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+func (s *Service) RemoveChild(ctx context.Context, actor es.Actor, handle, child string, ifVersion *int64) error {
+	_, err := s.execute(ctx, handle, ca.RemoveChild{Child: child}, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return err
 }
 
 // RenewIdentity gives a CA a new key and certificate for the protocols, and
 // destroys the old key. Peers outside this server must be told (RFC 8183)
 // before they can be spoken to again.
-func (s *Service) RenewIdentity(ctx context.Context, actor es.Actor, handle string, ifVersion ...*int64) error {
+func (s *Service) RenewIdentity(ctx context.Context, actor es.Actor, handle string, ifVersion *int64) error {
 	if _, err := s.stream(ctx, handle); err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func (s *Service) RenewIdentity(ctx context.Context, actor es.Actor, handle stri
 	if err != nil {
 		return err
 	}
-	_, err = s.execute(ctx, handle, ca.RenewIdentity{Identity: id}, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+	_, err = s.execute(ctx, handle, ca.RenewIdentity{Identity: id}, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	if err != nil {
 		s.dropKeys(ctx, []cert.KeyID{id.KeyID})
 	}
@@ -109,16 +110,12 @@ func (s *Service) RenewIdentity(ctx context.Context, actor es.Actor, handle stri
 // child or publisher, stay. A CA that is not at the version asked for is left
 // alone; one that moved on while its peers were told stays too, and is given
 // back what they took.
-func (s *Service) DeleteCA(ctx context.Context, actor es.Actor, handle string, ifVersion ...*int64) error {
+func (s *Service) DeleteCA(ctx context.Context, actor es.Actor, handle string, ifVersion *int64) error {
 	var parents map[string]ca.Parent
 	var claims map[string][]ca.KeyClaim
 	var repos []ca.Repository
 	var id ca.Identity
-	wanted := only(ifVersion)
-	err := s.view(ctx, handle, func(st *ca.State, version int64) error {
-		if wanted != nil && *wanted != version {
-			return notAt(handle, *wanted, version)
-		}
+	err := s.viewAt(ctx, handle, ifVersion, func(st *ca.State, _ int64) error {
 		parents, claims, repos, id = map[string]ca.Parent{}, st.Claims(), st.Repositories(), st.Identity
 		for name := range claims {
 			parents[name] = st.Parents[name]
@@ -129,7 +126,7 @@ func (s *Service) DeleteCA(ctx context.Context, actor es.Actor, handle string, i
 		return err
 	}
 	s.sayFarewell(ctx, farewell{ca: handle, identity: id, parents: parents, claims: claims, repos: repos})
-	_, err = s.CAs.Delete(ctx, handle, ca.Delete{}, pgstore.Write{Actor: actor, IfVersion: wanted, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
+	_, err = s.CAs.Delete(ctx, handle, ca.Delete{}, pgstore.Write{Actor: actor, IfVersion: ifVersion, InTx: func(ctx context.Context, tx pgx.Tx, c pgstore.Commit) error {
 		return s.Rows.Forget(ctx, tx, c.StreamID)
 	}})
 	if fault.Code(err) == pgstore.CodeVersionMismatch {
@@ -173,7 +170,7 @@ func (s *Service) revokeClaims(ctx context.Context, handle string, contact ca.Pa
 	}
 	var failed error
 	for _, k := range list {
-		err := link.revoke(ctx, k.Class, k.KeyID)
+		err := link.Revoke(ctx, k.Class, k.KeyID)
 		if err != nil && fault.Of(err) != fault.NotFound {
 			failed = errors.Join(failed, fmt.Errorf("revoke key %s: %w", k.KeyID, err))
 		}
@@ -192,7 +189,7 @@ func (s *Service) revokeKeys(ctx context.Context, a RevokeKeys) (tasks.Outcome, 
 	case job != nil && (job.Failures >= revokeTries-1 || job.Attempt >= maxAsked):
 		s.Log.Warn("given up: a parent that was left does not revoke", "ca", a.CA, "parent", a.Parent, "keys", len(a.Keys), "error", err)
 		return tasks.Outcome{}, nil
-	case errors.Is(err, errScheduled):
+	case errors.Is(err, peer.ErrScheduled):
 		return tasks.Outcome{Again: s.Now().Add(askAgain)}, nil
 	default:
 		return tasks.Outcome{}, untilAnswered(err)
@@ -203,7 +200,7 @@ func (s *Service) revokeKeys(ctx context.Context, a RevokeKeys) (tasks.Outcome, 
 // publishes, and then forgets them; after some tries also those that could not
 // be emptied.
 func (s *Service) leaveRepos(ctx context.Context, a LeaveRepos) (tasks.Outcome, error) {
-	defer s.locks.lock("repo " + a.CA)()
+	defer s.locks.Lock("repo " + a.CA)()
 	var left []ca.Repository
 	var id ca.Identity
 	var current string
@@ -251,7 +248,7 @@ func (s *Service) leaveRepos(ctx context.Context, a LeaveRepos) (tasks.Outcome, 
 // emptyRepo withdraws what a deleted CA left in a repository of this server. If
 // there is a CA of that name again, what is published is that one's affair.
 func (s *Service) emptyRepo(ctx context.Context, a EmptyRepo) (tasks.Outcome, error) {
-	defer s.locks.lock("repo " + a.CA)()
+	defer s.locks.Lock("repo " + a.CA)()
 	if _, err := s.CAs.StreamID(ctx, a.CA); err == nil || fault.Code(err) != "stream-unknown" {
 		return tasks.Outcome{}, err
 	}

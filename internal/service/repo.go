@@ -15,6 +15,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
 	"baleen/internal/rpki/oob"
@@ -28,7 +29,7 @@ func (s *Service) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 // ConfigureRepository says where a CA publishes. The repository is asked
 // first: one that does not answer is not taken. For a CA that publishes
 // elsewhere this is a key roll in every class.
-func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handle string, r oob.RepositoryResponse, ifVersion ...*int64) error {
+func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handle string, r oob.RepositoryResponse, ifVersion *int64) error {
 	repo := ca.Repository{ServiceURI: r.ServiceURI, SIABase: r.SIABase, NotificationURI: r.NotificationURI, ServerIDCert: r.IDCert}
 	var id ca.Identity
 	if err := s.view(ctx, handle, func(st *ca.State, _ int64) error { id = st.Identity; return nil }); err != nil {
@@ -42,7 +43,7 @@ func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handl
 				"to send XML to all other parties again: parent(s), children, and repository",
 		}
 	}
-	return s.moveTo(ctx, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)}, handle, repo)
+	return s.moveTo(ctx, pgstore.Write{Actor: actor, IfVersion: ifVersion}, handle, repo)
 }
 
 // askRepo says whether the repository knows the publisher, and under this base
@@ -57,7 +58,7 @@ func (s *Service) askRepo(ctx context.Context, link repoLink, base string) error
 			return fmt.Errorf("the repository lets publisher %s publish below %s, not %s", here.publisher, r.SIABase, base)
 		}
 	}
-	_, err := link.list(ctx)
+	_, err := link.List(ctx)
 	return err
 }
 
@@ -98,7 +99,7 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 		return tasks.Outcome{Again: s.Now().Add(wait)}, nil
 	}
 	defer leave()
-	defer s.locks.lock("repo " + handle)()
+	defer s.locks.Lock("repo " + handle)()
 	stream, err := s.CAs.StreamID(ctx, handle)
 	if err != nil {
 		return tasks.Outcome{}, err
@@ -107,7 +108,7 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
-	err = s.publishDifference(ctx, s.repoLink(handle, id, repos[0]), wantedAt(wanted, repos[0].ServiceURI, true))
+	err = s.publishDifference(ctx, s.repoLink(handle, id, repos[0]), castore.WantedAt(wanted, repos[0].ServiceURI, true))
 	if note := s.Rows.NoteRepo(ctx, s.Fence, stream, castore.Exchanged{URI: repos[0].ServiceURI, At: s.Now(), Err: err}); note != nil && err == nil {
 		err = note
 	}
@@ -117,7 +118,7 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 		return tasks.Outcome{}, untilAnswered(err)
 	}
 	for _, old := range repos[1:] {
-		err = errors.Join(err, s.publishDifference(ctx, s.repoLink(handle, id, old), wantedAt(wanted, old.ServiceURI, false)))
+		err = errors.Join(err, s.publishDifference(ctx, s.repoLink(handle, id, old), castore.WantedAt(wanted, old.ServiceURI, false)))
 	}
 	if err != nil {
 		return tasks.Outcome{}, untilAnswered(err)
@@ -125,21 +126,9 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 	return tasks.Outcome{}, nil
 }
 
-// wantedAt gives what is wanted in one repository. What names none is wanted in
-// the one that the CA has now.
-func wantedAt(all map[string]castore.Object, serviceURI string, current bool) map[string]ca.Hash {
-	out := make(map[string]ca.Hash, len(all))
-	for uri, o := range all {
-		if o.Repository == serviceURI || current && o.Repository == "" {
-			out[uri] = o.Hash
-		}
-	}
-	return out
-}
-
 // publishDifference makes the repository hold exactly what is wanted.
 func (s *Service) publishDifference(ctx context.Context, link repoLink, wanted map[string]ca.Hash) error {
-	have, err := link.list(ctx)
+	have, err := link.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -156,7 +145,7 @@ func (s *Service) publishDifference(ctx context.Context, link repoLink, wanted m
 			changes[i].Content = ders[h]
 		}
 	}
-	return link.publish(ctx, changes)
+	return link.Publish(ctx, changes)
 }
 
 // difference gives the changes that turn what the repository has into what is
@@ -212,4 +201,43 @@ func sooner(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// visit is enter for the first of the repositories that is outside this server.
+func (s *Service) visit(repos []ca.Repository) (leave func(), wait time.Duration) {
+	for _, r := range repos {
+		if _, here := s.local(r.ServiceURI, "rfc8181/"); !here {
+			return s.crowd.Enter(peer.ServerOf(r.ServiceURI), s.Now())
+		}
+	}
+	return func() {}, 0
+}
+
+// repoLink is the publication protocol as a publisher sees it (RFC 8181),
+// whether the repository is another process or this one.
+type repoLink interface {
+	List(ctx context.Context) ([]pubserver.Object, error)
+	Publish(ctx context.Context, changes []pubserver.Change) error
+}
+
+// repoLink gives the way to the repository of a CA.
+func (s *Service) repoLink(handle string, id ca.Identity, repo ca.Repository) repoLink {
+	if publisher, ok := s.local(repo.ServiceURI, "rfc8181/"); ok {
+		return localRepo{pubs: s.Pubs, publisher: publisher}
+	}
+	return peer.RepoLink{Speaker: s.speaker(), CA: handle, Identity: id, Repo: repo}
+}
+
+// localRepo reaches the repository of this server by function call.
+type localRepo struct {
+	pubs      *pubserver.Server
+	publisher string
+}
+
+func (l localRepo) List(ctx context.Context) ([]pubserver.Object, error) {
+	return l.pubs.List(ctx, l.publisher)
+}
+
+func (l localRepo) Publish(ctx context.Context, changes []pubserver.Change) error {
+	return l.pubs.Publish(ctx, l.publisher, changes)
 }

@@ -21,9 +21,10 @@ import (
 	"baleen/internal/exchange"
 	"baleen/internal/export"
 	"baleen/internal/fault"
+	"baleen/internal/keylock"
+	"baleen/internal/peer"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
-	"baleen/internal/remote"
 	"baleen/internal/signer"
 	"baleen/internal/ta"
 )
@@ -76,7 +77,7 @@ type Service struct {
 	Export *export.Renderer
 	Rows   *castore.Store
 	Keys   *signer.Keys
-	Peers  Poster
+	Peers  peer.Poster
 	OneOff *signer.Pool
 	DB     *pgxpool.Pool
 	Fence  postgres.Fence
@@ -97,22 +98,16 @@ type Service struct {
 	// Exchanges remembers what peers outside this server said and heard.
 	Exchanges *exchange.Log
 
-	locks       keyedMutex
-	voices      voices
-	crowd       crowd
+	locks       keylock.Locks
+	voices      peer.Voices
+	crowd       peer.Crowd
 	calm        calm
 	figures     figured
 	activeSince atomic.Pointer[time.Time] // when this term as the active node began
 }
 
-// Poster carries a signed message to a peer and gives its answer; *remote.Client
-// is one.
-type Poster interface {
-	Post(ctx context.Context, m remote.Message) ([]byte, error)
-}
-
-// systemActor stands in the log for what the server does by itself.
-var systemActor = es.Actor{Name: "baleen"}
+// SystemActor stands in the log for what the server does by itself.
+var SystemActor = es.Actor{Name: "baleen"}
 
 func taskActor(kind string) es.Actor { return es.Actor{Name: "task:" + kind} }
 
@@ -133,4 +128,9 @@ func (s *Service) view(ctx context.Context, handle string, f func(st *ca.State, 
 func (s *Service) execute(ctx context.Context, handle string, cmd es.Command[ca.State], w pgstore.Write) (pgstore.Result, error) {
 	r, err := s.CAs.Execute(ctx, handle, cmd, w)
 	return r, caUnknown(handle, err)
+}
+
+// maker makes what CAs sign.
+func (s *Service) maker() Maker {
+	return Maker{Keys: s.Keys, OneOff: s.OneOff, Certs: s.Rows, Policy: s.Config.Policy, Cores: s.Cores, Now: s.Now}
 }

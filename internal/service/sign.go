@@ -3,7 +3,7 @@ package service
 import (
 	"context"
 	"crypto"
-	"crypto/rand"
+	"crypto/rsa"
 	"fmt"
 	"math/big"
 	"net/netip"
@@ -25,6 +25,32 @@ import (
 // backdate is how far validity reaches into the past, for clocks that are slow.
 const backdate = 5 * time.Minute
 
+// Maker makes the objects of CAs, and checks each as a relying party would. All
+// fields must be set.
+type Maker struct {
+	Keys   Signers
+	OneOff KeySource
+	Certs  Certificates
+	Policy ca.Policy
+	Cores  int // how many signatures to make at once
+	Now    func() time.Time
+}
+
+// Signers sign with the keys of CAs; *signer.Keys does.
+type Signers interface {
+	Signer(ctx context.Context, id cert.KeyID) (crypto.Signer, error)
+}
+
+// KeySource gives keys that are used once; *signer.Pool does.
+type KeySource interface {
+	Take(ctx context.Context) (*rsa.PrivateKey, error)
+}
+
+// Certificates are those of CAs, by hash; *castore.Store has them.
+type Certificates interface {
+	DER(ctx context.Context, hash ca.Hash) ([]byte, error)
+}
+
 // authority is a key that can sign, with its certificate.
 type authority struct {
 	cert *cert.Certificate
@@ -33,8 +59,8 @@ type authority struct {
 }
 
 // authority fetches the key and certificate of a class.
-func (s *Service) authority(ctx context.Context, key cert.KeyID, rec ca.CertRecord) (authority, error) {
-	der, err := s.Rows.DER(ctx, rec.Hash)
+func (m Maker) authority(ctx context.Context, key cert.KeyID, rec ca.CertRecord) (authority, error) {
+	der, err := m.Certs.DER(ctx, rec.Hash)
 	if err != nil {
 		return authority{}, fmt.Errorf("certificate %s: %w", rec.URI, err)
 	}
@@ -42,7 +68,7 @@ func (s *Service) authority(ctx context.Context, key cert.KeyID, rec ca.CertReco
 	if err != nil {
 		return authority{}, fmt.Errorf("certificate %s: %w", rec.URI, err)
 	}
-	k, err := s.Keys.Signer(ctx, key)
+	k, err := m.Keys.Signer(ctx, key)
 	if err != nil {
 		return authority{}, fmt.Errorf("key %s: %w", key, err)
 	}
@@ -68,8 +94,8 @@ type signed struct {
 
 // signObject makes a signed object (RFC 6488) with a key of its own, and the
 // EE certificate for it.
-func (s *Service) signObject(ctx context.Context, a authority, t cms.Template, ee cert.Template) (signed, error) {
-	key, err := s.OneOff.Take(ctx)
+func (m Maker) signObject(ctx context.Context, a authority, t cms.Template, ee cert.Template) (signed, error) {
+	key, err := m.OneOff.Take(ctx)
 	if err != nil {
 		return signed{}, fmt.Errorf("one-off key: %w", err)
 	}
@@ -89,8 +115,8 @@ func (s *Service) signObject(ctx context.Context, a authority, t cms.Template, e
 }
 
 // signROA makes one ROA and checks it as a relying party would.
-func (s *Service) signROA(ctx context.Context, a authority, p ca.PlannedROA) (ca.IssuedROA, []byte, error) {
-	now := s.Now().UTC().Truncate(time.Second)
+func (m Maker) signROA(ctx context.Context, a authority, p ca.PlannedROA) (ca.IssuedROA, []byte, error) {
+	now := m.Now().UTC().Truncate(time.Second)
 	payload := roa.ROA{ASID: p.ROAs[0].ASID}
 	var v4, v6 []netip.Prefix
 	for _, r := range p.ROAs {
@@ -105,8 +131,8 @@ func (s *Service) signROA(ctx context.Context, a authority, p ca.PlannedROA) (ca
 	if err != nil {
 		return ca.IssuedROA{}, nil, err
 	}
-	obj, err := s.signObject(ctx, a, cms.Template{ContentType: roa.ContentType, Content: content, SigningTime: now}, cert.Template{
-		NotBefore: now.Add(-backdate), NotAfter: now.Add(s.Config.Policy.ROAValid),
+	obj, err := m.signObject(ctx, a, cms.Template{ContentType: roa.ContentType, Content: content, SigningTime: now}, cert.Template{
+		NotBefore: now.Add(-backdate), NotAfter: now.Add(m.Policy.ROAValid),
 		SIA:       cert.SIA{SignedObject: a.rec.SIA.Repository + p.Name},
 		Resources: resources.Set{V4: resources.IPSetOf(resources.IPv4, v4...), V6: resources.IPSetOf(resources.IPv6, v6...)},
 	})
@@ -123,12 +149,12 @@ func (s *Service) signROA(ctx context.Context, a authority, p ca.PlannedROA) (ca
 
 // signROAs signs many at once, on every core, as long as goOn says so, and gives
 // those that it signed.
-func (s *Service) signROAs(ctx context.Context, a authority, planned []ca.PlannedROA, goOn func(context.Context) (bool, error)) ([]ca.IssuedROA, [][]byte, error) {
-	issued, ders, err := signEach(ctx, s.Cores, planned, func(ctx context.Context, p ca.PlannedROA) (ca.IssuedROA, []byte, error) {
+func (m Maker) signROAs(ctx context.Context, a authority, planned []ca.PlannedROA, goOn func(context.Context) (bool, error)) ([]ca.IssuedROA, [][]byte, error) {
+	issued, ders, err := signEach(ctx, m.Cores, planned, func(ctx context.Context, p ca.PlannedROA) (ca.IssuedROA, []byte, error) {
 		if ok, err := goOn(ctx); !ok || err != nil {
 			return ca.IssuedROA{}, nil, err
 		}
-		issued, der, err := s.signROA(ctx, a, p)
+		issued, der, err := m.signROA(ctx, a, p)
 		if err != nil {
 			err = fmt.Errorf("ROA %s: %w", p.Name, err)
 		}
@@ -153,14 +179,14 @@ func signEach[P, I any](ctx context.Context, cores int, planned []P, sign func(c
 }
 
 // signChildCert certifies a child's key.
-func (s *Service) signChildCert(a authority, p ca.PlannedCert, pub crypto.PublicKey) (ca.IssuedCert, []byte, error) {
-	now := s.Now().UTC().Truncate(time.Second)
+func (m Maker) signChildCert(a authority, p ca.PlannedCert, pub crypto.PublicKey) (ca.IssuedCert, []byte, error) {
+	now := m.Now().UTC().Truncate(time.Second)
 	serial, err := cert.NewSerial()
 	if err != nil {
 		return ca.IssuedCert{}, nil, err
 	}
 	t := cert.Template{
-		Serial: serial, NotBefore: now.Add(-backdate), NotAfter: now.Add(s.Config.Policy.ChildValid), PublicKey: pub, CA: true,
+		Serial: serial, NotBefore: now.Add(-backdate), NotAfter: now.Add(m.Policy.ChildValid), PublicKey: pub, CA: true,
 		CRLDP: a.crlURI(), AIA: a.rec.URI, Resources: p.Resources,
 		SIA: cert.SIA{Repository: p.SIA.Repository, Manifest: p.SIA.Manifest, Notify: p.SIA.Notify},
 	}
@@ -192,7 +218,7 @@ type edition struct {
 
 // signPoint makes the CRL and then the manifest that lists it and every file
 // of the publication point.
-func (s *Service) signPoint(ctx context.Context, a authority, p ca.Point, e edition) (issuance, error) {
+func (m Maker) signPoint(ctx context.Context, a authority, p ca.Point, e edition) (issuance, error) {
 	var out issuance
 	entries, err := crlEntries(p.Revoked)
 	if err != nil {
@@ -203,24 +229,26 @@ func (s *Service) signPoint(ctx context.Context, a authority, p ca.Point, e edit
 	if err != nil {
 		return out, fmt.Errorf("CRL: %w", err)
 	}
-	m := manifest.Manifest{Number: number, ThisUpdate: e.thisUpdate, NextUpdate: e.nextUpdate}
-	m.Files = append(m.Files, manifest.File{Name: p.Key.String() + ".crl", Hash: ca.HashOf(out.crl)})
+	list := manifest.Manifest{Number: number, ThisUpdate: e.thisUpdate, NextUpdate: e.nextUpdate}
+	list.Files = append(list.Files, manifest.File{Name: p.Key.String() + ".crl", Hash: ca.HashOf(out.crl)})
 	for _, f := range p.Files {
-		m.Files = append(m.Files, manifest.File{Name: f.Name, Hash: f.Hash})
+		list.Files = append(list.Files, manifest.File{Name: f.Name, Hash: f.Hash})
 	}
-	content, err := m.Encode()
+	content, err := list.Encode()
 	if err != nil {
 		return out, fmt.Errorf("manifest: %w", err)
 	}
-	now := s.Now().UTC().Truncate(time.Second)
-	obj, err := s.signObject(ctx, a, cms.Template{ContentType: manifest.ContentType, Content: content, SigningTime: now}, cert.Template{
+	now := m.Now().UTC().Truncate(time.Second)
+	obj, err := m.signObject(ctx, a, cms.Template{ContentType: manifest.ContentType, Content: content, SigningTime: now}, cert.Template{
 		NotBefore: e.thisUpdate, NotAfter: e.nextUpdate, Inherit: true, SIA: cert.SIA{SignedObject: a.rec.SIA.Manifest},
 	})
 	if err != nil {
 		return out, fmt.Errorf("manifest: %w", err)
 	}
 	out.mft = obj.der
-	now = later(now, e.thisUpdate)
+	if now.Before(e.thisUpdate) {
+		now = e.thisUpdate
+	}
 	if err := profile.CheckCRL(out.crl, a.cert, now); err != nil {
 		return out, fmt.Errorf("the CRL that was signed is not valid: %w", err)
 	}
@@ -240,17 +268,4 @@ func crlEntries(revoked []ca.Revocation) ([]crl.Entry, error) {
 		entries = append(entries, crl.Entry{Serial: n, RevokedAt: r.RevokedAt})
 	}
 	return entries, nil
-}
-
-// upTo gives a random duration in [0, d), so that what recurs does not come
-// all at once.
-func upTo(d time.Duration) (time.Duration, error) {
-	if d <= 0 {
-		return 0, nil
-	}
-	n, err := rand.Int(rand.Reader, big.NewInt(int64(d)))
-	if err != nil {
-		return 0, fmt.Errorf("randomness: %w", err)
-	}
-	return time.Duration(n.Int64()), nil
 }

@@ -41,12 +41,12 @@ func (a SuspendCA) Key() string { return a.CA }
 
 // SetChildSuspended suspends a child or makes it active again. Its
 // certificates are withdrawn, or issued again, by task.
-func (s *Service) SetChildSuspended(ctx context.Context, actor es.Actor, parent, child string, suspended bool, ifVersion ...*int64) error {
+func (s *Service) SetChildSuspended(ctx context.Context, actor es.Actor, parent, child string, suspended bool, ifVersion *int64) error {
 	var cmd es.Command[ca.State] = ca.UnsuspendChild{Child: child}
 	if suspended {
 		cmd = ca.SuspendChild{Child: child}
 	}
-	_, err := s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+	_, err := s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return err
 }
 
@@ -181,7 +181,7 @@ func (s *Service) touchChild(ctx context.Context, parent, child, userAgent strin
 }
 
 func (s *Service) awaken(ctx context.Context, parent, child, userAgent string) error {
-	err := s.SetChildSuspended(ctx, es.Actor{Name: "child:" + child}, parent, child, false)
+	err := s.SetChildSuspended(ctx, es.Actor{Name: "child:" + child}, parent, child, false, AnyVersion)
 	if err == nil {
 		s.Log.Info("a suspended child spoke and is active again", "ca", parent, "child", child, "user_agent", userAgent)
 	}

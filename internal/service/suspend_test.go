@@ -17,13 +17,13 @@ func parentAndChild(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
 	w.Config.SuspendAfter = 72 * time.Hour
-	w.start()
-	w.join("ca1", "testbed", set("AS64496", "10.0.0.0/8", ""))
-	w.join("ca2", "ca1", set("", "10.0.0.0/16", ""))
-	if err := w.configure("ca2", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}); err != nil {
+	w.Start()
+	w.Join("ca1", "testbed", set("AS64496", "10.0.0.0/8", ""))
+	w.Join("ca2", "ca1", set("", "10.0.0.0/16", ""))
+	if err := w.Configure("ca2", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
+	w.Settle()
 	if got := w.valid(); got != "10.0.0.0/16-16 => 64496" {
 		t.Fatalf("valid: %s", got)
 	}
@@ -32,31 +32,31 @@ func parentAndChild(t *testing.T) *world {
 
 // valid gives the routes that a relying party takes for valid.
 func (w *world) valid() string {
-	w.t.Helper()
-	got, err := w.validate()
+	w.T.Helper()
+	got, err := w.Validate()
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return lines(got)
 }
 
 // silence lets time pass in which no child says anything, and none will.
 func (w *world) silence(d time.Duration) {
-	w.t.Helper()
-	w.pass(d)
-	w.exec("UPDATE task SET run_at = now() + interval '1 year' WHERE kind IN ('ca_sync_parent', 'ca_refresh')")
+	w.T.Helper()
+	w.Pass(d)
+	w.Exec("UPDATE task SET run_at = now() + interval '1 year' WHERE kind IN ('ca_sync_parent', 'ca_refresh')")
 }
 
 // quiet does the same while the server works.
 func (w *world) quiet(d time.Duration) {
-	w.t.Helper()
+	w.T.Helper()
 	w.silence(d)
-	w.settle()
-	w.run(service.Republish{})
+	w.Settle()
+	w.Run(service.Republish{})
 }
 
 func (w *world) suspended(parent string) []string {
-	st := w.state(parent)
+	st := w.State(parent)
 	return st.SuspendedChildren()
 }
 
@@ -64,7 +64,7 @@ func (w *world) suspended(parent string) []string {
 // and comes back with another serial.
 func TestSuspendByHand(t *testing.T) {
 	w := parentAndChild(t)
-	before := w.state("ca1").Classes["0"].Certs
+	before := w.State("ca1").Classes["0"].Certs
 	var old ca.IssuedCert
 	for _, c := range before {
 		old = c
@@ -73,41 +73,41 @@ func TestSuspendByHand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", true); err != nil {
+	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", true, service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
-	if got := w.published("ca1")[".cer"]; len(got) != 0 {
+	w.Settle()
+	if got := w.FilesOf("ca1")[".cer"]; len(got) != 0 {
 		t.Errorf("published: %v", got)
 	}
 	if got := w.suspended("ca1"); !slices.Equal(got, []string{"ca2"}) {
 		t.Errorf("suspended: %v", got)
 	}
-	w.exec("UPDATE der_object SET der = '\\x00' WHERE hash = $1", old.Hash[:])
-	if findings, _ := w.verify(); len(findings) == 0 || !strings.Contains(strings.Join(findings, "\n"), "certificate of suspended child ca2") {
+	w.Exec("UPDATE der_object SET der = '\\x00' WHERE hash = $1", old.Hash[:])
+	if findings, _ := w.Verify(); len(findings) == 0 || !strings.Contains(strings.Join(findings, "\n"), "certificate of suspended child ca2") {
 		t.Errorf("what is kept aside was damaged: findings %q", findings)
 	}
-	w.exec("UPDATE der_object SET der = $2 WHERE hash = $1", old.Hash[:], der)
-	if findings, _ := w.verify(); len(findings) > 0 {
+	w.Exec("UPDATE der_object SET der = $2 WHERE hash = $1", old.Hash[:], der)
+	if findings, _ := w.Verify(); len(findings) > 0 {
 		t.Errorf("findings %q", findings)
 	}
-	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", false); err != nil {
+	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", false, service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
-	if got := w.published("ca1")[".cer"]; len(got) != 1 || w.valid() != "10.0.0.0/16-16 => 64496" {
+	w.Settle()
+	if got := w.FilesOf("ca1")[".cer"]; len(got) != 1 || w.valid() != "10.0.0.0/16-16 => 64496" {
 		t.Errorf("published: %v, valid: %s", got, w.valid())
 	}
-	if again := w.state("ca1").Classes["0"].Certs[old.KeyID]; again.Serial == old.Serial || again.Hash == old.Hash || again.URI != old.URI {
+	if again := w.State("ca1").Classes["0"].Certs[old.KeyID]; again.Serial == old.Serial || again.Hash == old.Hash || again.URI != old.URI {
 		t.Errorf("got %+v, had %+v", again, old)
 	}
-	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "nobody", true); fault.Code(err) != "ca-child-unknown" {
+	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "nobody", true, service.AnyVersion); fault.Code(err) != "ca-child-unknown" {
 		t.Errorf("an unknown child: %v", err)
 	}
-	if n := w.waiting(); n != 0 {
+	if n := w.Waiting(); n != 0 {
 		t.Errorf("%d tasks failed", n)
 	}
-	if findings, _ := w.verify(); len(findings) > 0 {
+	if findings, _ := w.Verify(); len(findings) > 0 {
 		t.Errorf("findings %q", findings)
 	}
 }
@@ -116,9 +116,9 @@ func TestSuspendByHand(t *testing.T) {
 // active again.
 func TestSilentChildIsSuspended(t *testing.T) {
 	w := parentAndChild(t)
-	w.exec("UPDATE ca_child_status SET user_agent = 'rpkid' WHERE child = 'ca1'") // other software is left alone
+	w.Exec("UPDATE ca_child_status SET user_agent = 'rpkid' WHERE child = 'ca1'") // other software is left alone
 	w.quiet(71 * time.Hour)
-	w.run(service.SuspendSilent{})
+	w.Run(service.SuspendSilent{})
 	if got := w.suspended("ca1"); len(got) != 0 {
 		t.Fatalf("suspended too early: %v", got)
 	}
@@ -126,17 +126,17 @@ func TestSilentChildIsSuspended(t *testing.T) {
 	if err := w.BulkSuspend(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
+	w.Settle()
 	if got := w.suspended("ca1"); !slices.Equal(got, []string{"ca2"}) {
 		t.Fatalf("suspended: %v", got)
 	}
 	if got := w.suspended("testbed"); len(got) != 0 {
 		t.Errorf("suspended although it may call rarely: %v", got)
 	}
-	if got := w.published("ca1")[".cer"]; len(got) != 0 {
+	if got := w.FilesOf("ca1")[".cer"]; len(got) != 0 {
 		t.Errorf("published: %v", got)
 	}
-	if n := w.count("task WHERE kind = 'cas_suspend' AND run_at > now() + interval '73 hours 50 minutes'"); n != 1 {
+	if n := w.Count("task WHERE kind = 'cas_suspend' AND run_at > now() + interval '73 hours 50 minutes'"); n != 1 {
 		t.Error("it does not come again")
 	}
 	statuses, err := w.ChildStatuses(t.Context(), "ca1")
@@ -147,17 +147,17 @@ func TestSilentChildIsSuspended(t *testing.T) {
 	if err := w.SyncParents(t.Context(), "ca2"); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
+	w.Settle()
 	if got := w.suspended("ca1"); len(got) != 0 {
 		t.Errorf("it spoke and is suspended: %v", got)
 	}
-	if got := w.published("ca1")[".cer"]; len(got) != 1 {
+	if got := w.FilesOf("ca1")[".cer"]; len(got) != 1 {
 		t.Errorf("published: %v", got)
 	}
-	if n := w.count("ca_child_status WHERE suspended"); n != 0 {
+	if n := w.Count("ca_child_status WHERE suspended"); n != 0 {
 		t.Errorf("%d rows say suspended", n)
 	}
-	if n := w.waiting(); n != 0 {
+	if n := w.Waiting(); n != 0 {
 		t.Errorf("%d tasks failed", n)
 	}
 }
@@ -169,8 +169,8 @@ func TestNobodyIsSuspendedRightAfterAStart(t *testing.T) {
 	if err := w.ScheduleStart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.exec("DELETE FROM task WHERE kind = 'queue_start'")
-	w.run(service.SuspendSilent{})
+	w.Exec("DELETE FROM task WHERE kind = 'queue_start'")
+	w.Run(service.SuspendSilent{})
 	if got := w.suspended("ca1"); len(got) != 0 {
 		t.Errorf("suspended: %v", got)
 	}
@@ -184,11 +184,11 @@ func TestSuspensionIsOffByDefault(t *testing.T) {
 	if err := w.BulkSuspend(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.settle()
+	w.Settle()
 	if got := w.suspended("ca1"); len(got) != 0 {
 		t.Errorf("suspended: %v", got)
 	}
-	if n := w.count("task WHERE kind = 'cas_suspend'"); n != 0 {
+	if n := w.Count("task WHERE kind = 'cas_suspend'"); n != 0 {
 		t.Error("the task comes again")
 	}
 }
@@ -202,19 +202,19 @@ func TestChildThatSpeaksInThatMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The trigger stands for the child's message between the task's look and its command.
-	w.exec(`CREATE FUNCTION speak() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	w.Exec(`CREATE FUNCTION speak() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 		IF NEW.name = 'suspend_child' THEN UPDATE ca_child_status SET at = now() + interval '100 hours' WHERE child = 'ca2'; END IF; RETURN NEW; END $$`)
-	w.exec("CREATE TRIGGER speak BEFORE INSERT ON es_command FOR EACH ROW EXECUTE FUNCTION speak()")
-	w.run(service.SuspendSilent{})
-	w.exec("DROP TRIGGER speak ON es_command")
+	w.Exec("CREATE TRIGGER speak BEFORE INSERT ON es_command FOR EACH ROW EXECUTE FUNCTION speak()")
+	w.Run(service.SuspendSilent{})
+	w.Exec("DROP TRIGGER speak ON es_command")
 	if got := w.suspended("ca1"); len(got) != 0 {
 		t.Errorf("suspended: %v", got)
 	}
 	// And the other way round: the note of a message tells that the child was just suspended.
-	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", true); err != nil {
+	if err := w.SetChildSuspended(t.Context(), operator, "ca1", "ca2", true, service.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
-	if suspended, err := w.Rows.NoteChild(t.Context(), w.Fence, stream, castore.ChildExchange{Child: "ca2", At: w.now(), UserAgent: "local-child"}); err != nil || !suspended {
+	if suspended, err := w.Rows.NoteChild(t.Context(), w.Fence, stream, castore.ChildExchange{Child: "ca2", At: w.Now(), UserAgent: "local-child"}); err != nil || !suspended {
 		t.Errorf("the note says %v, %v", suspended, err)
 	}
 }

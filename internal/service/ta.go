@@ -130,7 +130,7 @@ func (s *Service) taIdentity(ctx context.Context, child string) (id []byte, err 
 	return id, err
 }
 
-func (s *Service) addTAChild(ctx context.Context, actor es.Actor, cmd ca.AddChild, ifVersion ...*int64) error {
-	_, err := s.Proxy.Execute(ctx, taHandle, ta.AddChild(cmd), pgstore.Write{Actor: actor, IfVersion: only(ifVersion)})
+func (s *Service) addTAChild(ctx context.Context, actor es.Actor, cmd ca.AddChild, ifVersion *int64) error {
+	_, err := s.Proxy.Execute(ctx, taHandle, ta.AddChild(cmd), pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return s.taMissing(err)
 }

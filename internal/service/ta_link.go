@@ -8,6 +8,7 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/ta"
@@ -20,7 +21,7 @@ type taLink struct {
 	child string
 }
 
-func (l taLink) list(ctx context.Context) (out []ca.Entitlement, err error) {
+func (l taLink) List(ctx context.Context) (out []ca.Entitlement, err error) {
 	err = l.s.viewProxy(ctx, func(st *ta.ProxyState) error {
 		offered, err := st.Entitlements(l.child, l.s.Now(), l.s.Config.TA)
 		for _, e := range offered {
@@ -35,39 +36,39 @@ func (l taLink) list(ctx context.Context) (out []ca.Entitlement, err error) {
 	return out, err
 }
 
-func (l taLink) issue(ctx context.Context, class string, csr []byte) (granted, error) {
-	return l.issueWithin(ctx, class, csr, resources.Limit{})
+func (l taLink) Issue(ctx context.Context, class string, csr []byte) (peer.Granted, error) {
+	return l.IssueWithin(ctx, class, csr, resources.Limit{})
 }
 
-func (l taLink) issueWithin(ctx context.Context, class string, csr []byte, limit resources.Limit) (granted, error) {
-	req, err := readRequest(csr)
+func (l taLink) IssueWithin(ctx context.Context, class string, csr []byte, limit resources.Limit) (peer.Granted, error) {
+	req, err := peer.ReadRequest(csr)
 	if err != nil {
-		return granted{}, err
+		return peer.Granted{}, err
 	}
 	answer, err := l.ask(ctx, ta.IssueRequest(class, req, limit))
 	if err != nil {
-		return granted{}, err
+		return peer.Granted{}, err
 	}
 	if answer.Issued == nil {
-		return granted{}, notPerformed(answer)
+		return peer.Granted{}, notPerformed(answer)
 	}
 	der, err := l.s.Rows.DER(ctx, ca.Hash(answer.Issued.Hash))
 	if err != nil {
-		return granted{}, err
+		return peer.Granted{}, err
 	}
 	issuer, err := l.s.TACertificate(ctx)
-	return granted{cert: der, uri: answer.Issued.URI, issuer: issuer}, err
+	return peer.Granted{Cert: der, URI: answer.Issued.URI, Issuer: issuer}, err
 }
 
-func (l taLink) revoke(ctx context.Context, class string, key cert.KeyID) error {
-	err := l.revokeKey(ctx, class, key)
-	if nothingToRevoke(err) {
+func (l taLink) Revoke(ctx context.Context, class string, key cert.KeyID) error {
+	err := l.RevokeKey(ctx, class, key)
+	if peer.NothingToRevoke(err) {
 		return nil
 	}
 	return err
 }
 
-func (l taLink) revokeKey(ctx context.Context, class string, key cert.KeyID) error {
+func (l taLink) RevokeKey(ctx context.Context, class string, key cert.KeyID) error {
 	answer, err := l.ask(ctx, ta.RevokeRequest(class, key))
 	if err == nil && !answer.Revoked {
 		return notPerformed(answer)
@@ -82,7 +83,7 @@ func (l taLink) ask(ctx context.Context, r ta.ChildRequest) (answer ta.Answer, e
 		_, err = l.s.Proxy.Execute(ctx, taHandle, answer.Then, pgstore.Write{Actor: es.Actor{Name: "child:" + l.child}})
 	}
 	if err == nil && (answer.Code == ta.CodeScheduled || answer.Code == ta.CodeAlreadyProcessing) {
-		err = errScheduled
+		err = peer.ErrScheduled
 	}
 	return answer, err
 }

@@ -10,8 +10,8 @@ import (
 	"baleen/internal/ta"
 )
 
-// ensureTA makes what is missing of the testbed's trust anchor.
-func (s *Service) ensureTA(ctx context.Context, t Testbed) error {
+// EnsureTA makes what is missing of the testbed's trust anchor.
+func (s *Service) EnsureTA(ctx context.Context, t Testbed) error {
 	if err := s.ensureProxy(ctx); err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (s *Service) ensureTA(ctx context.Context, t Testbed) error {
 			return err
 		}
 		repo = &ta.Repository{ServiceURI: answer.ServiceURI, SIABase: answer.SIABase, NotificationURI: answer.NotificationURI, ServerIDCert: answer.IDCert}
-		if _, err := s.Proxy.Execute(ctx, taHandle, ta.AddRepository{Repository: *repo}, pgstore.Write{Actor: systemActor}); err != nil {
+		if _, err := s.Proxy.Execute(ctx, taHandle, ta.AddRepository{Repository: *repo}, pgstore.Write{Actor: SystemActor}); err != nil {
 			return err
 		}
 	}
@@ -39,7 +39,7 @@ func (s *Service) ensureTA(ctx context.Context, t Testbed) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Proxy.Execute(ctx, taHandle, ta.AddSigner{Signer: info}, pgstore.Write{Actor: systemActor})
+	_, err = s.Proxy.Execute(ctx, taHandle, ta.AddSigner{Signer: info}, pgstore.Write{Actor: SystemActor})
 	return err
 }
 
@@ -52,7 +52,7 @@ func (s *Service) ensureProxy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Proxy.Create(ctx, taHandle, ta.InitProxy{Identity: ta.Identity(id)}, pgstore.Write{Actor: systemActor})
+	_, err = s.Proxy.Create(ctx, taHandle, ta.InitProxy{Identity: ta.Identity(id)}, pgstore.Write{Actor: SystemActor})
 	return err
 }
 
@@ -81,7 +81,7 @@ func (s *Service) ensureTASigner(ctx context.Context, t Testbed, proxy ta.Identi
 	}
 	cmd := ta.InitSigner{Identity: ta.Identity(id), ProxyID: proxy, TA: root.Record, TAL: root.TAL, Objects: made.Objects}
 	w := s.recording("testbed", append(made.DER(), root.DER))
-	w.Actor = systemActor
+	w.Actor = SystemActor
 	if _, err := s.Signer.Create(ctx, taHandle, cmd, w); err != nil {
 		return info, err
 	}

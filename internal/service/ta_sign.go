@@ -17,7 +17,7 @@ import (
 // signTA plays one exchange between proxy and embedded signer: request, sign,
 // record at the signer, response. After a crash at any step it goes on there.
 func (s *Service) signTA(ctx context.Context, a SignTA) (tasks.Outcome, error) {
-	defer s.locks.lock("ta_sign")()
+	defer s.locks.Lock("ta_sign")()
 	var req *ta.Request
 	waiting := false
 	err := s.viewProxy(ctx, func(st *ta.ProxyState) error { req, waiting = st.OpenRequest, st.WaitsForSigner(); return nil })
@@ -126,7 +126,7 @@ func (s *Service) signTAWith(ctx context.Context, plan ta.Plan, der []byte) (ta.
 // publishTA sends what the trust anchor has issued to its repository, and
 // leaves its certificate and locator beside the published files.
 func (s *Service) publishTA(ctx context.Context, _ PublishTA) (tasks.Outcome, error) {
-	defer s.locks.lock("ta_publish")()
+	defer s.locks.Lock("ta_publish")()
 	var repo ca.Repository
 	var id ca.Identity
 	var locator []byte

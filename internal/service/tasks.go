@@ -163,7 +163,4 @@ func (s *Service) Register(w, peers *tasks.Worker) {
 	tasks.Register(w, s.refreshAnnouncements)
 	tasks.Register(w, s.forceReissue)
 	tasks.Register(w, s.clearRepository)
-	tasks.Register(w, s.importCAs)
-	tasks.Register(w, s.makeCA)
-	tasks.Register(w, s.benchmark)
 }

@@ -14,10 +14,11 @@ import (
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
+	"baleen/internal/testbed"
 )
 
 // testbedHandle is the CA under which everybody can play.
-const testbedHandle = "testbed"
+const testbedHandle = testbed.Handle
 
 // Testbed says where the testbed's trust anchor and repository are found.
 type Testbed struct {
@@ -55,7 +56,7 @@ func (s *Service) EnsureTestbed(ctx context.Context, t Testbed) error {
 		do   func(ctx context.Context, t Testbed) error
 	}{
 		{"publication server", s.ensurePublicationServer},
-		{"trust anchor", s.ensureTA},
+		{"trust anchor", s.EnsureTA},
 		{"CA testbed", s.ensureTestbedCA},
 	}
 	for _, step := range steps {
@@ -69,13 +70,13 @@ func (s *Service) EnsureTestbed(ctx context.Context, t Testbed) error {
 func (s *Service) ensurePublicationServer(ctx context.Context, t Testbed) error {
 	_, err := s.Pubs.Publishers(ctx)
 	if fault.Code(err) == "pub-repo-not-initialized" {
-		return s.InitPublicationServer(ctx, systemActor, t.RRDPBaseURI, t.RsyncJail)
+		return s.InitPublicationServer(ctx, SystemActor, t.RRDPBaseURI, t.RsyncJail)
 	}
 	return err
 }
 
 func (s *Service) ensureTestbedCA(ctx context.Context, _ Testbed) error {
-	if err := s.CreateCA(ctx, systemActor, testbedHandle); err != nil && fault.Code(err) != "ca-duplicate" {
+	if err := s.CreateCA(ctx, SystemActor, testbedHandle); err != nil && fault.Code(err) != "ca-duplicate" {
 		return err
 	}
 	var id []byte
@@ -96,14 +97,14 @@ func (s *Service) ensureTestbedCA(ctx context.Context, _ Testbed) error {
 	if parent {
 		return nil
 	}
-	answer, err := s.AddChild(ctx, systemActor, taHandle, ca.AddChild{Child: testbedHandle, IDCert: id, Resources: resources.AllResources()})
+	answer, err := s.AddChild(ctx, SystemActor, taHandle, ca.AddChild{Child: testbedHandle, IDCert: id, Resources: resources.AllResources()}, AnyVersion)
 	if fault.Code(err) == "ca-child-duplicate" {
 		answer, err = s.ParentResponse(ctx, taHandle, testbedHandle)
 	}
 	if err != nil {
 		return err
 	}
-	return s.SetParent(ctx, systemActor, testbedHandle, taHandle, answer)
+	return s.SetParent(ctx, SystemActor, testbedHandle, taHandle, answer, AnyVersion)
 }
 
 // publishLocally makes a CA a publisher of this server's repository.
@@ -112,11 +113,11 @@ func (s *Service) publishLocally(ctx context.Context, handle string, idCert []by
 	if err != nil {
 		return err
 	}
-	return s.ConfigureRepository(ctx, systemActor, handle, answer)
+	return s.ConfigureRepository(ctx, SystemActor, handle, answer, AnyVersion)
 }
 
 func (s *Service) ensurePublisher(ctx context.Context, handle string, idCert []byte) (oob.RepositoryResponse, error) {
-	answer, err := s.Pubs.AddPublisher(ctx, systemActor, oob.PublisherRequest{PublisherHandle: handle, IDCert: idCert})
+	answer, err := s.Pubs.AddPublisher(ctx, SystemActor, oob.PublisherRequest{PublisherHandle: handle, IDCert: idCert})
 	if fault.Code(err) == "pub-duplicate" {
 		return s.Pubs.Response(ctx, handle)
 	}

@@ -50,7 +50,7 @@ func (s *Service) registrations() testbed.Registrations {
 // RegisterChild makes a stranger's CA a child of the testbed. What would be
 // refused leaves no trace in the log, so that strangers cannot fill it.
 func (s *Service) RegisterChild(ctx context.Context, from netip.Addr, cmd ca.AddChild) (oob.ParentResponse, error) {
-	defer s.locks.lock("testbed")()
+	defer s.locks.Lock("testbed")()
 	id, err := cert.DecodeIdentity(cmd.IDCert, s.Now())
 	if err != nil {
 		return oob.ParentResponse{}, badIdentity(err)
@@ -72,7 +72,7 @@ func (s *Service) RegisterChild(ctx context.Context, from netip.Addr, cmd ca.Add
 
 // RegisterPublisher lets a stranger publish in the testbed's repository.
 func (s *Service) RegisterPublisher(ctx context.Context, from netip.Addr, req oob.PublisherRequest) (oob.RepositoryResponse, error) {
-	defer s.locks.lock("testbed")()
+	defer s.locks.Lock("testbed")()
 	v := testbed.Visit{Kind: testbed.Publisher, Handle: req.PublisherHandle, From: from, At: s.Now()}
 	if err := s.registrations().Check(ctx, v, s.Config.Testbed.Limits); err != nil {
 		return oob.RepositoryResponse{}, err
@@ -94,20 +94,20 @@ func (s *Service) noting(v testbed.Visit) pgstore.Listener {
 
 // UnregisterChild removes a child of the testbed that registered itself.
 func (s *Service) UnregisterChild(ctx context.Context, child string) error {
-	defer s.locks.lock("testbed")()
+	defer s.locks.Lock("testbed")()
 	if _, err := s.ParentResponse(ctx, testbedHandle, child); err != nil {
 		return err
 	}
 	if err := s.mustHaveRegistered(ctx, testbed.Child, child); err != nil {
 		return err
 	}
-	return s.RemoveChild(ctx, visitor, testbedHandle, child)
+	return s.RemoveChild(ctx, visitor, testbedHandle, child, AnyVersion)
 }
 
 // UnregisterPublisher removes a publisher that registered itself, with all that
 // it published.
 func (s *Service) UnregisterPublisher(ctx context.Context, publisher string) error {
-	defer s.locks.lock("testbed")()
+	defer s.locks.Lock("testbed")()
 	if _, err := s.Pubs.Publisher(ctx, publisher); err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (s *Service) expire(ctx context.Context, r testbed.Registration) error {
 	var err error
 	switch r.Kind {
 	case testbed.Child:
-		err = s.RemoveChild(ctx, taskActor("testbed_expire"), testbedHandle, r.Handle)
+		err = s.RemoveChild(ctx, taskActor("testbed_expire"), testbedHandle, r.Handle, AnyVersion)
 	case testbed.Publisher:
 		err = s.Pubs.RemovePublisher(ctx, taskActor("testbed_expire"), r.Handle)
 	}

@@ -7,6 +7,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/service"
@@ -17,11 +18,11 @@ import (
 func verdictWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
-	w.start()
-	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
-	w.must(w.configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}))
-	w.settle()
-	w.must(w.UpdateChildResources(t.Context(), operator, "testbed", "ca1", set("AS65000", "10.0.0.0/15", "")))
+	w.Start()
+	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.Must(w.Configure("ca1", ca.ConfigureROAs{Added: []ca.ConfiguredROA{route("10.0.0.0/16", 16, 64496)}}))
+	w.Settle()
+	w.Must(w.UpdateChildResources(t.Context(), operator, "testbed", "ca1", set("AS65000", "10.0.0.0/15", "")))
 	return w
 }
 
@@ -32,28 +33,28 @@ func TestRefusedRevocationBlocksNothing(t *testing.T) {
 	_, err := w.CAs.Execute(ctx, "ca1", ca.UpdateEntitlements{Parent: "testbed", Entitlements: []ca.Entitlement{{
 		Class: "0", Resources: set("AS65000", "10.0.0.0/16", ""), Issued: []ca.ListedCert{{URI: "rsync://localhost/x.cer", KeyID: cert.KeyID{1}}},
 	}}}, pgstore.Write{Actor: operator})
-	w.must(err)
+	w.Must(err)
 	stray := func(offered []ca.Entitlement) []ca.Entitlement {
 		offered[0].Issued = append(offered[0].Issued, ca.ListedCert{URI: "rsync://localhost/x.cer", KeyID: cert.KeyID{1}})
 		return offered
 	}
 	refuse := func(string, cert.KeyID) error { return fault.New(fault.Denied, "no", "not now") }
-	_, err = w.Talk(ctx, "ca1", "testbed", &service.Link{List: stray, Revoke: refuse})
+	_, err = w.Talk(ctx, "ca1", "testbed", &service.Link{Lists: stray, Revokes: refuse})
 	if fault.Code(err) != "ca-parent-sync" || fault.Of(err) != fault.Unavailable || !strings.Contains(err.Error(), "not now") {
 		t.Errorf("got %v", err)
 	}
-	st := w.state("ca1")
+	st := w.State("ca1")
 	if c := st.Classes["0"]; !c.Current.Cert.Resources.Equal(set("AS65000", "10.0.0.0/15", "")) || len(c.Unexpected) != 1 {
 		t.Errorf("got %+v", c)
 	}
-	late := func(string, cert.KeyID) error { return service.ErrScheduled }
-	if later, err := w.Talk(ctx, "ca1", "testbed", &service.Link{List: stray, Revoke: late}); err != nil || !later {
+	late := func(string, cert.KeyID) error { return peer.ErrScheduled }
+	if later, err := w.Talk(ctx, "ca1", "testbed", &service.Link{Lists: stray, Revokes: late}); err != nil || !later {
 		t.Errorf("late: %v, %v", later, err)
 	}
 	if _, err := w.Talk(ctx, "ca1", "testbed", &service.Link{}); err != nil {
 		t.Error(err)
 	}
-	st = w.state("ca1")
+	st = w.State("ca1")
 	if len(st.Classes["0"].Unexpected) != 0 {
 		t.Error("not revoked")
 	}
@@ -69,10 +70,10 @@ func say(kind fault.Kind, code string) func(string) error {
 func TestFailuresKeepTheClass(t *testing.T) {
 	w := verdictWorld(t)
 	for name, link := range map[string]*service.Link{
-		"no such class, but listed": {Issue: say(fault.NotFound, "rc-unknown")},
-		"no resources, but listed":  {Issue: say(fault.Invalid, "rc-missing-resources")},
-		"key was used, but listed":  {Issue: say(fault.Exists, "key-re-use")},
-		"broken":                    {Issue: say(fault.Unavailable, "sys-http-client")},
+		"no such class, but listed": {Issues: say(fault.NotFound, "rc-unknown")},
+		"no resources, but listed":  {Issues: say(fault.Invalid, "rc-missing-resources")},
+		"key was used, but listed":  {Issues: say(fault.Exists, "key-re-use")},
+		"broken":                    {Issues: say(fault.Unavailable, "sys-http-client")},
 		"damaged on the way":        {Forge: func(der []byte) []byte { der[len(der)-1] ^= 1; return der }},
 		"not DER":                   {Forge: func([]byte) []byte { return []byte("nothing") }},
 	} {
@@ -80,7 +81,7 @@ func TestFailuresKeepTheClass(t *testing.T) {
 		if fault.Code(err) != "ca-parent-sync" {
 			t.Errorf("%s: got %v", name, err)
 		}
-		st := w.state("ca1")
+		st := w.State("ca1")
 		c := st.Classes["0"]
 		if c == nil {
 			t.Fatalf("%s: the class is gone", name)
@@ -89,9 +90,9 @@ func TestFailuresKeepTheClass(t *testing.T) {
 			t.Errorf("%s: the request is closed: %+v", name, c.Current)
 		}
 	}
-	w.settle()
-	w.wantRoutes("when the parent answers again", "10.0.0.0/16-16 => 64496")
-	w.verified()
+	w.Settle()
+	w.WantRoutes("when the parent answers again", "10.0.0.0/16-16 => 64496")
+	w.Verified()
 }
 
 // A parent that does not list a class or a key any more, and refuses it, means
@@ -99,13 +100,13 @@ func TestFailuresKeepTheClass(t *testing.T) {
 func TestVerdictsCloseTheClass(t *testing.T) {
 	calls := 0
 	for name, link := range map[string]*service.Link{
-		"no such class any more": {Issue: say(fault.NotFound, "rc-unknown"), List: func(offered []ca.Entitlement) []ca.Entitlement {
+		"no such class any more": {Issues: say(fault.NotFound, "rc-unknown"), Lists: func(offered []ca.Entitlement) []ca.Entitlement {
 			if calls++; calls > 1 {
 				return nil
 			}
 			return offered
 		}},
-		"key was used": {Issue: say(fault.Exists, "key-re-use"), List: func(offered []ca.Entitlement) []ca.Entitlement {
+		"key was used": {Issues: say(fault.Exists, "key-re-use"), Lists: func(offered []ca.Entitlement) []ca.Entitlement {
 			offered[0].Issued = []ca.ListedCert{}
 			return offered
 		}},
@@ -115,10 +116,10 @@ func TestVerdictsCloseTheClass(t *testing.T) {
 			if _, err := w.Talk(t.Context(), "ca1", "testbed", link); fault.Code(err) != "ca-parent-sync" {
 				t.Errorf("got %v", err)
 			}
-			w.wantKeys("ca1", "0", "none")
-			w.settle()
-			w.wantKeys("ca1", "1", "active")
-			w.wantRoutes("with another key", "10.0.0.0/16-16 => 64496")
+			w.WantKeys("ca1", "0", "none")
+			w.Settle()
+			w.WantKeys("ca1", "1", "active")
+			w.WantRoutes("with another key", "10.0.0.0/16-16 => 64496")
 		})
 	}
 }
@@ -127,24 +128,24 @@ func TestVerdictsCloseTheClass(t *testing.T) {
 // whatever makes the parent sign it again.
 func TestLimitStays(t *testing.T) {
 	w := newWorld(t)
-	w.start()
+	w.Start()
 	ctx := t.Context()
-	w.join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
-	w.join("kid", "ca1", set("AS65000", "10.0.0.0/16", ""))
-	st := w.state("kid")
+	w.Join("ca1", "testbed", set("AS65000", "10.0.0.0/16", ""))
+	w.Join("kid", "ca1", set("AS65000", "10.0.0.0/16", ""))
+	st := w.State("kid")
 	limit := set("", "10.0.0.0/24", "")
 	key, err := w.Keys.Signer(ctx, st.Classes["0"].Current.KeyID)
-	w.must(err)
+	w.Must(err)
 	sia := st.Classes["0"].Current.Cert.SIA
 	csr, err := cert.SignRequest(cert.SIA{Repository: sia.Repository, Manifest: sia.Manifest, Notify: sia.Notify}, key)
-	w.must(err)
-	w.must(w.IssueWithin(ctx, "ca1", "kid", csr, resources.Limit{AS: &limit.AS, V4: &limit.V4}))
-	w.must(w.InitiateKeyRoll(ctx, operator, "ca1"))
-	w.settle()
-	w.must(w.ActivateKeyRoll(ctx, operator, "ca1"))
-	w.settle()
-	w.wantKeys("ca1", "0", "active")
-	st = w.state("ca1")
+	w.Must(err)
+	w.Must(w.IssueWithin(ctx, "ca1", "kid", csr, resources.Limit{AS: &limit.AS, V4: &limit.V4}))
+	w.Must(w.InitiateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
+	w.Settle()
+	w.Must(w.ActivateKeyRoll(ctx, operator, "ca1", service.AnyVersion))
+	w.Settle()
+	w.WantKeys("ca1", "0", "active")
+	st = w.State("ca1")
 	for _, issued := range st.Classes["0"].Certs {
 		if !issued.Resources.Equal(limit) || issued.Limit.V4 == nil || issued.Limit.V6 != nil {
 			t.Errorf("got %+v", issued)
@@ -159,15 +160,15 @@ func TestSeveralFailuresAreOneError(t *testing.T) {
 	_, err := w.CAs.Execute(t.Context(), "ca1", ca.UpdateEntitlements{Parent: "testbed", Entitlements: []ca.Entitlement{{
 		Class: "0", Resources: set("AS65000", "10.0.0.0/16", ""), Issued: []ca.ListedCert{stray},
 	}}}, pgstore.Write{Actor: operator})
-	w.must(err)
+	w.Must(err)
 	no := fault.New(fault.Denied, "no", "not now")
 	_, err = w.Talk(t.Context(), "ca1", "testbed", &service.Link{
-		List: func(offered []ca.Entitlement) []ca.Entitlement {
+		Lists: func(offered []ca.Entitlement) []ca.Entitlement {
 			offered[0].Issued = append(offered[0].Issued, stray)
 			return offered
 		},
-		Revoke: func(string, cert.KeyID) error { return no },
-		Issue:  func(string) error { return no },
+		Revokes: func(string, cert.KeyID) error { return no },
+		Issues:  func(string) error { return no },
 	})
 	if fault.Code(err) != "multiple-errors" || fault.Of(err) != fault.Unavailable ||
 		!strings.HasPrefix(err.Error(), "Multiple errors: CA 'ca1' could not sync") || strings.Count(err.Error(), "not now") != 2 {

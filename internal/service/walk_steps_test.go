@@ -62,14 +62,14 @@ func (k *walk) roll() {
 	if k.rng.IntN(3) == 0 {
 		name = "testbed"
 	}
-	k.may(k.InitiateKeyRoll(k.t.Context(), operator, name))
+	k.may(k.InitiateKeyRoll(k.T.Context(), operator, name, service.AnyVersion))
 }
 
 // activate lets all new keys follow, some of the time with a change right
 // behind that what is staged must take in.
 func (k *walk) activate() {
 	for _, name := range append([]string{"testbed"}, k.cas...) {
-		k.may(k.ActivateKeyRoll(k.t.Context(), operator, name))
+		k.may(k.ActivateKeyRoll(k.T.Context(), operator, name, service.AnyVersion))
 	}
 	if k.rng.IntN(2) == 0 {
 		k.addROAs()
@@ -81,9 +81,9 @@ func (k *walk) move() {
 	name, st := k.some()
 	publisher := fmt.Sprintf("%s-%d", name, k.moves)
 	k.moves++
-	answer, err := k.Pubs.AddPublisher(k.t.Context(), operator, oob.PublisherRequest{PublisherHandle: publisher, IDCert: st.Identity.Cert})
-	k.must(err)
-	k.may(k.ConfigureRepository(k.t.Context(), operator, name, answer)) // refused while a key rolls
+	answer, err := k.Pubs.AddPublisher(k.T.Context(), operator, oob.PublisherRequest{PublisherHandle: publisher, IDCert: st.Identity.Cert})
+	k.Must(err)
+	k.may(k.ConfigureRepository(k.T.Context(), operator, name, answer, service.AnyVersion)) // refused while a key rolls
 }
 
 // part takes a CA from a parent and gives it back, with other resources.
@@ -97,12 +97,12 @@ func (k *walk) part() {
 		return
 	}
 	k.die(name, parent)
-	k.must(k.RemoveParent(k.t.Context(), operator, name, parent))
+	k.Must(k.RemoveParent(k.T.Context(), operator, name, parent, service.AnyVersion))
 	if k.rng.IntN(2) == 0 {
-		k.settle()
+		k.Settle()
 	}
-	k.must(k.RemoveChild(k.t.Context(), operator, parent, name))
-	k.attach(name, parent, res)
+	k.Must(k.RemoveChild(k.T.Context(), operator, parent, name, service.AnyVersion))
+	k.Attach(name, parent, res)
 }
 
 // adopt gives a CA one parent more.
@@ -111,30 +111,30 @@ func (k *walk) adopt() {
 	name := k.cas[i]
 	parent := append([]string{"testbed"}, k.cas[:i]...)[k.rng.IntN(i+1)]
 	res := k.share(k.held(parent))
-	if _, ok := k.state(name).Parents[parent]; !ok && !res.IsEmpty() {
-		k.attach(name, parent, res)
+	if _, ok := k.State(name).Parents[parent]; !ok && !res.IsEmpty() {
+		k.Attach(name, parent, res)
 	}
 }
 
 // leave ends the relation to one of several parents, begun by either side.
 func (k *walk) leave() {
 	name, parent, ok := k.someLink()
-	if !ok || len(k.state(name).Parents) < 2 {
+	if !ok || len(k.State(name).Parents) < 2 {
 		return
 	}
 	k.die(name, parent)
 	if k.rng.IntN(2) == 0 {
-		k.must(k.RemoveChild(k.t.Context(), operator, parent, name))
-		k.must(k.RemoveParent(k.t.Context(), operator, name, parent))
+		k.Must(k.RemoveChild(k.T.Context(), operator, parent, name, service.AnyVersion))
+		k.Must(k.RemoveParent(k.T.Context(), operator, name, parent, service.AnyVersion))
 		return
 	}
-	k.must(k.RemoveParent(k.t.Context(), operator, name, parent))
-	k.must(k.RemoveChild(k.t.Context(), operator, parent, name))
+	k.Must(k.RemoveParent(k.T.Context(), operator, name, parent, service.AnyVersion))
+	k.Must(k.RemoveChild(k.T.Context(), operator, parent, name, service.AnyVersion))
 }
 
 // die notes the keys that a CA has from a parent, before it leaves it.
 func (k *walk) die(name, parent string) {
-	for _, c := range k.state(name).Classes {
+	for _, c := range k.State(name).Classes {
 		if c.Parent == parent {
 			for _, key := range keysOfClass(c) {
 				k.dead[key] = true
@@ -145,7 +145,7 @@ func (k *walk) die(name, parent string) {
 
 // held gives what a CA holds.
 func (k *walk) held(name string) resources.Set {
-	st := k.state(name)
+	st := k.State(name)
 	return st.Held()
 }
 
@@ -168,9 +168,9 @@ func (k *walk) remove() {
 	for parent := range st.Parents {
 		k.die(name, parent)
 	}
-	k.must(k.DeleteCA(k.t.Context(), operator, name))
+	k.Must(k.DeleteCA(k.T.Context(), operator, name, service.AnyVersion))
 	for parent := range st.Parents {
-		k.must(k.RemoveChild(k.t.Context(), operator, parent, name))
+		k.Must(k.RemoveChild(k.T.Context(), operator, parent, name, service.AnyVersion))
 	}
 	k.cas = slices.DeleteFunc(k.cas, func(ca string) bool { return ca == name })
 	k.gone = append(k.gone, name)
@@ -180,27 +180,27 @@ func (k *walk) remove() {
 // in this server do not ask for it.
 func (k *walk) identity() {
 	name, _ := k.some()
-	k.must(k.RenewIdentity(k.t.Context(), operator, name))
+	k.Must(k.RenewIdentity(k.T.Context(), operator, name, service.AnyVersion))
 }
 
 // restart forgets what is in memory, as a new process would (P9).
 func (k *walk) restart() {
-	k.settle()
-	k.CAs = &pgstore.Store[ca.State]{Type: ca.Type(), DB: k.DB, Fence: k.Fence, Now: k.now, Listeners: []pgstore.Listener{service.Follow}}
-	k.must(k.ScheduleStart(k.t.Context()))
+	k.Settle()
+	k.CAs = &pgstore.Store[ca.State]{Type: ca.Type(), DB: k.DB, Fence: k.Fence, Now: k.Now, Listeners: []pgstore.Listener{service.Follow}}
+	k.Must(k.ScheduleStart(k.T.Context()))
 }
 
 // session starts a new RRDP session, which changes no object.
 func (k *walk) session() {
-	k.settle()
-	before, err := k.objects()
-	k.must(err)
-	k.must(k.Pubs.SessionReset(k.t.Context()))
-	k.settle()
-	after, err := k.objects()
-	k.must(err)
+	k.Settle()
+	before, err := k.Repository()
+	k.Must(err)
+	k.Must(k.Pubs.SessionReset(k.T.Context()))
+	k.Settle()
+	after, err := k.Repository()
+	k.Must(err)
 	if !maps.EqualFunc(before, after, bytes.Equal) {
-		k.t.Error("a new session has other objects than the old one")
+		k.T.Error("a new session has other objects than the old one")
 	}
 }
 
@@ -208,7 +208,7 @@ func (k *walk) session() {
 func (k *walk) rename() {
 	name, parent, ok := k.someLink()
 	if ok {
-		k.may(k.UpdateChild(k.t.Context(), operator, parent, ca.UpdateChild{Child: name, Class: &ca.ClassMapping{Ours: fmt.Sprint(k.rng.IntN(3)), Theirs: fmt.Sprint(k.rng.IntN(3))}}))
+		k.may(k.UpdateChild(k.T.Context(), operator, parent, ca.UpdateChild{Child: name, Class: &ca.ClassMapping{Ours: fmt.Sprint(k.rng.IntN(3)), Theirs: fmt.Sprint(k.rng.IntN(3))}}, service.AnyVersion))
 	}
 }
 
@@ -221,7 +221,7 @@ func (k *walk) grow() {
 	if n := len(k.cas); n > 0 && k.rng.IntN(2) == 0 {
 		parent = k.cas[k.rng.IntN(n)]
 	}
-	st := k.state(parent)
+	st := k.State(parent)
 	res := k.share(st.Held())
 	if res.IsEmpty() {
 		return
@@ -229,12 +229,12 @@ func (k *walk) grow() {
 	name := fmt.Sprintf("ca%d", k.made)
 	if n := len(k.gone); n > 0 && k.rng.IntN(2) == 0 { // one of a name that there was
 		name, k.gone = k.gone[n-1], k.gone[:n-1]
-		k.must(k.Pubs.RemovePublisher(k.t.Context(), operator, name))
+		k.Must(k.Pubs.RemovePublisher(k.T.Context(), operator, name))
 	} else {
 		k.made++
 	}
 	k.cas = append(k.cas, name)
-	k.join(name, parent, res)
+	k.Join(name, parent, res)
 }
 
 // share gives a random part of a set.
@@ -252,13 +252,13 @@ func (k *walk) addROAs() {
 			cmd.Added = append(cmd.Added, ca.ConfiguredROA{ROA: ca.ROA{ASID: uint32(64496 + k.rng.IntN(3)), Prefix: p, MaxLength: p.Bits() + k.rng.IntN(3)}})
 		}
 	}
-	k.may(k.configure(name, cmd))
+	k.may(k.Configure(name, cmd))
 }
 
 func (k *walk) removeROAs() {
 	name, st := k.some()
 	if len(st.ROAs) > 0 {
-		k.may(k.configure(name, ca.ConfigureROAs{Removed: []ca.ROA{st.SortedROAs()[k.rng.IntN(len(st.ROAs))].ROA}}))
+		k.may(k.Configure(name, ca.ConfigureROAs{Removed: []ca.ROA{st.SortedROAs()[k.rng.IntN(len(st.ROAs))].ROA}}))
 	}
 }
 
@@ -275,19 +275,19 @@ func (k *walk) changeASPAs() {
 	for range k.rng.IntN(3) {
 		cmd.AddOrReplace = append(cmd.AddOrReplace, ca.ASPA{Customer: uint32(64496 + k.rng.IntN(4)), Providers: []uint32{65001, uint32(65002 + k.rng.IntN(3))}})
 	}
-	_, err := k.ConfigureASPAs(k.t.Context(), operator, name, cmd, nil)
+	_, err := k.ConfigureASPAs(k.T.Context(), operator, name, cmd, nil)
 	k.may(err)
 }
 
 func (k *walk) changeRouters() {
 	name, st := k.some()
-	cmd := ca.ConfigureRouterKeys{Add: []ca.RouterCSR{{ASID: uint32(64496 + k.rng.IntN(4)), CSR: routerCSR(k.t)}}}
+	cmd := ca.ConfigureRouterKeys{Add: []ca.RouterCSR{{ASID: uint32(64496 + k.rng.IntN(4)), CSR: routerCSR(k.T)}}}
 	for _, r := range slices.SortedFunc(maps.Keys(st.RouterKeys), ca.CompareRouterKeys) {
 		if k.rng.IntN(3) == 0 {
 			cmd.Remove = append(cmd.Remove, r)
 		}
 	}
-	_, err := k.ConfigureRouterKeys(k.t.Context(), operator, name, cmd, nil)
+	_, err := k.ConfigureRouterKeys(k.T.Context(), operator, name, cmd, nil)
 	k.may(err)
 }
 
@@ -298,7 +298,7 @@ func (k *walk) resize() {
 		return
 	}
 	if res := k.share(k.held(parent)); !res.IsEmpty() {
-		k.may(k.UpdateChildResources(k.t.Context(), operator, parent, name, res))
+		k.may(k.UpdateChildResources(k.T.Context(), operator, parent, name, res))
 	}
 }
 
@@ -307,9 +307,9 @@ func (k *walk) resize() {
 func (k *walk) suspend() {
 	name, parent, ok := k.someLink()
 	if ok {
-		k.must(k.SetChildSuspended(k.t.Context(), operator, parent, name, true))
+		k.Must(k.SetChildSuspended(k.T.Context(), operator, parent, name, true, service.AnyVersion))
 		if k.rng.IntN(2) == 0 {
-			k.settle()
+			k.Settle()
 		}
 	}
 }
@@ -318,20 +318,20 @@ func (k *walk) suspend() {
 // often that everything has to be renewed.
 func (k *walk) wait() {
 	for range 1 + k.rng.IntN(3) {
-		k.pass(time.Duration(1+k.rng.IntN(7)) * time.Hour)
-		k.settle()
+		k.Pass(time.Duration(1+k.rng.IntN(7)) * time.Hour)
+		k.Settle()
 	}
 }
 
 func (k *walk) some() (string, ca.State) {
 	name := k.cas[k.rng.IntN(len(k.cas))]
-	return name, k.state(name)
+	return name, k.State(name)
 }
 
 // may allows refusals, which an operator gets too, but nothing else.
 func (k *walk) may(err error) {
-	k.t.Helper()
+	k.T.Helper()
 	if err != nil && fault.Of(err) != fault.Invalid {
-		k.t.Fatal(err)
+		k.T.Fatal(err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/relying"
-	"baleen/internal/service"
+	"baleen/internal/verify"
 )
 
 // How many walks are taken, how long they are, and from which seed on. A walk
@@ -73,7 +73,7 @@ func newWalk(t *testing.T) *walk {
 	t.Helper()
 	w := newWorld(t)
 	w.Config.Policy.ROAAggregate, w.Config.Policy.ROADeaggregate = 4, 3
-	w.start()
+	w.Start()
 	k := &walk{world: w, dead: map[string]bool{}}
 	k.watchManifests()
 	return k
@@ -81,17 +81,17 @@ func newWalk(t *testing.T) *walk {
 
 // take goes through a story and looks at everything wherever it settles.
 func (k *walk) take(story []string) {
-	k.t.Helper()
+	k.T.Helper()
 	done := 0
 	defer func() {
-		if k.t.Failed() {
-			k.t.Logf("the same again: go test ./internal/service -run %s -walk.story='%s'", strings.Split(k.t.Name(), "/")[0], strings.Join(story[:done], " "))
+		if k.T.Failed() {
+			k.T.Logf("the same again: go test ./internal/service -run %s -walk.story='%s'", strings.Split(k.T.Name(), "/")[0], strings.Join(story[:done], " "))
 		}
 	}()
 	for _, step := range story {
 		done++
 		k.step(step)
-		if k.t.Failed() {
+		if k.T.Failed() {
 			return
 		}
 	}
@@ -103,13 +103,13 @@ func (k *walk) take(story []string) {
 }
 
 func (k *walk) step(text string) {
-	k.t.Helper()
+	k.T.Helper()
 	name, number, _ := strings.Cut(text, ":")
 	seed, err := strconv.ParseUint(number, 10, 32)
-	k.must(err)
+	k.Must(err)
 	k.rng = rand.New(rand.NewPCG(seed, 7))
 	if name == "settle" {
-		k.settle()
+		k.Settle()
 		k.check()
 		return
 	}
@@ -119,21 +119,21 @@ func (k *walk) step(text string) {
 			return
 		}
 	}
-	k.t.Fatalf("no step is called %q", name)
+	k.T.Fatalf("no step is called %q", name)
 }
 
 // check looks at everything when nothing is to be done.
 func (k *walk) check() {
-	k.t.Helper()
+	k.T.Helper()
 	k.unsuspend()
 	k.askAll()
-	got, err := k.validateAll()
+	got, err := k.ValidateAll()
 	if err != nil {
-		k.t.Fatal(err)
+		k.T.Fatal(err)
 	}
 	want := relying.Payloads{VRPs: map[string]bool{}, ASPAs: map[string]bool{}, RouterKeys: map[string]bool{}}
 	for _, name := range k.cas {
-		st := k.state(name)
+		st := k.State(name)
 		held := st.Held()
 		for r := range st.ROAs {
 			if held.ContainsPrefix(r.Prefix) {
@@ -160,37 +160,28 @@ func (k *walk) check() {
 	k.checkStates()
 	for _, c := range [][2]map[string]bool{{got.VRPs, want.VRPs}, {got.ASPAs, want.ASPAs}, {got.RouterKeys, want.RouterKeys}} {
 		if !maps.Equal(c[0], c[1]) {
-			k.t.Errorf("published:\n%s\nwanted:\n%s", lines(c[0]), lines(c[1]))
+			k.T.Errorf("published:\n%s\nwanted:\n%s", lines(c[0]), lines(c[1]))
 		}
 	}
-	if left := k.faults(); len(left) > 0 {
-		k.t.Errorf("failed: %v", left)
+	if left := k.Faults(); len(left) > 0 {
+		k.T.Errorf("failed: %v", left)
 	}
 }
 
 // checkRows holds the rows, the keys and the log against each other.
 func (k *walk) checkRows() {
-	k.t.Helper()
-	_, err := service.Verify(k.t.Context(), k.DB, service.Verification{Now: k.now(), Report: func(f service.Finding) { k.t.Error(f) }})
-	k.must(err)
+	k.T.Helper()
+	_, err := verify.Database(k.T.Context(), k.DB, verify.Options{Now: k.Now(), Report: func(f verify.Finding) { k.T.Error(f) }})
+	k.Must(err)
 }
 
 func lines(set map[string]bool) string {
 	return strings.Join(slices.Sorted(maps.Keys(set)), "\n")
 }
 
-// waiting counts tasks that failed or are parked.
-func (w *world) waiting() (n int) {
-	w.t.Helper()
-	if err := w.DB.QueryRow(w.t.Context(), "SELECT count(*) FROM task WHERE failures > 0 OR run_at = 'infinity'").Scan(&n); err != nil {
-		w.t.Fatal(err)
-	}
-	return n
-}
-
 // checkAudit compares what the audit schema says is in use with the states.
 func (k *walk) checkAudit() {
-	k.t.Helper()
+	k.T.Helper()
 	roas, certs, received := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	add := func(o ca.Objects) {
 		for _, r := range o.ROAs {
@@ -201,7 +192,7 @@ func (k *walk) checkAudit() {
 		}
 	}
 	for _, name := range append([]string{"testbed"}, k.cas...) {
-		st := k.state(name)
+		st := k.State(name)
 		for _, c := range st.Classes {
 			add(c.Objects)
 			if c.Current != nil {
@@ -221,34 +212,34 @@ func (k *walk) checkAudit() {
 		"SELECT hash FROM audit.certificate_issued WHERE revoked_at IS NULL AND ca <> 'ta'": certs,
 		"SELECT hash FROM audit.certificate_received WHERE replaced_at IS NULL":             received,
 	} {
-		rows, err := k.DB.Query(k.t.Context(), query)
-		k.must(err)
+		rows, err := k.DB.Query(k.T.Context(), query)
+		k.Must(err)
 		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		k.must(err)
+		k.Must(err)
 		got := map[string]bool{}
 		for _, h := range list {
 			got[h] = true
 		}
 		if !maps.Equal(got, want) {
-			k.t.Errorf("%s: %d objects, the states have %d", query, len(got), len(want))
+			k.T.Errorf("%s: %d objects, the states have %d", query, len(got), len(want))
 		}
 	}
 }
 
 // tell says what happened.
 func (k *walk) tell() {
-	k.t.Helper()
-	rows, err := k.DB.Query(k.t.Context(), "SELECT name || ' ' || count(*) FROM es_event GROUP BY name ORDER BY name")
-	k.must(err)
+	k.T.Helper()
+	rows, err := k.DB.Query(k.T.Context(), "SELECT name || ' ' || count(*) FROM es_event GROUP BY name ORDER BY name")
+	k.Must(err)
 	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	k.must(err)
-	k.t.Log(strings.Join(list, "\n"))
+	k.Must(err)
+	k.T.Log(strings.Join(list, "\n"))
 }
 
 func (k *walk) verifyLog() {
-	k.t.Helper()
-	streams, err := pgstore.VerifyAll(k.t.Context(), k.DB, func(f pgstore.Finding) { k.t.Error(f) })
+	k.T.Helper()
+	streams, err := pgstore.VerifyAll(k.T.Context(), k.DB, func(f pgstore.Finding) { k.T.Error(f) })
 	if err != nil || streams == 0 {
-		k.t.Errorf("%d streams, %v", streams, err)
+		k.T.Errorf("%d streams, %v", streams, err)
 	}
 }

@@ -29,10 +29,7 @@ func (s *Service) ReplaceROAs(ctx context.Context, actor es.Actor, handle string
 // TrialROAs gives what ReplaceROAs would do at the version that it gives, or
 // refuses what that would refuse. Nothing changes.
 func (s *Service) TrialROAs(ctx context.Context, handle string, wanted []ca.ConfiguredROA, ifVersion *int64) (d ca.ROADifference, version int64, err error) {
-	err = s.view(ctx, handle, func(st *ca.State, v int64) error {
-		if ifVersion != nil && *ifVersion != v {
-			return notAt(handle, *ifVersion, v)
-		}
+	err = s.viewAt(ctx, handle, ifVersion, func(st *ca.State, v int64) error {
 		d, version = st.ROADifference(wanted), v
 		_, err := d.Command().Process(st, s.Now())
 		return err
@@ -63,10 +60,7 @@ func (s *Service) ReplaceASPAs(ctx context.Context, actor es.Actor, handle strin
 // TrialASPAs gives what ReplaceASPAs would do at the version that it gives, or
 // refuses what that would refuse. Nothing changes.
 func (s *Service) TrialASPAs(ctx context.Context, handle string, wanted []ca.ASPA, ifVersion *int64) (d ca.ASPADifference, version int64, err error) {
-	err = s.view(ctx, handle, func(st *ca.State, v int64) error {
-		if ifVersion != nil && *ifVersion != v {
-			return notAt(handle, *ifVersion, v)
-		}
+	err = s.viewAt(ctx, handle, ifVersion, func(st *ca.State, v int64) error {
 		d, version = st.ASPADifference(wanted), v
 		_, err := d.Command().Process(st, s.Now())
 		return err

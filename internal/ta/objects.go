@@ -183,7 +183,7 @@ func (s *Signed) signCRL(k Keys) error {
 }
 
 // signManifest makes a manifest over everything else, with a certificate that
-// lasts as long as it does (RFC 9286 section 4.2.1 and RFC 6488 section 2.1.3).
+// lasts as long as it does (RFC 9286 section 4.2.1).
 func (s *Signed) signManifest(k Keys) error {
 	o := &s.Objects
 	ee, err := cert.Sign(cert.Template{

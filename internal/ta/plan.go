@@ -64,7 +64,7 @@ func newPlan(ta CertRecord, old Objects, now time.Time, t Timing) Plan {
 	if p.Keep == nil {
 		p.Keep = map[cert.KeyID]IssuedCert{}
 	}
-	// RFC 5280 section 3.3: the CRL need not carry what expired.
+	// RFC 6487 section 5: the CRL lists what is not expired.
 	for _, r := range old.Revoked {
 		if r.NotAfter.After(now) {
 			p.Revoked = append(p.Revoked, r)

@@ -69,7 +69,7 @@ func encodeObject(o ta.Objects, named ta.Object, der []byte, serial *big.Int) ap
 	return api.TAObject{Name: named.Name, Base64: der, Hash: named.Hash.String(), Serial: serial.String(), Expires: api.Time{Time: o.NextUpdate}}
 }
 
-// signerOf gives the certificate of a signed object (RFC 6488 section 2.1.3).
+// signerOf gives the certificate of a signed object (RFC 6488 section 2.1.4).
 func signerOf(object []byte) (*cert.Certificate, error) {
 	o, err := cms.Decode(object)
 	if err != nil {

@@ -39,8 +39,8 @@ import (
 	"time"
 
 	"baleen/internal/fault"
+	"baleen/internal/strictjson"
 	"baleen/internal/ta"
-	"baleen/internal/web/strictjson"
 )
 
 // MaxFile is how many octets of a file are read: some 10,000 certificates.

@@ -20,6 +20,9 @@ import (
 	"baleen/internal/postgres/pgq"
 )
 
+// Handle is the CA under which everybody can play.
+const Handle = "testbed"
+
 // Kind is what something registered itself as.
 type Kind string
 

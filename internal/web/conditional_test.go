@@ -69,7 +69,8 @@ func TestEveryWriteHeedsIfMatch(t *testing.T) {
 			ca = "testbed"
 		}
 		path := strings.NewReplacer(":ca", ca, ":child", "ca1", ":parent", "myparent", ":asn", "64496", ":serial", "1").Replace(r.Path)
-		for _, tag := range []string{`"999"`, `"x"`} {
+		_, life, _ := strings.Cut(w.get("/api/v1/cas/"+ca).ok().header.Get("ETag"), "-")
+		for _, tag := range []string{`"999"`, `"x"`, `"999-` + life} {
 			w.ask(with("If-Match", tag), r.Method, path, body).fails(http.StatusConflict, "version-mismatch")
 		}
 	}
@@ -77,6 +78,60 @@ func TestEveryWriteHeedsIfMatch(t *testing.T) {
 		t.Errorf("something was done:\n%s\n%s", before.body, after.body)
 	}
 	w.ask(with("If-Match", before.header.Get("ETag")), "DELETE", "/api/v1/cas/ca1", "").empty()
+}
+
+// versionOf is the version that an ETag is of.
+func versionOf(etag string) string {
+	version, _, _ := strings.Cut(strings.TrimPrefix(etag, `"`), "-")
+	return version
+}
+
+// TestETagsOfAFormerLife makes a CA, deletes it and makes it again, until it is at the same version: what is said of the
+// one is not true of the other.
+func TestETagsOfAFormerLife(t *testing.T) {
+	w := newWorld(t)
+	w.testbed()
+	w.join("ca1", resourcesOfCA1)
+	life := func() map[string]string {
+		t.Helper()
+		w.post("/api/v1/cas", `{"handle":"again"}`).empty()
+		w.post("/api/v1/cas/again/keys/roll_activate", "") // nothing to do
+		tags := map[string]string{}
+		for _, path := range []string{"", "/routes", "/aspas", "/bgpsec", "/children", "/ghostbusters", "/rscs", "/parents"} {
+			tags[path] = w.get("/api/v1/cas/again" + path).ok().header.Get("ETag")
+			if versionOf(tags[path]) != "0" {
+				t.Errorf("%s: ETag %s", path, tags[path])
+			}
+		}
+		return tags
+	}
+	first := life()
+	w.remove("/api/v1/cas/again").empty()
+	second := life()
+	for path, old := range first {
+		if old == second[path] {
+			t.Errorf("%s: both have the ETag %s", path, old)
+		}
+		a := w.ask(with("If-None-Match", old), "GET", "/api/v1/cas/again"+path, "")
+		a.ok()
+		if again := a.header.Get("ETag"); again != second[path] {
+			t.Errorf("%s: ETag %s, then %s", path, second[path], again)
+		}
+	}
+	bodies := w.conditional()
+	for _, r := range w.server.Registered() {
+		body, known := bodies[r.Method+" "+r.Path]
+		if !known || strings.Contains(r.Path, ":child") {
+			continue
+		}
+		path := strings.NewReplacer(":ca", "again", ":parent", "myparent", ":asn", "64496", ":serial", "1").Replace(r.Path)
+		w.ask(with("If-Match", first[""]), r.Method, path, body).fails(http.StatusConflict, "version-mismatch")
+	}
+	w.ask(with("If-Match", first[""]), "PUT", "/api/v1/cas/again/routes?dry_run=true", `[]`).fails(http.StatusConflict, "version-mismatch")
+	if got := w.get("/api/v1/cas/again").ok().header.Get("ETag"); got != second[""] {
+		t.Errorf("something was done: %s, then %s", second[""], got)
+	}
+	w.ask(with("If-Match", second[""]), "DELETE", "/api/v1/cas/again", "").empty()
 }
 
 // TestIfNoneMatch asks for what the client has already.

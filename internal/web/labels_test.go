@@ -90,10 +90,10 @@ var overHTTP = map[string]struct {
 // inStatus are the labels that only stand in what is told of exchanges, or in
 // answers to peers: the package of the test that brings it about, and the test.
 var inStatus = map[string]struct{ dir, test string }{
-	"rfc8181-protocol-message":       {"../service", "TestAnswersOfRepositories"},
-	"rfc8181-delta":                  {"../service", "TestAnswersOfRepositories"},
-	"ca-parent-sync":                 {"../service", "TestCertificatesOfParentsAreVerified"},
-	"rfc6492-not-performed-response": {"../service", "TestAnswersOfParentsAreVerified"},
+	"rfc8181-protocol-message":       {"../peer", "TestAnswersOfRepositories"},
+	"rfc8181-delta":                  {"../peer", "TestAnswersOfRepositories"},
+	"ca-parent-sync":                 {"../peer", "TestCertificatesOfParentsAreVerified"},
+	"rfc6492-not-performed-response": {"../peer", "TestAnswersOfParentsAreVerified"},
 	"rfc6492-invalid-csr":            {"../ta", "TestProxyChildren"},
 	"key-re-use":                     {"../ca", "TestPlanChildCert"},
 	"key-no-current":                 {"../ca", "TestPlanChildCert"},

@@ -14,7 +14,7 @@ import (
 	"baleen/internal/pubserver"
 )
 
-// longest is a handle as long as handles may be (RFC 8183 section 5.1).
+// longest is a handle as long as handles may be (RFC 8183 appendix A).
 var longest = strings.Repeat("aB-_5", 51)
 
 // joinAs lets CAs publish and gives each one route.

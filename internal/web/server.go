@@ -23,6 +23,7 @@ import (
 	"baleen/internal/login"
 	"baleen/internal/obs"
 	"baleen/internal/service"
+	"baleen/internal/setup"
 	"baleen/internal/web/files"
 	"baleen/internal/web/ops"
 	"baleen/internal/web/peers"
@@ -40,6 +41,7 @@ const (
 // in the second part.
 type Deps struct {
 	Service                       *service.Service
+	Imports                       *setup.Importer
 	AdminToken                    string   // who has it may do everything
 	PostLimit                     int64    // octets of a request to the API
 	UpDownLimit, PublicationLimit int64    // octets of a message of a child, and of a publisher
@@ -79,7 +81,7 @@ func New(d Deps) *Server {
 	}
 	s := &Server{Deps: d, echo: echo.New()}
 	s.api = rest.New(rest.Deps{
-		Service: d.Service, Log: d.Log, Now: d.Now, AdminToken: d.AdminToken, BodyLimit: d.PostLimit, WholeLimit: cmp.Or(d.WholeLimit, d.PostLimit),
+		Service: d.Service, Imports: d.Imports, Log: d.Log, Now: d.Now, AdminToken: d.AdminToken, BodyLimit: d.PostLimit, WholeLimit: cmp.Or(d.WholeLimit, d.PostLimit),
 		Version: obs.Version, Started: d.Started, Logins: d.Logins, VisitorIP: visitorIP(d.TestbedProxies), Access: d.Access, MustBeActive: s.mustBeActive,
 	})
 	s.echo.IPExtractor = echo.ExtractIPDirect()

@@ -21,6 +21,7 @@ import (
 	"baleen/internal/obs"
 	"baleen/internal/pubserver"
 	"baleen/internal/service"
+	"baleen/internal/setup"
 	"baleen/internal/signer"
 	"baleen/internal/ta"
 	"baleen/internal/tasks"
@@ -38,6 +39,7 @@ type world struct {
 	t       *testing.T
 	server  *web.Server
 	service *service.Service
+	imports *setup.Importer
 	worker  *tasks.Worker
 	role    *role
 	repo    string
@@ -105,6 +107,8 @@ func newWorld(t *testing.T) *world {
 		OneOff: pool, DB: db, Fence: fence, Log: log, Now: time.Now, Cores: 2, Wake: func() {},
 	}
 	w.service.Register(w.worker, w.worker)
+	w.imports = &setup.Importer{Service: w.service}
+	w.imports.Register(w.worker)
 	w.server = w.newServer(false)
 	return w
 }
@@ -112,7 +116,7 @@ func newWorld(t *testing.T) *world {
 // newServer makes the HTTP side.
 func (w *world) newServer(testbed bool) *web.Server {
 	return web.New(web.Deps{
-		Service: w.service, AdminToken: token, PostLimit: 4096, WholeLimit: 4 << 20, UpDownLimit: 1 << 20, PublicationLimit: 1 << 20, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
+		Service: w.service, Imports: w.imports, AdminToken: token, PostLimit: 4096, WholeLimit: 4 << 20, UpDownLimit: 1 << 20, PublicationLimit: 1 << 20, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
 		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Started: time.Now(), Log: w.service.Log}), Started: time.Now(), Testbed: testbed, Logins: w.logins, Access: w.access, Now: w.clock,
 	})
 }

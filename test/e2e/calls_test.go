@@ -39,6 +39,7 @@ func TestEveryCall(t *testing.T) {
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("PATH", bin+":"+env.Getenv("PATH"))
 					env.Setenv("ACTOR", c.actor)
+					env.Setenv("DIR", c.server.Dir)
 					env.Vars = append(env.Vars, c.env...)
 					return os.WriteFile(filepath.Join(env.WorkDir, "router.csr"), routerRequest(t), 0o644)
 				},

@@ -35,6 +35,7 @@ untrust() {
 # it is active. Sets SERVER_PID and exports what baleenctl needs.
 start_server() {
   local dir=$1 port=$2
+  ! curl -sk -o /dev/null "https://localhost:$port/health" || die "another program listens on port $port: this script would judge that one"
   export BALEEN_TLS_KEYS_DIR=$dir/ssl BALEEN_HTTPS_MODE=${BALEEN_HTTPS_MODE:-existing} BALEEN_TEST_MODE=true BALEEN_BGP_RISWHOIS_ENABLED=${BALEEN_BGP_RISWHOIS_ENABLED:-false}
   export BALEEN_CLI_SERVER=https://localhost:$port/ BALEEN_CLI_TOKEN=interop-test
   BALEEN_ADMIN_TOKEN=interop-test scripts/run-testbed "$dir" "$port" >>"$dir/stdout.log" 2>>"$dir/server.log" &

@@ -62,7 +62,7 @@ var mayImport = []struct {
 	{[]string{"baleen/internal/fault"}, nil},
 	{[]string{"baleen/internal/bgp/analysis"}, []string{"baleen/internal/bgp", "baleen/internal/ca", "baleen/internal/rpki"}},
 	{[]string{"baleen/internal/ca", "baleen/internal/ta"}, []string{"baleen/internal/rpki", "baleen/internal/es", "baleen/internal/fault"}},
-	{[]string{"baleen/internal/tafile"}, []string{"baleen/api", "baleen/internal/ta", "baleen/internal/rpki", "baleen/internal/fault", "baleen/internal/web/strictjson"}},
+	{[]string{"baleen/internal/tafile"}, []string{"baleen/api", "baleen/internal/ta", "baleen/internal/rpki", "baleen/internal/fault", "baleen/internal/strictjson"}},
 }
 
 func TestPurePackagesStayPure(t *testing.T) {
@@ -94,10 +94,14 @@ func TestPurePackagesStayPure(t *testing.T) {
 var onlyIn = map[string][]string{
 	"github.com/labstack/echo/v4":                 {"baleen/internal/web"},
 	"baleen/internal/config":                      {"baleen/cmd"},
-	"baleen/internal/service":                     {"baleen/cmd", "baleen/internal/web", "baleen/test/bench"},
+	"baleen/internal/service":                     {"baleen/cmd", "baleen/internal/web", "baleen/internal/setup", "baleen/internal/verify", "baleen/internal/testworld", "baleen/test/bench"},
+	"baleen/internal/peer":                        {"baleen/cmd", "baleen/internal/service", "baleen/internal/web/peers", "baleen/internal/testworld"},
+	"baleen/internal/setup":                       {"baleen/cmd", "baleen/internal/web"},
+	"baleen/internal/verify":                      {"baleen/cmd", "baleen/internal/testworld"},
+	"baleen/internal/testworld":                   {"baleen/test"},
 	"baleen/internal/web":                         {"baleen/cmd", "baleen/internal/web"},
-	"baleen/internal/testdb":                      {"baleen/test"},
-	"baleen/internal/testkeys":                    {"baleen/test"},
+	"baleen/internal/testdb":                      {"baleen/test", "baleen/internal/testworld"},
+	"baleen/internal/testkeys":                    {"baleen/test", "baleen/internal/testworld"},
 	"baleen/internal/testvectors":                 {"baleen/test"},
 	"github.com/testcontainers/testcontainers-go": {"baleen/internal/testdb"},
 	"github.com/coreos/go-oidc/v3/oidc":           {"baleen/internal/oidc"},

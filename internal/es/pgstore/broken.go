@@ -18,6 +18,11 @@ type Broken struct {
 	Problem      string
 }
 
+// Fault is the refusal of everything that is asked of the stream.
+func (b Broken) Fault() *fault.Error {
+	return broken(b.Handle, b.Stream, b.Version, errors.New(b.Problem))
+}
+
 // Broken lists the streams whose log could not be read when somebody last
 // tried, by handle. All others go on.
 func (st *Store[S]) Broken() []Broken {

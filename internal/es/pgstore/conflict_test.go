@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 )
 
@@ -63,4 +64,52 @@ func TestDatabaseEndsTransactions(t *testing.T) {
 		t.Errorf("%d commands are counted wrongly", n)
 	}
 	soundLog(t, st)
+}
+
+// A stream that was made again under its handle is at the same version as the former, and is another one.
+func TestMarksAreOfOneLife(t *testing.T) {
+	st := newStore(t)
+	mark := func() *int64 {
+		t.Helper()
+		life, known, err := st.Life(t.Context(), "ada")
+		m, ok := life.Mark(0)
+		if err != nil || !known || !ok {
+			t.Fatal(known, ok, err)
+		}
+		return &m
+	}
+	if _, known, err := st.Life(t.Context(), "ada"); known || err != nil {
+		t.Errorf("before it lives: %v, %v", known, err)
+	}
+	mustCreate(t, st, "ada")
+	first := mark()
+	if _, err := st.Delete(t.Context(), "ada", meet{Friend: "Death"}, bob); err != nil {
+		t.Fatal(err)
+	}
+	mustCreate(t, st, "ada")
+	second := mark()
+	if *first == *second {
+		t.Errorf("both are %x", *first)
+	}
+	zero, one := int64(0), int64(1)
+	for wanted, fits := range map[*int64]bool{nil: true, &zero: true, second: true, first: false, &one: false} {
+		for _, s := range []*store{st, twin(st)} {
+			err := s.ViewIf(t.Context(), "ada", wanted, func(*person, int64) error { return nil })
+			if (err == nil) != fits || !fits && fault.Code(err) != pgstore.CodeVersionMismatch {
+				t.Errorf("view at %v: %v", wanted, err)
+			}
+		}
+	}
+	meetIf := func(wanted *int64) error {
+		w := bob
+		w.IfVersion = wanted
+		_, err := st.Execute(t.Context(), "ada", meet{Friend: "Bea"}, w)
+		return err
+	}
+	if err := meetIf(first); fault.Code(err) != pgstore.CodeVersionMismatch {
+		t.Errorf("a change of the former: %v", err)
+	}
+	if err := meetIf(second); err != nil {
+		t.Errorf("a change of this one: %v", err)
+	}
 }

@@ -194,7 +194,7 @@ func (st *Store[S]) decide(e *entry[S], q request[S]) decision {
 		return decision{err: errGone}
 	}
 	unchanged := Result{StreamID: e.id, Version: e.version}
-	if q.IfVersion != nil && *q.IfVersion != e.version {
+	if q.IfVersion != nil && !e.is(*q.IfVersion) {
 		return decision{result: unchanged, err: versionMismatch(e.handle, *q.IfVersion, e.version)}
 	}
 	now := st.now()

@@ -31,11 +31,16 @@ func streamExists(kind, handle string, err error) error {
 }
 
 func versionMismatch(handle string, want, have int64) error {
-	return &fault.Error{
+	want = VersionIn(want)
+	f := &fault.Error{
 		Kind: fault.Conflict, Code: CodeVersionMismatch,
 		Msg:  fmt.Sprintf("%q is at version %d, not %d.", handle, have, want),
 		Args: map[string]string{"handle": handle, "version": fmt.Sprint(have), "wanted": fmt.Sprint(want)},
 	}
+	if want == have {
+		f.Msg = fmt.Sprintf("%q was deleted and made again.", handle)
+	}
+	return f
 }
 
 func versionRace(handle string) error {
@@ -47,11 +52,15 @@ func versionRace(handle string) error {
 
 // broken is the fault of a stream whose log cannot be folded.
 func (h head) broken(handle string, err error) error {
+	return broken(handle, h.id.String(), fmt.Sprint(h.version), err)
+}
+
+func broken(handle, stream, version string, err error) *fault.Error {
 	return &fault.Error{
 		Kind: fault.Internal, Code: CodeStreamBroken, Err: err,
-		Msg: fmt.Sprintf("The log of %q (stream %s) is broken at version %d: nothing can be done with it until it is repaired or restored. baleen verify says more.",
-			handle, h.id, h.version),
-		Args: map[string]string{"handle": handle, "stream": h.id.String(), "version": fmt.Sprint(h.version)},
+		Msg: fmt.Sprintf("The log of %q (stream %s) is broken at version %s: nothing can be done with it until it is repaired or restored. baleen verify says more.",
+			handle, stream, version),
+		Args: map[string]string{"handle": handle, "stream": stream, "version": version},
 	}
 }
 

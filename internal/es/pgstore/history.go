@@ -12,34 +12,29 @@ import (
 	"baleen/internal/postgres/pgq"
 )
 
-// History gives a page of the commands of a live stream, oldest first. The
-// creating command is not listed.
+// History gives a page of the commands of a live stream that a query chooses,
+// oldest first. The creating command is not listed. What it costs goes by what is
+// chosen, not by how long the history is.
 func (st *Store[S]) History(ctx context.Context, handle string, q HistoryQuery) (HistoryPage, error) {
 	stream, err := st.stream(ctx, handle)
 	if err != nil {
 		return HistoryPage{}, err
 	}
 	page := HistoryPage{Offset: q.Offset, Total: int(stream.Version)}
-	p := pgq.ListCommandsParams{StreamID: stream.ID, After: q.After, Before: q.Before, MaxRows: int64(max(q.Rows, 0))}
-	if q.After == nil && q.Before == nil {
-		p.AfterVersion = int64(q.Offset) // versions have no gaps
+	var rows []pgq.GetCommandRow
+	if q.all() {
+		rows, err = st.listCommands(ctx, q, stream.ID)
 	} else {
-		p.Skip = int64(q.Offset)
-		n, err := pgq.New().CountCommands(ctx, st.DB, pgq.CountCommandsParams{StreamID: stream.ID, After: q.After, Before: q.Before})
-		if err != nil {
-			return HistoryPage{}, historyError(handle, err)
+		var versions []int64
+		if page.Total, versions, err = st.choose(ctx, q, stream); err == nil && len(versions) > 0 {
+			rows, err = st.commandsAt(ctx, stream.ID, versions)
 		}
-		page.Total = int(n)
 	}
-	if p.MaxRows == 0 {
-		return page, nil
-	}
-	rows, err := pgq.New().ListCommands(ctx, st.DB, p)
 	if err != nil {
 		return HistoryPage{}, historyError(handle, err)
 	}
 	for _, row := range rows {
-		c, err := storedCommand(pgq.GetCommandRow(row))
+		c, err := storedCommand(row)
 		if err != nil {
 			return HistoryPage{}, head{id: stream.ID, version: row.Version}.broken(handle, err)
 		}
@@ -49,6 +44,28 @@ func (st *Store[S]) History(ctx context.Context, handle string, q HistoryQuery) 
 		return HistoryPage{}, err
 	}
 	return page, nil
+}
+
+// listCommands gives a page of the whole history: versions have no gaps.
+func (st *Store[S]) listCommands(ctx context.Context, q HistoryQuery, stream uuid.UUID) ([]pgq.GetCommandRow, error) {
+	if q.Rows <= 0 {
+		return nil, nil
+	}
+	rows, err := pgq.New().ListCommands(ctx, st.DB, pgq.ListCommandsParams{StreamID: stream, AfterVersion: int64(q.Offset), MaxRows: int64(q.Rows)})
+	out := make([]pgq.GetCommandRow, len(rows))
+	for i, r := range rows {
+		out[i] = pgq.GetCommandRow(r)
+	}
+	return out, err
+}
+
+func (st *Store[S]) commandsAt(ctx context.Context, stream uuid.UUID, versions []int64) ([]pgq.GetCommandRow, error) {
+	rows, err := pgq.New().ListCommandsAt(ctx, st.DB, pgq.ListCommandsAtParams{StreamID: stream, Versions: versions})
+	out := make([]pgq.GetCommandRow, len(rows))
+	for i, r := range rows {
+		out[i] = pgq.GetCommandRow(r)
+	}
+	return out, err
 }
 
 // CommandAt gives one command of a live stream, the creating one (version 0)
@@ -91,12 +108,16 @@ func storedCommand(row pgq.GetCommandRow) (StoredCommand, error) {
 	return c, json.Unmarshal(row.Fault, c.Fault)
 }
 
-// addEvents gives consecutive commands, in order, their events.
+// addEvents gives commands, in order, their events.
 func (st *Store[S]) addEvents(ctx context.Context, id uuid.UUID, handle string, list []StoredCommand) error {
 	if len(list) == 0 {
 		return nil
 	}
-	rows, err := pgq.New().ListEvents(ctx, st.DB, pgq.ListEventsParams{StreamID: id, First: list[0].Version, Last: list[len(list)-1].Version})
+	versions := make([]int64, len(list))
+	for i, c := range list {
+		versions[i] = c.Version
+	}
+	rows, err := pgq.New().ListEventsAt(ctx, st.DB, pgq.ListEventsAtParams{StreamID: id, Versions: versions})
 	if err != nil {
 		return historyError(handle, err)
 	}
@@ -104,9 +125,6 @@ func (st *Store[S]) addEvents(ctx context.Context, id uuid.UUID, handle string, 
 	for _, row := range rows {
 		for i < len(list) && list[i].Version < row.Version {
 			i++
-		}
-		if i == len(list) || list[i].Version != row.Version {
-			continue // of a command that the page leaves out
 		}
 		e, err := st.Type.Codec.Decode(row.Name, row.Payload)
 		if err != nil {

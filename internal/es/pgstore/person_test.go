@@ -140,7 +140,7 @@ func applyPerson(s *person, m es.Meta, e es.Event) {
 type store = pgstore.Store[person]
 
 // newStore gives a store on a database of its own, at a current epoch.
-func newStore(t *testing.T) *store {
+func newStore(t testing.TB) *store {
 	t.Helper()
 	pool := testdb.New(t)
 	return &store{Type: personType, DB: pool, Fence: testdb.Fence(t, pool)}

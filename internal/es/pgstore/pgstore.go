@@ -112,7 +112,7 @@ type Store[S any] struct {
 // Write says how a command is to be carried out.
 type Write struct {
 	Actor     es.Actor
-	IfVersion *int64                                               // not nil: Conflict when the stream is at another version
+	IfVersion *int64                                               // not nil: Conflict when the stream is not at this version or mark
 	InTx      func(ctx context.Context, tx pgx.Tx, c Commit) error // rows that commit with the command; like a Listener
 }
 
@@ -128,10 +128,11 @@ type Result struct {
 type HistoryQuery struct {
 	Rows, Offset  int
 	After, Before *time.Time // inclusive
+	Choice        HistoryChoice
 }
 
 // HistoryPage is a page of a stream's history, oldest first. Total counts what
-// the times select, on all pages.
+// the query chooses, on all pages.
 type HistoryPage struct {
 	Offset, Total int
 	Commands      []StoredCommand

@@ -278,6 +278,42 @@ func (q *Queries) ListDamagedDERs(ctx context.Context, db DBTX) ([][]byte, error
 	return items, nil
 }
 
+const ListIssues = `-- name: ListIssues :many
+SELECT s.handle, p.parent, p.fault
+FROM ca_parent_status p JOIN es_stream s ON s.id = p.stream_id WHERE s.kind = 'ca' AND s.deleted_at IS NULL AND p.fault IS NOT NULL
+UNION ALL
+SELECT s.handle, '', r.fault
+FROM ca_repo_status r JOIN es_stream s ON s.id = r.stream_id WHERE s.kind = 'ca' AND s.deleted_at IS NULL AND r.fault IS NOT NULL
+ORDER BY 1, 2
+`
+
+type ListIssuesRow struct {
+	Handle string
+	Parent string
+	Fault  json.RawMessage
+}
+
+// The exchanges of CAs that failed last, with each of their parents and with the repository, which has no name here.
+func (q *Queries) ListIssues(ctx context.Context, db DBTX) ([]ListIssuesRow, error) {
+	rows, err := db.Query(ctx, ListIssues)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListIssuesRow
+	for rows.Next() {
+		var i ListIssuesRow
+		if err := rows.Scan(&i.Handle, &i.Parent, &i.Fault); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListManifests = `-- name: ListManifests :many
 SELECT class, key_id, number, this_update, next_update, covers, mft_hash, crl_hash
 FROM ca_manifest WHERE stream_id = $1 ORDER BY class, key_id
@@ -314,6 +350,40 @@ func (q *Queries) ListManifests(ctx context.Context, db DBTX, streamID uuid.UUID
 			&i.MftHash,
 			&i.CrlHash,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListNeighbours = `-- name: ListNeighbours :many
+SELECT s.handle, p.parent
+FROM ca_parent_status p JOIN es_stream s ON s.id = p.stream_id
+WHERE rtrim(split_part(p.uri, '/rfc6492/', 2), '/') = $1::text AND s.kind = 'ca' AND s.deleted_at IS NULL
+ORDER BY s.handle, p.parent
+`
+
+type ListNeighboursRow struct {
+	Handle string
+	Parent string
+}
+
+// The CAs of this server that asked a parent whose service URI ends in this handle, with their names for it. One of another
+// server that has this handle may be among them.
+func (q *Queries) ListNeighbours(ctx context.Context, db DBTX, handle string) ([]ListNeighboursRow, error) {
+	rows, err := db.Query(ctx, ListNeighbours, handle)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListNeighboursRow
+	for rows.Next() {
+		var i ListNeighboursRow
+		if err := rows.Scan(&i.Handle, &i.Parent); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

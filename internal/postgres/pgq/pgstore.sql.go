@@ -103,27 +103,6 @@ func (q *Queries) AppendEvents(ctx context.Context, db DBTX, arg AppendEventsPar
 	return err
 }
 
-const CountCommands = `-- name: CountCommands :one
-SELECT count(*) FROM es_command_all c
-WHERE c.stream_id = $1 AND c.version > 0
-  AND ($2::timestamptz IS NULL OR c.at >= $2::timestamptz)
-  AND ($3::timestamptz IS NULL OR c.at <= $3::timestamptz)
-`
-
-type CountCommandsParams struct {
-	StreamID uuid.UUID
-	After    *time.Time
-	Before   *time.Time
-}
-
-// How many commands a history that is limited in time has.
-func (q *Queries) CountCommands(ctx context.Context, db DBTX, arg CountCommandsParams) (int64, error) {
-	row := db.QueryRow(ctx, CountCommands, arg.StreamID, arg.After, arg.Before)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const CountRepeat = `-- name: CountRepeat :execrows
 UPDATE es_command c SET repeats = c.repeats + 1
 WHERE c.stream_id = $1 AND c.outcome = 'refused' AND c.name = $2 AND c.payload = $3::jsonb AND c.fault = $4::jsonb
@@ -424,17 +403,12 @@ const ListCommands = `-- name: ListCommands :many
 SELECT c.version, c.at, c.actor, c.actor_key_id, c.name, c.payload, c.outcome, c.fault, c.epoch, c.repeats
 FROM es_command_all c
 WHERE c.stream_id = $1 AND c.version > $2 AND c.version > 0
-  AND ($3::timestamptz IS NULL OR c.at >= $3::timestamptz)
-  AND ($4::timestamptz IS NULL OR c.at <= $4::timestamptz)
-ORDER BY c.version LIMIT $6::bigint OFFSET $5::bigint
+ORDER BY c.version LIMIT $3::bigint
 `
 
 type ListCommandsParams struct {
 	StreamID     uuid.UUID
 	AfterVersion int64
-	After        *time.Time
-	Before       *time.Time
-	Skip         int64
 	MaxRows      int64
 }
 
@@ -451,16 +425,9 @@ type ListCommandsRow struct {
 	Repeats    int32
 }
 
-// A page of a live stream's history, oldest first, without the creating command.
+// A page of a stream's history, oldest first, without the creating command.
 func (q *Queries) ListCommands(ctx context.Context, db DBTX, arg ListCommandsParams) ([]ListCommandsRow, error) {
-	rows, err := db.Query(ctx, ListCommands,
-		arg.StreamID,
-		arg.AfterVersion,
-		arg.After,
-		arg.Before,
-		arg.Skip,
-		arg.MaxRows,
-	)
+	rows, err := db.Query(ctx, ListCommands, arg.StreamID, arg.AfterVersion, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
@@ -468,6 +435,63 @@ func (q *Queries) ListCommands(ctx context.Context, db DBTX, arg ListCommandsPar
 	var items []ListCommandsRow
 	for rows.Next() {
 		var i ListCommandsRow
+		if err := rows.Scan(
+			&i.Version,
+			&i.At,
+			&i.Actor,
+			&i.ActorKeyID,
+			&i.Name,
+			&i.Payload,
+			&i.Outcome,
+			&i.Fault,
+			&i.Epoch,
+			&i.Repeats,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListCommandsAt = `-- name: ListCommandsAt :many
+SELECT c.version, c.at, c.actor, c.actor_key_id, c.name, c.payload, c.outcome, c.fault, c.epoch, c.repeats
+FROM es_command_all c
+WHERE c.stream_id = $1 AND c.version = ANY($2::bigint[])
+ORDER BY c.version
+`
+
+type ListCommandsAtParams struct {
+	StreamID uuid.UUID
+	Versions []int64
+}
+
+type ListCommandsAtRow struct {
+	Version    int64
+	At         time.Time
+	Actor      string
+	ActorKeyID *string
+	Name       string
+	Payload    json.RawMessage
+	Outcome    string
+	Fault      json.RawMessage
+	Epoch      int64
+	Repeats    int32
+}
+
+// The commands of a stream at some versions, in order.
+func (q *Queries) ListCommandsAt(ctx context.Context, db DBTX, arg ListCommandsAtParams) ([]ListCommandsAtRow, error) {
+	rows, err := db.Query(ctx, ListCommandsAt, arg.StreamID, arg.Versions)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListCommandsAtRow
+	for rows.Next() {
+		var i ListCommandsAtRow
 		if err := rows.Scan(
 			&i.Version,
 			&i.At,
@@ -575,6 +599,50 @@ func (q *Queries) ListEvents(ctx context.Context, db DBTX, arg ListEventsParams)
 	var items []ListEventsRow
 	for rows.Next() {
 		var i ListEventsRow
+		if err := rows.Scan(
+			&i.Version,
+			&i.Ordinal,
+			&i.Name,
+			&i.Payload,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListEventsAt = `-- name: ListEventsAt :many
+SELECT version, ordinal, name, payload FROM es_event_all
+WHERE stream_id = $1 AND version = ANY($2::bigint[])
+ORDER BY version, ordinal
+`
+
+type ListEventsAtParams struct {
+	StreamID uuid.UUID
+	Versions []int64
+}
+
+type ListEventsAtRow struct {
+	Version int64
+	Ordinal int32
+	Name    string
+	Payload json.RawMessage
+}
+
+// The events of some commands, in order.
+func (q *Queries) ListEventsAt(ctx context.Context, db DBTX, arg ListEventsAtParams) ([]ListEventsAtRow, error) {
+	rows, err := db.Query(ctx, ListEventsAt, arg.StreamID, arg.Versions)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListEventsAtRow
+	for rows.Next() {
+		var i ListEventsAtRow
 		if err := rows.Scan(
 			&i.Version,
 			&i.Ordinal,

@@ -14,7 +14,7 @@ import (
 )
 
 // OIDXML is id-ct-xml, the content type of protocol messages (RFC 6492 section 3.1.1.3.1,
-// RFC 8181 section 2.1).
+// RFC 8181 section 2).
 var OIDXML = OID{1, 2, 840, 113549, 1, 9, 16, 1, 28}
 
 // MessageKind says what a receiver can do about a message it cannot take.

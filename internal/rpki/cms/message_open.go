@@ -37,7 +37,7 @@ type Message struct {
 }
 
 // DecodeMessage reads exactly one CMS message in BER or DER by the profile of RFC 6492
-// section 3.1.1, which RFC 8181 section 2.1 shares. Only structure is judged. Depth, size
+// section 3.1.1, which RFC 8181 section 2 shares. Only structure is judged. Depth, size
 // and number of elements are bounded. Certificates and CRLs must be DER, as they are taken
 // as they came. A refusal is a *MessageError of kind MessageUndecodable or MessageWrongType.
 // The message points into raw.
@@ -236,7 +236,7 @@ func (s *Signer) signingTime() (time.Time, bool) {
 		case !ok:
 		case id.Equal(OIDSigningTime):
 			t, ok = der.ReadTime(&in)
-		default: // BinaryTime ::= INTEGER (0..MAX), seconds since 1970 (RFC 6019 section 3)
+		default: // BinaryTime ::= INTEGER (0..MAX), seconds since 1970 (RFC 6019 section 2)
 			ok = in.ReadASN1Integer(&seconds) && seconds >= 0 && seconds <= maxBinaryTime
 			t.Time = time.Unix(seconds, 0).UTC()
 		}

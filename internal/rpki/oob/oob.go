@@ -21,9 +21,9 @@ const Namespace = "http://www.hactrn.net/uris/rpki/rpki-setup/"
 const (
 	version     = "1"
 	maxDocument = 256 << 10 // octets; the identity certificate is the bulk of it
-	maxHandle   = 255       // RFC 8183 section 5.1
-	maxTag      = 1024      // RFC 8183 section 5.1
-	maxURI      = 4096      // RFC 8183 section 5.1
+	maxHandle   = 255       // RFC 8183 appendix A
+	maxTag      = 1024      // RFC 8183 appendix A
+	maxURI      = 4096      // RFC 8183 appendix A
 )
 
 // ChildRequest is what a CA gives to its parent (RFC 8183 section 5.2.1).
@@ -61,7 +61,8 @@ type RepositoryResponse struct {
 }
 
 // CheckHandle refuses what is not a handle: 1 to 255 letters, digits, "-", "_"
-// and "/" (RFC 8183 section 5.1), and "\" for compatibility.
+// and "/" (RFC 8183 section 5.1 and appendix A, which has the empty one, too),
+// and "\" for compatibility.
 func CheckHandle(handle string) error {
 	if handle == "" || len(handle) > maxHandle {
 		return fmt.Errorf("a handle has 1 to %d characters, not %d", maxHandle, len(handle))
@@ -87,6 +88,11 @@ func checkCommon(idCert []byte, tag string, handles ...string) error {
 	if len(idCert) == 0 {
 		return errors.New("the identity certificate is empty")
 	}
+	return CheckTag(tag)
+}
+
+// CheckTag refuses what cannot be the tag of a document (RFC 8183 appendix A).
+func CheckTag(tag string) error {
 	if len(tag) > maxTag {
 		return fmt.Errorf("the tag is longer than %d characters", maxTag)
 	}

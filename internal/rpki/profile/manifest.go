@@ -22,6 +22,17 @@ type SignedManifest struct {
 // resources (RFC 6488, RFC 6487, RFC 9286). Who issued the EE certificate and
 // whether the listed files exist is not asked.
 func Manifest(der []byte) (*SignedManifest, []Violation) {
+	s, broken := ManifestOfOthers(der)
+	if s.EE != nil && s.Manifest.Files != nil {
+		broken = append(broken, aligned(s.EE, s.Manifest)...)
+	}
+	return s, broken
+}
+
+// ManifestOfOthers is Manifest without what RFC 9286 section 5.1 demands of
+// those who issue and wants relying parties to bear with: that the EE
+// certificate is valid exactly as long as the manifest.
+func ManifestOfOthers(der []byte) (*SignedManifest, []Violation) {
 	s := &SignedManifest{}
 	o, err := cms.Decode(der)
 	if err != nil {
@@ -44,9 +55,16 @@ func Manifest(der []byte) (*SignedManifest, []Violation) {
 	return s, broken
 }
 
-// manifestEE holds what RFC 9286 says about the EE certificate and what it has
-// to do with the payload. Section 5.1 tells CAs to align the validity and
-// relying parties to bear with it if they do not: it is a rule on who issues.
+// aligned holds RFC 9286 section 5.1 on the validity of the EE certificate.
+func aligned(ee *cert.Certificate, m manifest.Manifest) []Violation {
+	var broken rules
+	broken.unless(ee.NotBefore.Equal(m.ThisUpdate) && ee.NotAfter.Equal(m.NextUpdate), "RFC 9286", "5.1",
+		"the EE certificate must be valid exactly from thisUpdate to nextUpdate")
+	return broken
+}
+
+// manifestEE holds what else RFC 9286 says about the EE certificate and what it
+// has to do with the payload.
 func manifestEE(ee *cert.Certificate, m manifest.Manifest) []Violation {
 	var broken rules
 	r := ee.Resources
@@ -56,8 +74,6 @@ func manifestEE(ee *cert.Certificate, m manifest.Manifest) []Violation {
 	if m.Files == nil {
 		return broken // what could not be read is reported as such
 	}
-	broken.unless(ee.NotBefore.Equal(m.ThisUpdate) && ee.NotAfter.Equal(m.NextUpdate), "RFC 9286", "5.1",
-		"the EE certificate must be valid exactly from thisUpdate to nextUpdate")
 	crl := path.Base(ee.CRLDP)
 	listed := 0
 	for _, f := range m.Files {

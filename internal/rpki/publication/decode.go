@@ -119,7 +119,7 @@ func (d *decoder) empty(e *strictxml.Element) error {
 	return d.x.Close()
 }
 
-// change reads a publish or withdraw (RFC 8181 sections 2.2 and 2.3). The
+// change reads a publish or withdraw (RFC 8181 section 2.2). The
 // schema asks for a tag, which may be empty; not all programs write one.
 func (d *decoder) change(e *strictxml.Element) (Change, error) {
 	c := Change{URI: e.Attr("uri"), Withdraw: e.Name == "withdraw"}
@@ -299,25 +299,30 @@ func (d *decoder) errorText(e *strictxml.Element) (string, error) {
 	return strings.TrimSpace(text), nil
 }
 
-// failed reads a copy of what failed. A list, or nothing, is no change.
-func (d *decoder) failed(e *strictxml.Element) (*Change, error) {
+// failed reads a copy of what failed and gives the first change: the schema has
+// room for more. A list, or nothing, is no change.
+func (d *decoder) failed(e *strictxml.Element) (first *Change, err error) {
 	if err := e.Done(); err != nil {
 		return nil, err
 	}
 	child, err := d.x.Child()
-	if err != nil || child == nil {
-		return nil, err
-	}
-
-	if child.Name == "list" {
-		if err := d.empty(child); err != nil {
-			return nil, err
+	if err == nil && child != nil && child.Name == "list" {
+		if err = d.empty(child); err == nil {
+			err = d.x.Close()
 		}
-		return nil, d.x.Close()
-	}
-	c, err := d.change(child)
-	if err != nil {
 		return nil, err
 	}
-	return &c, d.x.Close()
+	for err == nil && child != nil {
+		if d.left--; d.left < 0 {
+			return nil, fmt.Errorf("number of elements: %w", strictxml.ErrLimit)
+		}
+		var c Change
+		if c, err = d.change(child); err == nil && first == nil {
+			first = &c
+		}
+		if err == nil {
+			child, err = d.x.Child()
+		}
+	}
+	return first, err
 }

@@ -6,7 +6,7 @@ package publication
 // Namespace is the XML namespace of all messages (RFC 8181 section 2.1).
 const Namespace = "http://www.hactrn.net/uris/rpki/publication-spec/"
 
-// ContentType is the media type of queries and replies over HTTP (RFC 8181 section 4.1).
+// ContentType is the media type of queries and replies over HTTP (RFC 8181 section 2).
 const ContentType = "application/rpki-publication"
 
 // What the schema allows (RFC 8181 section 2.6).
@@ -25,7 +25,7 @@ type Query struct {
 	Changes []Change
 }
 
-// Change is a publish or withdraw element (RFC 8181 sections 2.2 and 2.3).
+// Change is a publish or withdraw element (RFC 8181 section 2.2).
 // Without a hash it publishes a new object; with one it replaces or withdraws
 // the object with that hash.
 type Change struct {
@@ -44,13 +44,13 @@ type Reply struct {
 	List    []Object
 }
 
-// Object is an entry of a list (RFC 8181 section 2.4).
+// Object is an entry of a list (RFC 8181 section 2.3).
 type Object struct {
 	URI  string
 	Hash [32]byte // SHA-256
 }
 
-// ReportError tells why changes were refused (RFC 8181 section 2.5).
+// ReportError tells why changes were refused (RFC 8181 section 2.4).
 type ReportError struct {
 	Code   Code
 	Tag    string  // that of the change at fault; empty: none
@@ -87,7 +87,7 @@ func (c Code) Known() bool {
 // its default.
 type Limits struct {
 	Document int // octets; default 32 MiB
-	PDUs     int // elements inside the root; default 200,000, about what fits into 32 MiB
+	PDUs     int // elements inside the root, and those that failed; default 200,000, about what fits into 32 MiB
 }
 
 func (l Limits) orDefault() Limits {

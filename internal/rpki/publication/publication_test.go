@@ -175,6 +175,25 @@ func TestAcceptsVariants(t *testing.T) {
 	}
 }
 
+// A failed_pdu may hold more than one element of a query (RFC 8181 section 2.6).
+func TestSeveralFailed(t *testing.T) {
+	element := func(tag string) string {
+		return fmt.Sprintf(`<withdraw tag="%s" uri="rsync://repo.example/ca/%s.roa" hash="%x"/>`, tag, tag, oldHash)
+	}
+	doc := bytes.Replace(documents(t)["reply-xml_error.xml"], []byte("</report_error>"), []byte("<failed_pdu>"+element("1")+element("2")+"</failed_pdu></report_error>"), 1)
+	r, err := publication.DecodeReply(doc, publication.Limits{})
+	if err != nil || len(r.Errors) != 1 || r.Errors[0].Failed == nil || r.Errors[0].Failed.Tag != "1" {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	mixed := bytes.Replace(doc, []byte("</failed_pdu>"), []byte("<list/></failed_pdu>"), 1)
+	if r, err := publication.DecodeReply(mixed, publication.Limits{}); err == nil {
+		t.Errorf("with a list behind them: accepted as %+v", r)
+	}
+	if r, err := publication.DecodeReply(doc, publication.Limits{PDUs: 2}); err == nil {
+		t.Errorf("more elements than allowed: accepted as %+v", r)
+	}
+}
+
 // checkSame tells whether doc reads as the message of that name.
 func checkSame(t *testing.T, what, name string, doc []byte) {
 	t.Helper()

@@ -124,4 +124,7 @@ func (s ASSet) String() string {
 	return b.String()
 }
 
+// OneAS is the set of one AS number and no addresses.
+func OneAS(as uint32) Set { return Set{AS: NewASSet(ASRange{Lo: as, Hi: as})} }
+
 func allAS() ASSet { return NewASSet(ASRange{Lo: 0, Hi: math.MaxUint32}) }

@@ -51,7 +51,7 @@ func (p Problem) Clause() (rfc, section, rule string) { return "RFC 9691", p.Sec
 // Of gives what a locator says.
 func Of(t tal.TAL) Key { return Key{Comments: t.Comments, URIs: t.URIs, SPKI: t.SPKI} }
 
-// TAL gives the locator of the key (RFC 9691 section 4).
+// TAL gives the locator of the key (RFC 9691 section 7).
 func (k Key) TAL() tal.TAL { return tal.TAL{Comments: k.Comments, URIs: k.URIs, SPKI: k.SPKI} }
 
 // ID gives the key's identifier; the zero identifier if it is no key.

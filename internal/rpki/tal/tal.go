@@ -64,6 +64,9 @@ func Decode(file []byte) (TAL, error) {
 	var t TAL
 	var problems []error
 	note := func(rule string) { problems = append(problems, Problem{"2.2", rule}) }
+	oneObject := func(uri string) {
+		problems = append(problems, Problem{"2.3", fmt.Sprintf("URI %.100q must name one object on a host", uri)})
+	}
 
 	if !utf8.Valid(file) {
 		note("the file must be UTF-8 text")
@@ -79,9 +82,12 @@ func Decode(file []byte) (TAL, error) {
 		lines = lines[1:]
 	}
 	for len(lines) > 0 && lines[0] != "" {
-		if err := checkURI(lines[0]); err != nil {
+		switch u, err := parseURI(lines[0]); {
+		case err != nil:
 			note(fmt.Sprintf("URI %.100q %s", lines[0], err))
-		} else {
+		case !namesObject(u):
+			oneObject(lines[0])
+		default:
 			t.URIs = append(t.URIs, lines[0])
 		}
 		if lines = lines[1:]; len(problems) >= maxProblems {
@@ -104,19 +110,23 @@ func Decode(file []byte) (TAL, error) {
 // maxProblems bounds what one file can make us report.
 const maxProblems = 20
 
-func checkURI(s string) error {
+func parseURI(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
-		return errors.New("must be a URI")
+		return nil, errors.New("must be a URI")
 	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return errors.New("must be printable ASCII without spaces")
+		return nil, errors.New("must be printable ASCII without spaces")
 	case u.Scheme != "rsync" && u.Scheme != "https":
-		return errors.New("must be an rsync or https URI")
-	case u.Host == "" || u.Path == "" || strings.HasSuffix(u.Path, "/") || u.RawQuery != "" || u.Fragment != "":
-		return errors.New("must name one object on a host")
+		return nil, errors.New("must be an rsync or https URI")
 	}
-	return nil
+	return u, nil
+}
+
+// namesObject tells whether a URI can be that of a single object, as RFC 8630
+// section 2.3 wants it: not a folder.
+func namesObject(u *url.URL) bool {
+	return u.Host != "" && u.Path != "" && !strings.HasSuffix(u.Path, "/") && u.RawQuery == "" && u.Fragment == ""
 }
 
 func decodeKey(text string) ([]byte, error) {

@@ -15,7 +15,7 @@ import (
 // Namespace is the XML namespace of all messages (RFC 6492 section 3.2).
 const Namespace = "http://www.apnic.net/specs/rescerts/up-down/"
 
-// ContentType is the media type of requests and answers over HTTP (RFC 6492 section 2).
+// ContentType is the media type of requests and answers over HTTP (RFC 6492 section 3).
 const ContentType = "application/rpki-updown"
 
 // What the schema allows (RFC 6492 section 3.7).

@@ -15,8 +15,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/remote"
-	"baleen/internal/service"
 )
 
 const (
@@ -36,8 +36,8 @@ const (
 
 // Service answers messages; *service.Service is one.
 type Service interface {
-	Provision(ctx context.Context, ca string, q service.Query) ([]byte, error)
-	Publication(ctx context.Context, publisher string, q service.Query) ([]byte, error)
+	Provision(ctx context.Context, ca string, q peer.Query) ([]byte, error)
+	Publication(ctx context.Context, publisher string, q peer.Query) ([]byte, error)
 }
 
 // Handlers answer both protocols.
@@ -56,7 +56,7 @@ func New(s Service, updown, publication int64) *Handlers {
 
 // UpDown answers a child (RFC 6492).
 func (h *Handlers) UpDown(c echo.Context) error {
-	return h.answer(c, h.updown, remote.TypeUpDown, func(ctx context.Context, q service.Query) ([]byte, error) {
+	return h.answer(c, h.updown, remote.TypeUpDown, func(ctx context.Context, q peer.Query) ([]byte, error) {
 		answer, err := h.service.Provision(ctx, c.Param("ca"), q)
 		if fault.Code(err) == "ca-unknown" {
 			return nil, err
@@ -67,14 +67,14 @@ func (h *Handlers) UpDown(c echo.Context) error {
 
 // Publication answers a publisher (RFC 8181).
 func (h *Handlers) Publication(c echo.Context) error {
-	return h.answer(c, h.publication, remote.TypePublication, func(ctx context.Context, q service.Query) ([]byte, error) {
+	return h.answer(c, h.publication, remote.TypePublication, func(ctx context.Context, q peer.Query) ([]byte, error) {
 		publisher := c.Param("publisher")
 		answer, err := h.service.Publication(ctx, publisher, q)
 		return answer, unsigned("Issue with publication request by publisher '"+publisher+"': ", err)
 	})
 }
 
-func (h *Handlers) answer(c echo.Context, limit int64, contentType string, f func(ctx context.Context, q service.Query) ([]byte, error)) error {
+func (h *Handlers) answer(c echo.Context, limit int64, contentType string, f func(ctx context.Context, q peer.Query) ([]byte, error)) error {
 	answer, err := h.exchange(c, limit, f)
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (h *Handlers) answer(c echo.Context, limit int64, contentType string, f fun
 
 // exchange takes in a message and has it answered; its room is free again
 // before the answer is on its way.
-func (h *Handlers) exchange(c echo.Context, limit int64, f func(ctx context.Context, q service.Query) ([]byte, error)) ([]byte, error) {
+func (h *Handlers) exchange(c echo.Context, limit int64, f func(ctx context.Context, q peer.Query) ([]byte, error)) ([]byte, error) {
 	ctx := c.Request().Context()
 	place := &share{of: h.room}
 	defer place.release()
@@ -103,7 +103,7 @@ func (h *Handlers) exchange(c echo.Context, limit int64, f func(ctx context.Cont
 	if err != nil {
 		return nil, err
 	}
-	return f(ctx, service.Query{Body: body, Address: c.RealIP(), UserAgent: c.Request().UserAgent()})
+	return f(ctx, peer.Query{Body: body, Address: c.RealIP(), UserAgent: c.Request().UserAgent()})
 }
 
 // supported passes over that a connection has no deadlines.

@@ -15,7 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"baleen/internal/fault"
-	"baleen/internal/service"
+	"baleen/internal/peer"
 	"baleen/internal/web/peers"
 )
 
@@ -27,11 +27,11 @@ const (
 // echoing answers every message with what came, or with an error.
 type echoing struct{ err error }
 
-func (e echoing) Provision(_ context.Context, _ string, q service.Query) ([]byte, error) {
+func (e echoing) Provision(_ context.Context, _ string, q peer.Query) ([]byte, error) {
 	return q.Body, e.err
 }
 
-func (e echoing) Publication(_ context.Context, _ string, q service.Query) ([]byte, error) {
+func (e echoing) Publication(_ context.Context, _ string, q peer.Query) ([]byte, error) {
 	return q.Body, e.err
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"baleen/internal/fault"
 	"baleen/internal/rpki/oob"
-	"baleen/internal/web/strictjson"
+	"baleen/internal/strictjson"
 )
 
 // BodyTimeout is how long a client may take to send a body.

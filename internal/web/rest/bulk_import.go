@@ -4,7 +4,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"baleen/api"
-	"baleen/internal/service"
+	"baleen/internal/setup"
 )
 
 // Import makes a whole set-up. It answers once everything was checked and the CAs
@@ -14,24 +14,24 @@ func (h Bulk) Import(c echo.Context) error {
 	if err := h.readJSON(c, &body); err != nil {
 		return err
 	}
-	var m service.Import
+	var m setup.Import
 	if t := body.TA; t != nil {
-		m.TA = &service.ImportTA{AIA: t.TAAIA, URI: t.TAURI, KeyPEM: text(t.TAKeyPEM)}
+		m.TA = &setup.ImportTA{AIA: t.TAAIA, URI: t.TAURI, KeyPEM: text(t.TAKeyPEM)}
 		if t.TAMftNrOverride != nil {
 			m.TA.ManifestNumber = *t.TAMftNrOverride
 		}
 	}
 	if p := body.PublicationServer; p != nil {
-		m.PublicationServer = &service.ImportServer{RRDPBase: p.RRDPBaseURI, RsyncJail: p.RsyncJail}
+		m.PublicationServer = &setup.ImportServer{RRDPBase: p.RRDPBaseURI, RsyncJail: p.RsyncJail}
 	}
 	for _, b := range body.CAs {
-		one := service.ImportCA{Handle: b.Handle, ROAs: roaDelta(api.ROAConfigurationUpdates{Added: b.ROAs}).Added}
+		one := setup.ImportCA{Handle: b.Handle, ROAs: roaDelta(api.ROAConfigurationUpdates{Added: b.ROAs}).Added}
 		for _, p := range b.Parent {
-			one.Parents = append(one.Parents, service.ImportParent(p))
+			one.Parents = append(one.Parents, setup.ImportParent(p))
 		}
 		m.CAs = append(m.CAs, one)
 	}
-	return finish(c, h.Service.BulkImport(c.Request().Context(), actor(c), m))
+	return finish(c, h.Imports.BulkImport(c.Request().Context(), actor(c), m))
 }
 
 // mostFailing is how many CAs of an import are shown that could not be made.
@@ -39,7 +39,7 @@ const mostFailing = 100
 
 // ImportProgress shows how far the imports are that are not complete.
 func (h Bulk) ImportProgress(c echo.Context) error {
-	running, err := h.Service.ImportProgress(c.Request().Context())
+	running, err := h.Imports.ImportProgress(c.Request().Context())
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,8 @@ func (h CAs) List(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	handles = slices.DeleteFunc(handles, func(ca string) bool { return UserOf(c).Check(CARead, ca) != nil })
+	may := mayRead(c)
+	handles = slices.DeleteFunc(handles, func(handle string) bool { return !may(handle) })
 	slices.Sort(handles)
 	if handles, err = cutHandles(c, handles); err != nil {
 		return err

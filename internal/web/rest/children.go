@@ -32,7 +32,7 @@ func (h Children) Add(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, answer)
+	return sendParent(c, answer, body)
 }
 
 // readChild reads what is to become a child, and refuses a name or an identity
@@ -47,7 +47,17 @@ func (d *Deps) readChild(c echo.Context, body *api.AddChildRequest) error {
 	if err := d.checkIdentity(body.IDCert); err != nil {
 		return badField(c, "id_cert", err.Error())
 	}
+	if err := oob.CheckTag(body.Tag); err != nil {
+		return badField(c, "tag", err.Error())
+	}
 	return nil
+}
+
+// sendParent answers who added a child with the parent_response for it, which
+// has the tag of the child_request (RFC 8183 section 5.2.2).
+func sendParent(c echo.Context, answer oob.ParentResponse, asked api.AddChildRequest) error {
+	answer.Tag = asked.Tag
+	return sendJSON(c, answer)
 }
 
 // List shows the children, sorted, each with its entitlements; the ETag is the

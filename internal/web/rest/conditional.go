@@ -17,16 +17,43 @@ import (
 // version is another representation (RFC 9110 section 8.8.1).
 const csvTag = "-csv"
 
+// lifeKey is where a request's context keeps the life of its CA.
+const lifeKey = "life"
+
+// NoteLife notes which CA a request is about, before anything of it is read: one
+// that is deleted and made again counts its versions from 0, and ETags of the
+// former are of another CA.
+func (d *Deps) NoteLife(c echo.Context) error {
+	handle := c.Param(argCA)
+	if handle == "" {
+		return nil
+	}
+	life, known, err := d.Service.LifeOf(c.Request().Context(), handle)
+	if known {
+		c.Set(lifeKey, life)
+	}
+	return err
+}
+
+// tagOf is the ETag of a version of a request's CA.
+func tagOf(c echo.Context, version int64, form string) string {
+	life, _ := c.Get(lifeKey).(pgstore.Life)
+	return strconv.Quote(fmt.Sprintf("%d-%0*x%s", version, lifeDigits, life, form))
+}
+
+// lifeDigits is how many hexadecimal digits name a life.
+const lifeDigits = pgstore.LifeBits / 4
+
 // setVersion tells the client at which version of the CA the answer was true.
 func setVersion(c echo.Context, version int64) {
-	c.Response().Header().Set("ETag", strconv.Quote(strconv.FormatInt(version, 10)))
+	c.Response().Header().Set("ETag", tagOf(c, version, ""))
 }
 
 // current notes the version of the CA, and answers 304 if the client has what
 // was true at it (RFC 9110 section 13.1.2); then there is nothing more to say.
 // It is for answers that follow from the state of the CA alone.
 func current(c echo.Context, version int64, form string) (done bool, err error) {
-	tag := strconv.Quote(strconv.FormatInt(version, 10) + form)
+	tag := tagOf(c, version, form)
 	c.Response().Header().Set("ETag", tag)
 	if !matches(c.Request().Header.Values("If-None-Match"), tag) {
 		return false, nil
@@ -55,8 +82,9 @@ func (*Deps) at(c echo.Context, change func(ctx context.Context, ifVersion *int6
 	return finish(c, change(c.Request().Context(), ifVersion))
 }
 
-// wantedVersion gives the version that If-Match demands, nil for any. What
-// cannot be one of our ETags is at no version.
+// wantedVersion gives the version that If-Match demands, as a mark of the life
+// that it names; nil for any. What cannot be one of our ETags is at no version.
+// A weak one never matches (RFC 9110 section 13.1.1).
 func wantedVersion(c echo.Context) (*int64, error) {
 	header := strings.TrimSpace(c.Request().Header.Get("If-Match"))
 	if header == "" || header == "*" {
@@ -66,12 +94,15 @@ func wantedVersion(c echo.Context) (*int64, error) {
 	if err != nil {
 		return nil, versionMismatch(header)
 	}
-	number := strings.TrimSuffix(text, csvTag)
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || n < 0 || header != strconv.Quote(text) || number != strconv.FormatInt(n, 10) {
+	number, name, _ := strings.Cut(strings.TrimSuffix(text, csvTag), "-")
+	version, errVersion := strconv.ParseInt(number, 10, 64)
+	life, errLife := strconv.ParseUint(name, 16, pgstore.LifeBits)
+	mark, ok := pgstore.Life(life).Mark(version)
+	if errVersion != nil || errLife != nil || !ok || header != strconv.Quote(text) ||
+		number != strconv.FormatInt(version, 10) || name != fmt.Sprintf("%0*x", lifeDigits, life) {
 		return nil, versionMismatch(header)
 	}
-	return &n, nil
+	return &mark, nil
 }
 
 func versionMismatch(header string) error {

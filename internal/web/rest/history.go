@@ -32,15 +32,10 @@ func (h History) Commands(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := historyFilterOf(c)
-	if err != nil {
+	if q.Choice, err = historyChoice(c); err != nil {
 		return err
 	}
-	read := h.Service.History
-	if chosen != (historyFilter{}) {
-		read = chosen.over(h.Service.History)
-	}
-	page, err := read(c.Request().Context(), c.Param(argCA), q)
+	page, err := h.Service.History(c.Request().Context(), c.Param(argCA), q)
 	if err != nil {
 		return err
 	}

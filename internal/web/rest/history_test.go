@@ -232,14 +232,6 @@ func TestEverySummaryIsComplete(t *testing.T) {
 	}
 }
 
-func TestMachineFollowUps(t *testing.T) {
-	for actor, want := range map[string]bool{"baleen": true, "task:ca_issue": true, "user:admin-token": false, "user:task:x": false, "child:ca1": false} {
-		if got := isMachine(es.Actor{Name: actor}); got != want {
-			t.Errorf("%s: got %v", actor, got)
-		}
-	}
-}
-
 // D25: people and scripts write times in seconds, the API's reference in
 // milliseconds; both are understood.
 func TestTimesInSecondsOrMilliseconds(t *testing.T) {

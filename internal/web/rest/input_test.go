@@ -11,6 +11,7 @@ import (
 
 	"baleen/api"
 	"baleen/internal/ca"
+	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/oob"
 )
@@ -27,16 +28,30 @@ func contextWith(t *testing.T, header, value string) echo.Context {
 }
 
 func TestWantedVersion(t *testing.T) {
-	for header, want := range map[string]int64{"": -1, "*": -1, `"0"`: 0, ` "17" `: 17} {
+	mark := func(life pgstore.Life, version int64) *int64 {
+		m, ok := life.Mark(version)
+		if !ok || m >= 0 || pgstore.VersionIn(m) != version {
+			t.Errorf("version %d of %x: %x, %v", version, life, m, ok)
+		}
+		return &m
+	}
+	for header, want := range map[string]*int64{
+		"": nil, "*": nil, `"0-000000"`: mark(0, 0), ` "17-00beef" `: mark(0xbeef, 17), `"17-ffffff-csv"`: mark(0xffffff, 17),
+		`"549755813887-00beef"`: mark(0xbeef, 1<<39-1),
+	} {
 		got, err := wantedVersion(contextWith(t, "If-Match", header))
 		switch {
 		case err != nil:
 			t.Errorf("%q: %v", header, err)
-		case got == nil && want >= 0, got != nil && *got != want:
-			t.Errorf("%q: got %v, want %d", header, got, want)
+		case (got == nil) != (want == nil), got != nil && *got != *want:
+			t.Errorf("%q: got %v, want %v", header, got, want)
 		}
 	}
-	for _, header := range []string{"17", `W/"17"`, `"17", "18"`, `"017"`, `"x"`, `"`, `'1'`, "`17`", `"9223372036854775808"`, `"+1"`} {
+	for _, header := range []string{
+		"17", `W/"17"`, `"17", "18"`, `"017"`, `"x"`, `"`, `'1'`, "`17`", `"9223372036854775808"`, `"+1"`, `"17"`, `"17-"`, `"17-csv"`, `"17-beef"`,
+		`"17-00BEEF"`, `"17-0000beef"`, `"17-+0beef"`, `"17-00beef-x"`, `"017-00beef"`, `"+17-00beef"`, `"-1-00beef"`, `W/"17-00beef"`, `"17-00beef", "18-00beef"`,
+		"`17-00beef`", `"549755813888-00beef"`, `"9223372036854775808-00beef"`,
+	} {
 		if got, err := wantedVersion(contextWith(t, "If-Match", header)); fault.Of(err) != fault.Conflict || fault.Code(err) != "version-mismatch" {
 			t.Errorf("%q: got %v, %v", header, got, err)
 		}

@@ -120,13 +120,15 @@ func requested(l resources.Limit) api.ResourceLimit {
 // exchange renders the last exchange with a peer.
 func exchange(x castore.Exchange) *api.Exchange {
 	out := &api.Exchange{Timestamp: x.At.Unix(), URI: x.URI}
-	if x.Fault != nil {
-		out.Result.Failure = failure(x.Fault)
-	}
+	out.Result.Failure = failure(x.Fault)
 	return out
 }
 
+// failure renders what went wrong; nil: nothing.
 func failure(f *castore.Fault) *api.ErrorResponse {
+	if f == nil {
+		return nil
+	}
 	out := &api.ErrorResponse{Label: f.Label, Msg: f.Msg, Args: map[string]string{}}
 	maps.Copy(out.Args, f.Args)
 	return out

@@ -13,11 +13,13 @@ import (
 
 	"baleen/internal/login"
 	"baleen/internal/service"
+	"baleen/internal/setup"
 )
 
 // Deps is what the handlers need. All fields must be set, but for Logins, VisitorIP and Access.
 type Deps struct {
 	Service    *service.Service
+	Imports    *setup.Importer
 	Log        *slog.Logger
 	Now        func() time.Time
 	AdminToken string // who has it may do everything; nobody has the empty one

@@ -10,6 +10,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/oob"
+	"baleen/internal/service"
 	"baleen/internal/ta"
 	"baleen/internal/tafile"
 )
@@ -170,11 +171,11 @@ func (h TAProxy) AddChild(c echo.Context) error {
 		return err
 	}
 	cmd := ca.AddChild{Child: body.Handle, IDCert: body.IDCert, Resources: body.Resources}
-	answer, err := h.Service.AddChild(c.Request().Context(), actor(c), trustAnchor, cmd)
+	answer, err := h.Service.AddChild(c.Request().Context(), actor(c), trustAnchor, cmd, service.AnyVersion)
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, answer)
+	return sendParent(c, answer, body)
 }
 
 // The state of a child that was removed and still holds certificates.

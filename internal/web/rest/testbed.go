@@ -46,7 +46,7 @@ func (h Testbed) AddChild(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, answer)
+	return sendParent(c, answer, body)
 }
 
 // RemoveChild removes a child that registered here.

@@ -12,7 +12,7 @@ import (
 	"baleen/api"
 	"baleen/internal/ca"
 	"baleen/internal/fault"
-	"baleen/internal/web/strictjson"
+	"baleen/internal/strictjson"
 )
 
 const (
