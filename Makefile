@@ -26,7 +26,7 @@ demo: build postgres ## load the routes of 50 real networks into a testbed of it
 	@scripts/demo
 
 .PHONY: test
-test: postgres pooler lint verify ## every check and test: format, vet, staticcheck, generated files, unit, database, end to end, short fuzzing
+test: postgres pooler browser lint verify ## every check and test: format, vet, staticcheck, generated files, unit, database, end to end, short fuzzing
 	@scripts/test
 
 .PHONY: interop
@@ -59,9 +59,14 @@ fmt: $(TOOLS)/gofumpt ## format the code
 generate: $(TOOLS)/sqlc ## code from db/queries and db/migrations
 	$(TOOLS)/sqlc generate
 
+.PHONY: ui
+ui: ## the web page, from ui/ into internal/web/ui/dist (Node.js 20.19 or 22.12)
+	cd ui && npm ci && npm run types && npm run check && npm test && npm run build
+
 .PHONY: verify
 verify: $(TOOLS)/sqlc ## fail if generated files are not current
 	@$(TOOLS)/sqlc diff || { echo "generated code is not current: run make generate"; exit 1; }
+	@scripts/verify-ui
 
 .PHONY: up
 up: ## server and Postgres in containers
@@ -82,6 +87,10 @@ postgres: ## make sure that Postgres binaries are there
 .PHONY: pooler
 pooler: ## make sure that PgBouncer is there, for its tests
 	@scripts/need-faults
+
+.PHONY: browser
+browser: ## make sure that a browser and Node.js are there, for the tests of the web page
+	@scripts/need-browser
 
 .PHONY: validators
 validators: ## make sure that relying party software is there

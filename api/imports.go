@@ -60,6 +60,8 @@ type RunningImport struct {
 	CAs      int64           `json:"cas"`
 	Made     int64           `json:"made"`
 	Failing  []ImportProblem `json:"failing"` // at most 100
+
+	Abandoned bool `json:"abandoned,omitempty"` // the CAs that were not made are being taken back; made counts those that are not to be, or are gone
 }
 
 // ImportProblem is a CA of an import that could not be made the last time.

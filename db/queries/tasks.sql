@@ -121,3 +121,15 @@ SELECT key, args, created_at FROM task WHERE kind = @kind ORDER BY created_at, k
 -- Those tasks of a kind that are in the queue, in the order of their keys.
 SELECT key, (run_at = 'infinity' AND leased_by IS NULL)::boolean AS parked, failures, last_fault FROM task
 WHERE kind = @kind AND key = ANY(@keys::text[]) ORDER BY key;
+
+-- name: AmendTasks :exec
+-- Gives further arguments to those tasks of a kind whose arguments hold @holding, and makes them due; one that runs is to run
+-- once more, with them. Rows are locked in order of their keys.
+WITH mine AS (
+    SELECT t.kind, t.key FROM task t
+    WHERE t.kind = @kind AND t.key = ANY(@keys::text[]) AND t.args @> @holding::jsonb ORDER BY t.key FOR UPDATE
+)
+UPDATE task SET args = task.args || @further::jsonb,
+    run_at = CASE WHEN leased_by IS NULL THEN LEAST(run_at, @now::timestamptz) ELSE run_at END,
+    again_at = CASE WHEN leased_by IS NOT NULL THEN LEAST(again_at, @now::timestamptz) END
+FROM mine WHERE task.kind = mine.kind AND task.key = mine.key;

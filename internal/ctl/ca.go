@@ -135,6 +135,6 @@ func (s *session) bulk() *cobra.Command {
 		each("sync", "Compare all repositories with what is to be published", "sync/repo"),
 		each("suspend", "Suspend the children that have been silent for too long", "suspend"),
 		each("force-reissue", "Sign again all that the CAs issued", "force_reissue"),
-		s.bulkImport(), s.bulkImports(),
+		s.bulkImport(), s.bulkImports(), s.bulkAbandon(),
 	)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -128,8 +129,12 @@ func (s *session) bulkImports() *cobra.Command {
 				r.linef("No import is under way.")
 			}
 			for _, i := range answer.Imports {
-				r.linef("import %s: %d of %d CAs made", i.ID, i.Made, i.CAs)
-				if !i.Prepared {
+				if i.Abandoned {
+					r.linef("import %s: abandoned, %d CAs are to be taken back", i.ID, i.CAs-i.Made)
+				} else {
+					r.linef("import %s: %d of %d CAs made", i.ID, i.Made, i.CAs)
+				}
+				if !i.Prepared && !i.Abandoned {
 					r.linef("  it was cut off before its CAs: send it again")
 				}
 				for _, f := range i.Failing {
@@ -142,6 +147,17 @@ func (s *session) bulkImports() *cobra.Command {
 			}
 		})
 	})
+}
+
+func (s *session) bulkAbandon() *cobra.Command {
+	return &cobra.Command{
+		Use:   "abandon ID",
+		Short: "Give up an import that is not complete, and take back the CAs that are not made",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return s.tell(cmd.Context(), remove(importPath+"/"+url.PathEscape(args[0])))
+		},
+	}
 }
 
 // forceReissue makes the command for one CA.

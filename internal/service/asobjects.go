@@ -7,6 +7,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
+	"baleen/internal/sign"
 )
 
 // ConfigureASPAs replaces and removes definitions of providers. It answers once
@@ -32,7 +33,7 @@ func (s *Service) ConfigureRouterKeys(ctx context.Context, actor es.Actor, handl
 // issueASPAs carries out the plans for ASPAs.
 func (s *Service) issueASPAs(ctx context.Context, handle string, plans []ca.ASPAPlan) error {
 	return kind[ca.ASPA, ca.IssuedASPA, uint32]{
-		name: "ASPAs", sign: s.maker().signASPA,
+		name: "ASPAs", sign: s.maker().ASPA,
 		record: func(p ca.ASPAPlan, issued []ca.IssuedASPA, withdrawn []uint32) es.Command[ca.State] {
 			return ca.RecordASPAs{Class: p.Class, Key: p.Key, Issued: issued, Withdrawn: withdrawn}
 		},
@@ -42,7 +43,7 @@ func (s *Service) issueASPAs(ctx context.Context, handle string, plans []ca.ASPA
 // issueRouterCerts carries out the plans for router certificates.
 func (s *Service) issueRouterCerts(ctx context.Context, handle string, plans []ca.RouterPlan) error {
 	return kind[ca.ConfiguredRouterKey, ca.IssuedRouterCert, ca.RouterKey]{
-		name: "router certificates", sign: s.maker().signRouterCert,
+		name: "router certificates", sign: s.maker().RouterCert,
 		record: func(p ca.RouterPlan, issued []ca.IssuedRouterCert, withdrawn []ca.RouterKey) es.Command[ca.State] {
 			return ca.RecordRouterCerts{Class: p.Class, Key: p.Key, Issued: issued, Withdrawn: withdrawn}
 		},
@@ -53,7 +54,7 @@ func (s *Service) issueRouterCerts(ctx context.Context, handle string, plans []c
 // name: W is what is wanted, I what is issued, N its name.
 type kind[W, I any, N comparable] struct {
 	name   string // in the log
-	sign   func(ctx context.Context, a authority, w W) (I, []byte, error)
+	sign   func(ctx context.Context, a sign.Authority, w W) (I, []byte, error)
 	record func(p ca.Plan[W, N], issued []I, withdrawn []N) es.Command[ca.State]
 }
 
@@ -61,7 +62,7 @@ type kind[W, I any, N comparable] struct {
 // recorded also if it is empty: what is withdrawn goes with it.
 func (k kind[W, I, N]) issue(ctx context.Context, s *Service, handle string, plans []ca.Plan[W, N]) error {
 	for _, p := range plans {
-		auth, err := s.maker().authority(ctx, p.Key, p.Issuer)
+		auth, err := s.maker().Authority(ctx, p.Key, p.Issuer)
 		if err != nil {
 			return fmt.Errorf("%s of %s: %w", k.name, handle, err)
 		}
@@ -69,7 +70,7 @@ func (k kind[W, I, N]) issue(ctx context.Context, s *Service, handle string, pla
 		withdrawn := p.Withdraw
 		for start := 0; start == 0 || start < len(p.Issue); start += issueBatch {
 			end := min(start+issueBatch, len(p.Issue))
-			issued, ders, err := signEach(ctx, s.Cores, p.Issue[start:end], one)
+			issued, ders, err := sign.Each(ctx, s.Cores, p.Issue[start:end], one)
 			if err != nil {
 				return fmt.Errorf("%s of %s: %w", k.name, handle, err)
 			}

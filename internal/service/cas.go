@@ -17,6 +17,7 @@ import (
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
+	"baleen/internal/sign"
 )
 
 // identityYears is how long a BPKI trust anchor is good for; it is made once
@@ -34,7 +35,7 @@ func (s *Service) newIdentity(ctx context.Context, purpose string) (ca.Identity,
 		return ca.Identity{}, err
 	}
 	now := s.Now().UTC().Truncate(time.Second)
-	der, err := cert.SelfSignIdentity(key, now.Add(-backdate), now.AddDate(identityYears, 0, 0))
+	der, err := cert.SelfSignIdentity(key, now.Add(-sign.Backdate), now.AddDate(identityYears, 0, 0))
 	if err != nil {
 		return ca.Identity{}, err
 	}

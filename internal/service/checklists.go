@@ -55,22 +55,22 @@ func (s *Service) signChecklist(ctx context.Context, handle string, r ca.Checkli
 		_, err := s.execute(ctx, handle, cmd, w)
 		return Checklist{}, err
 	}
-	auth, err := s.maker().authority(ctx, plan.Key, plan.Issuer)
+	auth, err := s.maker().Authority(ctx, plan.Key, plan.Issuer)
 	if err != nil {
 		return Checklist{}, err
 	}
-	obj, err := s.maker().makeChecklist(ctx, auth, r)
+	obj, err := s.maker().Checklist(ctx, auth, r)
 	if err != nil {
 		return Checklist{}, fmt.Errorf("checklist of %s: %w", handle, err)
 	}
-	cmd.Signed = &ca.ChecklistSignature{Class: plan.Class, Key: plan.Key, Hash: ca.HashOf(obj.der), Serial: obj.serial.String(), NotBefore: obj.from}
-	w.InTx = s.recording("", [][]byte{obj.der}).InTx
+	cmd.Signed = &ca.ChecklistSignature{Class: plan.Class, Key: plan.Key, Hash: ca.HashOf(obj.DER), Serial: obj.Serial.String(), NotBefore: obj.NotBefore}
+	w.InTx = s.recording("", [][]byte{obj.DER}).InTx
 	if _, err := s.execute(ctx, handle, cmd, w); err != nil {
 		return Checklist{}, err
 	}
 	s.Log.Info("checklist signed", "ca", handle, "class", plan.Class, "serial", cmd.Signed.Serial, "files", len(r.Files))
-	return Checklist{DER: obj.der, ValidChecklist: ca.ValidChecklist{Class: plan.Class, IssuedChecklist: ca.IssuedChecklist{
-		Resources: r.Resources, Files: r.Files, Hash: cmd.Signed.Hash, Serial: cmd.Signed.Serial, NotBefore: obj.from, NotAfter: r.NotAfter,
+	return Checklist{DER: obj.DER, ValidChecklist: ca.ValidChecklist{Class: plan.Class, IssuedChecklist: ca.IssuedChecklist{
+		Resources: r.Resources, Files: r.Files, Hash: cmd.Signed.Hash, Serial: cmd.Signed.Serial, NotBefore: obj.NotBefore, NotAfter: r.NotAfter,
 	}}}, nil
 }
 

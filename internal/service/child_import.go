@@ -88,11 +88,11 @@ func (s *Service) importChild(ctx context.Context, asked pgstore.Write, parent s
 		}
 		return err
 	}
-	auth, err := s.maker().authority(ctx, plan.Key, rec)
+	auth, err := s.maker().Authority(ctx, plan.Key, rec)
 	if err != nil {
 		return err
 	}
-	issued, der, err := s.maker().signChildCert(auth, plan, req.PublicKey)
+	issued, der, err := s.maker().ChildCert(auth, plan, req.PublicKey)
 	if err != nil {
 		return err
 	}

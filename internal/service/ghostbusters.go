@@ -23,7 +23,7 @@ func (s *Service) issueGhostbusters(ctx context.Context, handle string) error {
 		return err
 	}
 	return kind[ca.Ghostbusters, ca.IssuedGhostbusters, string]{
-		name: "Ghostbusters records", sign: s.maker().signGhostbusters,
+		name: "Ghostbusters records", sign: s.maker().Ghostbusters,
 		record: func(p ca.GhostbustersPlan, issued []ca.IssuedGhostbusters, withdrawn []string) es.Command[ca.State] {
 			return ca.RecordGhostbusters{Class: p.Class, Key: p.Key, Issued: issued, Withdrawn: withdrawn}
 		},

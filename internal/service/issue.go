@@ -9,6 +9,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/rpki/cert"
+	"baleen/internal/sign"
 	"baleen/internal/tasks"
 )
 
@@ -72,11 +73,11 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 // tells whether more is left. What is withdrawn goes with the first: a route that
 // lost its authorization must not wait.
 func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan, planned int64) (more bool, err error) {
-	auth, err := s.maker().authority(ctx, p.Key, p.Issuer)
+	auth, err := s.maker().Authority(ctx, p.Key, p.Issuer)
 	if err != nil {
 		return false, err
 	}
-	issued, ders, err := s.maker().signROAs(ctx, auth, p.Issue[:min(issueBatch, len(p.Issue))], func(ctx context.Context) (bool, error) {
+	issued, ders, err := s.maker().ROAs(ctx, auth, p.Issue[:min(issueBatch, len(p.Issue))], func(ctx context.Context) (bool, error) {
 		// Whatever an operator does meanwhile ends the batch with what is signed: a job that is held or taken back stops, and
 		// a single change does not wait for it.
 		same := false
@@ -98,7 +99,7 @@ func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan, pl
 // them again with the new key of a roll, batch by batch. What is revoked goes
 // with the first batch.
 func (s *Service) shrinkCerts(ctx context.Context, handle string, p ca.CertPlan) error {
-	auth, err := s.maker().authority(ctx, p.Key, p.Issuer)
+	auth, err := s.maker().Authority(ctx, p.Key, p.Issuer)
 	if err != nil {
 		return err
 	}
@@ -122,12 +123,12 @@ func (s *Service) shrinkCerts(ctx context.Context, handle string, p ca.CertPlan)
 }
 
 // signAgain makes a certificate for a child's key from the one that it has.
-func (s *Service) signAgain(ctx context.Context, auth authority, p ca.CertPlan, sh ca.ShrinkCert) (ca.IssuedCert, []byte, error) {
+func (s *Service) signAgain(ctx context.Context, auth sign.Authority, p ca.CertPlan, sh ca.ShrinkCert) (ca.IssuedCert, []byte, error) {
 	old, err := s.decoded(ctx, sh.Old.Hash)
 	if err != nil {
 		return ca.IssuedCert{}, nil, err
 	}
-	return s.maker().signChildCert(auth, ca.PlannedCert{
+	return s.maker().ChildCert(auth, ca.PlannedCert{
 		Child: sh.Old.Child, Class: p.Class, Key: p.Key, Resources: sh.Resources, Subject: sh.Old.KeyID, SIA: sh.Old.SIA, Limit: sh.Old.Limit,
 		URI: p.Issuer.SIA.Repository + sh.Old.KeyID.String() + ".cer",
 	}, old.PublicKey)

@@ -81,11 +81,11 @@ func (l localLink) IssueWithin(ctx context.Context, class string, csr []byte, li
 	if err != nil {
 		return peer.Granted{}, err
 	}
-	auth, err := l.s.maker().authority(ctx, plan.Key, rec)
+	auth, err := l.s.maker().Authority(ctx, plan.Key, rec)
 	if err != nil {
 		return peer.Granted{}, err
 	}
-	issued, der, err := l.s.maker().signChildCert(auth, plan, req.PublicKey)
+	issued, der, err := l.s.maker().ChildCert(auth, plan, req.PublicKey)
 	if err != nil {
 		return peer.Granted{}, err
 	}
@@ -94,7 +94,7 @@ func (l localLink) IssueWithin(ctx context.Context, class string, csr []byte, li
 	if _, err := l.s.execute(ctx, l.parent, ca.RecordChildCerts{Class: plan.Class, Key: plan.Key, Issued: []ca.IssuedCert{issued}}, w); err != nil {
 		return peer.Granted{}, err
 	}
-	return peer.Granted{Cert: der, URI: issued.URI, Issuer: auth.cert.Raw}, nil
+	return peer.Granted{Cert: der, URI: issued.URI, Issuer: auth.Cert.Raw}, nil
 }
 
 // revokeKey takes a child's key out of use. The class is the child's name for

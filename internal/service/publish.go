@@ -11,6 +11,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/postgres"
+	"baleen/internal/sign"
 	"baleen/internal/tasks"
 )
 
@@ -69,25 +70,25 @@ func (s *Service) publishPoint(ctx context.Context, p ca.Point, was castore.Mani
 		if err != nil {
 			return 0, err
 		}
-		if wait := e.thisUpdate.Sub(now); wait > patience {
-			s.Log.Warn("the clock went back: a manifest says a time to come, because the last one did", "class", p.Class, "this_update", e.thisUpdate)
+		if wait := e.ThisUpdate.Sub(now); wait > patience {
+			s.Log.Warn("the clock went back: a manifest says a time to come, because the last one did", "class", p.Class, "this_update", e.ThisUpdate)
 		} else if wait > 0 {
 			return wait, nil
 		}
-		auth, err := s.maker().authority(ctx, p.Key, p.Cert)
+		auth, err := s.maker().Authority(ctx, p.Key, p.Cert)
 		if err != nil {
 			return 0, err
 		}
-		made, err := s.maker().signPoint(ctx, auth, p, e)
+		made, err := s.maker().Point(ctx, auth, p, e)
 		if err != nil {
 			return 0, err
 		}
 		next = castore.Manifest{
-			Class: p.Class, Key: p.Key, Number: e.number, ThisUpdate: e.thisUpdate, NextUpdate: e.nextUpdate, Covers: covers,
-			MFT: ca.HashOf(made.mft), CRL: ca.HashOf(made.crl),
+			Class: p.Class, Key: p.Key, Number: e.Number, ThisUpdate: e.ThisUpdate, NextUpdate: e.NextUpdate, Covers: covers,
+			MFT: ca.HashOf(made.MFT), CRL: ca.HashOf(made.CRL),
 		}
 		rec.Changed = append(rec.Changed, castore.Change{Was: was.Number, Next: next})
-		rec.DERs = append(rec.DERs, made.crl, made.mft)
+		rec.DERs = append(rec.DERs, made.CRL, made.MFT)
 	}
 	rec.Keys = append(rec.Keys, p.Key)
 	base := p.Cert.SIA.Repository
@@ -102,16 +103,16 @@ func (s *Service) publishPoint(ctx context.Context, p ca.Point, was castore.Mani
 
 // nextEdition numbers the next manifest and CRL. The number rises by exactly
 // one, and thisUpdate is always later than before (RFC 9286 section 4.2.1).
-func (s *Service) nextEdition(was castore.Manifest, now time.Time) (edition, error) {
+func (s *Service) nextEdition(was castore.Manifest, now time.Time) (sign.Edition, error) {
 	jitter, err := upTo(s.Config.Manifest.Jitter)
 	if err != nil {
-		return edition{}, err
+		return sign.Edition{}, err
 	}
-	e := edition{number: was.Number + 1, thisUpdate: now.Add(-backdate)}
-	if earliest := was.ThisUpdate.Add(time.Second); was.Number > 0 && e.thisUpdate.Before(earliest) {
-		e.thisUpdate = earliest
+	e := sign.Edition{Number: was.Number + 1, ThisUpdate: now.Add(-sign.Backdate)}
+	if earliest := was.ThisUpdate.Add(time.Second); was.Number > 0 && e.ThisUpdate.Before(earliest) {
+		e.ThisUpdate = earliest
 	}
-	e.nextUpdate = later(now, e.thisUpdate).Add(s.Config.Manifest.Next + jitter).Truncate(time.Second)
+	e.NextUpdate = later(now, e.ThisUpdate).Add(s.Config.Manifest.Next + jitter).Truncate(time.Second)
 	return e, nil
 }
 

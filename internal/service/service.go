@@ -25,6 +25,7 @@ import (
 	"baleen/internal/peer"
 	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
+	"baleen/internal/sign"
 	"baleen/internal/signer"
 	"baleen/internal/ta"
 )
@@ -131,6 +132,6 @@ func (s *Service) execute(ctx context.Context, handle string, cmd es.Command[ca.
 }
 
 // maker makes what CAs sign.
-func (s *Service) maker() Maker {
-	return Maker{Keys: s.Keys, OneOff: s.OneOff, Certs: s.Rows, Policy: s.Config.Policy, Cores: s.Cores, Now: s.Now}
+func (s *Service) maker() sign.Maker {
+	return sign.Maker{Keys: s.Keys, OneOff: s.OneOff, Certs: s.Rows, Policy: s.Config.Policy, Cores: s.Cores, Now: s.Now}
 }

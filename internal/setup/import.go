@@ -87,6 +87,9 @@ type ImportCAs struct {
 	Actor    es.Actor `json:"actor"`
 	CAs      []string `json:"cas"`
 	Prepared bool     `json:"prepared,omitempty"` // trust anchor and publication server are there, the CAs are being made
+
+	// Abandoned is who gave it up: the CAs that are not made are taken back.
+	Abandoned *es.Actor `json:"abandoned,omitempty"`
 }
 
 // Kind names the task in the queue.
@@ -152,6 +155,9 @@ func importID(m Import) (string, error) {
 // resumeImport goes on with an import that is not complete: what was not
 // prepared is, and what was given up or waits is tried again at once.
 func (s *Importer) resumeImport(ctx context.Context, a ImportCAs, m Import) error {
+	if a.Abandoned != nil {
+		return errImportAbandoned(a.ID)
+	}
 	if !a.Prepared {
 		return s.prepareImport(ctx, a, m)
 	}
@@ -206,7 +212,9 @@ type ImportProgress struct {
 	Since    time.Time
 	Prepared bool
 	CAs      int          // to be made
-	Left     []tasks.Left // not made yet, by handle
+	Left     []tasks.Left // not made yet, by handle; of an abandoned one not taken back yet
+
+	Abandoned bool
 }
 
 // ImportProgress gives the imports that are not complete, the oldest first.
@@ -214,8 +222,8 @@ func (s *Importer) ImportProgress(ctx context.Context) ([]ImportProgress, error)
 	running, err := s.imports(ctx)
 	out := make([]ImportProgress, 0, len(running))
 	for _, r := range running {
-		p := ImportProgress{ID: r.Args.ID, Since: r.Since, Prepared: r.Args.Prepared, CAs: len(r.Args.CAs)}
-		if r.Args.Prepared {
+		p := ImportProgress{ID: r.Args.ID, Since: r.Since, Prepared: r.Args.Prepared, CAs: len(r.Args.CAs), Abandoned: r.Args.Abandoned != nil}
+		if r.Args.Prepared || p.Abandoned {
 			p.Left, err = tasks.LeftOf(ctx, s.Service.DB, MakeCA{}.Kind(), r.Args.CAs)
 		} else {
 			for _, handle := range r.Args.CAs {
@@ -234,7 +242,7 @@ func (s *Importer) ImportProgress(ctx context.Context) ([]ImportProgress, error)
 // off while it prepared waits for being sent again: nobody else has the key of
 // its trust anchor.
 func (s *Importer) importCAs(ctx context.Context, a ImportCAs) (tasks.Outcome, error) {
-	if !a.Prepared {
+	if !a.Prepared && a.Abandoned == nil {
 		s.Service.Log.Warn("an import was cut off before its CAs: send it again", "import", a.ID, "cas", len(a.CAs))
 		return tasks.Outcome{Again: s.Service.Now().Add(importPatience)}, nil
 	}
@@ -248,7 +256,11 @@ func (s *Importer) importCAs(ctx context.Context, a ImportCAs) (tasks.Outcome, e
 			failing++
 		}
 	}
-	s.Service.Log.Info("import", "import", a.ID, "cas", len(a.CAs), "made", len(a.CAs)-len(left), "failing", failing)
+	if by := a.Abandoned; by != nil {
+		s.Service.Log.Info("an import is abandoned", "import", a.ID, "by", by.Name, "cas", len(a.CAs), "to_be_taken_back", len(left), "failing", failing)
+	} else {
+		s.Service.Log.Info("import", "import", a.ID, "cas", len(a.CAs), "made", len(a.CAs)-len(left), "failing", failing)
+	}
 	if len(left) == 0 {
 		return tasks.Outcome{}, nil
 	}

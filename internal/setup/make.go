@@ -24,6 +24,9 @@ type MakeCA struct {
 	Import string   `json:"import"` // which import; what else asks for CAs has a name of its own
 	Actor  es.Actor `json:"actor"`
 	CA     ImportCA `json:"ca"`
+
+	// Abandoned is who gave up the import: the CA is not made but taken back.
+	Abandoned *es.Actor `json:"abandoned,omitempty"`
 }
 
 // Kind names the task in the queue.
@@ -49,14 +52,13 @@ func (s *Importer) makeCA(ctx context.Context, a MakeCA) (tasks.Outcome, error) 
 		above[i] = p.Handle
 	}
 	defer s.Service.Calmly(a.CA.Handle, above)()
+	if a.Abandoned != nil {
+		return s.takeBack(ctx, a)
+	}
 	err := s.makeImported(ctx, a)
 	switch {
 	case errors.Is(err, errImportWaits):
-		wait := importWait
-		if job := tasks.JobFrom(ctx); job != nil {
-			wait = min(importWait<<min(job.Attempt, 10), importWaitMost)
-		}
-		return tasks.Outcome{Again: s.Service.Now().Add(wait)}, nil
+		return tasks.Outcome{Again: s.Service.Now().Add(waitFor(ctx))}, nil
 	case fault.Of(err) == fault.Exists: // not what this import has made: somebody must look at it
 		err = &fault.Error{Kind: fault.Invalid, Code: fault.Code(err), Msg: err.Error(), Err: err}
 	}

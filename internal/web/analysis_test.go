@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -72,9 +73,29 @@ func TestAnalysisOverHTTP(t *testing.T) {
 			t.Errorf("%s has %d objects", e.ROA, len(e.ROA.ROAObjects))
 		}
 	}
+	w.checkWithoutObjects()
 	w.checkDryRun()
 	w.checkTry()
 }
+
+// checkWithoutObjects asks for the routes alone: all else is the same.
+func (w *world) checkWithoutObjects() {
+	w.t.Helper()
+	delta := `{"added":[{"asn":64497,"prefix":"10.0.0.0/21"}],"removed":[{"asn":64496,"prefix":"10.0.0.0/22","max_length":23}]}`
+	for _, request := range [][3]string{
+		{"GET", routesOfCA1, ""}, {"GET", analysisOfCA1 + "/full", ""}, {"GET", analysisOfCA1 + "/suggest", ""},
+		{"POST", analysisOfCA1 + "/suggest", `{"asn":"","ipv4":"10.0.0.0/22","ipv6":""}`}, {"POST", analysisOfCA1 + "/dryrun", delta},
+	} {
+		all := w.ask(admin, request[0], request[1], request[2]).ok().body
+		bare := w.ask(admin, request[0], request[1]+"?objects=false", request[2]).ok().body
+		if strings.Contains(bare, "base64") || !strings.Contains(all, "base64") || signedParts.ReplaceAllString(all, `"roa_objects":[]`) != bare {
+			w.t.Errorf("%s: got %s", request[1], bare)
+		}
+	}
+	w.get(routesOfCA1+"?objects=no").fails(http.StatusBadRequest, "general-error")
+}
+
+var signedParts = regexp.MustCompile(`"roa_objects":\[\{[^}]*\}[^}]*\}\]`)
 
 // checkDryRun shows what would be, and that nothing is.
 func (w *world) checkDryRun() {

@@ -61,7 +61,7 @@ func TestChildExportAndImportOverTheAPI(t *testing.T) {
 func TestBulkImportOverTheAPI(t *testing.T) {
 	w := newWorld(t)
 	const path = "/api/v1/bulk/cas/import"
-	const structure = `{"ta":{"ta_aia":"rsync://localhost/ta/ta.cer","ta_uri":"https://localhost:3000/ta/ta.cer"},
+	structure := `{"ta":{"ta_aia":"rsync://localhost/ta/ta.cer","ta_uri":"https://localhost:3000/ta/ta.cer"},
 	 "publication_server":{"rrdp_base_uri":"https://localhost:3000/rrdp/","rsync_jail":"rsync://localhost/repo/"},
 	 "cas":[{"handle":"parent","parent":{"handle":"ta","resources":{"asn":"AS1","ipv4":"10.0.0.0/8","ipv6":""}},
 	         "roas":[{"asn":1,"prefix":"10.0.0.0/16","max_length":16}]},
@@ -80,6 +80,21 @@ func TestBulkImportOverTheAPI(t *testing.T) {
 		t.Errorf("progress %+v", progress)
 	}
 	w.post(path, structure).empty() // it is not complete: it goes on
+	w.remove(path+"/nonsense").fails(http.StatusNotFound, "import-unknown")
+	w.remove(path + "/" + progress.Imports[0].ID).empty()
+	w.get(path).json(&progress)
+	if len(progress.Imports) != 1 || !progress.Imports[0].Abandoned {
+		t.Errorf("abandoned: %+v", progress)
+	}
+	w.post(path, structure).fails(http.StatusConflict, "import-abandoned")
+	w.settle()
+	if a := w.get(path).ok(); a.body != `{"imports":[]}` {
+		t.Errorf("taken back: %s", a.body)
+	}
+	whole := structure
+	structure = `{"cas":` + structure[strings.Index(structure, `"cas":`)+len(`"cas":`):]
+	w.post(path, structure).empty()
+	w.get(path).json(&progress)
 	for range 300 {
 		w.settle()
 		if w.get(path).ok().body == `{"imports":[]}` {
@@ -98,7 +113,7 @@ func TestBulkImportOverTheAPI(t *testing.T) {
 	if len(roas) != 1 || child.Resources.String() != "asn: '', ipv4: '10.1.0.0/16', ipv6: ''" {
 		t.Errorf("routes %+v, child holds %s", roas, child.Resources)
 	}
-	again := w.post(path, structure)
+	again := w.post(path, whole)
 	again.fails(http.StatusBadRequest, "general-error")
 	if want := `"msg":"CA with name parent already exists. Check import and server state!"`; !strings.Contains(again.body, want) {
 		t.Errorf("the second time: %s", again.body)

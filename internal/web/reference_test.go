@@ -11,6 +11,7 @@ import (
 // programs know: method, path, permission, - where nobody needs one.
 const reference = `
 GET / -
+GET /ui -
 GET /ui/* -
 GET /assets/:file -
 GET /health -
@@ -154,17 +155,14 @@ POST /api/v1/cas/:ca/rscs ca-update
 GET /api/v1/cas/:ca/rscs/:serial ca-read
 DELETE /api/v1/cas/:ca/rscs/:serial ca-update
 GET /api/v1/bulk/cas/import ca-admin
+DELETE /api/v1/bulk/cas/import/:import ca-admin
 POST /api/v1/bulk/cas/force_reissue ca-admin
 GET /api/v1/ta/proxy/signer ca-admin
 `
 
 // missing says why a route of the reference is not there. The longest part of
 // method and path that fits counts.
-var missing = map[string]string{
-	"GET /":       "there is no web interface yet",
-	"GET /ui":     "there is no web interface yet",
-	"GET /assets": "there is no web interface yet",
-}
+var missing = map[string]string{}
 
 // whyMissing gives the reason of the longest entry that a route begins with.
 func whyMissing(route string) (reason string, ok bool) {

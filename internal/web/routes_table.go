@@ -7,6 +7,7 @@ import (
 	"baleen/internal/web/ops"
 	"baleen/internal/web/peers"
 	"baleen/internal/web/rest"
+	"baleen/internal/web/ui"
 )
 
 // routes is the table of everything this server answers. api/openapi.yaml
@@ -29,8 +30,13 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 	)
 	a := s.api
 	supported := a.TAProxy.Supported
+	page := ui.New()
 	return []route{
 		// Everybody.
+		{get, "/", rest.Public, none, page.Root},
+		{get, "/ui", rest.Public, none, page.Index},
+		{get, "/ui/*", rest.Public, none, page.Index},
+		{get, "/assets/:file", rest.Public, none, page.Asset},
 		{get, "/health", rest.Public, none, o.Health},
 		{get, "/health/active", rest.Public, none, o.HealthActive},
 		{get, "/metrics", rest.Public, none, o.Measurements},
@@ -135,6 +141,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{post, "/api/v1/bulk/cas/force_reissue", rest.CAAdmin, none, a.Bulk.ForceReissue},
 		{get, "/api/v1/bulk/cas/import", rest.CAAdmin, none, a.Bulk.ImportProgress},
 		{post, "/api/v1/bulk/cas/import", rest.CAAdmin, content, a.Bulk.Import},
+		{remove, "/api/v1/bulk/cas/import/:import", rest.CAAdmin, none, a.Bulk.AbandonImport},
 		{post, "/api/v1/bulk/cas/suspend", rest.CAAdmin, none, a.Bulk.Suspend},
 
 		// Operators: the publication server.

@@ -34,7 +34,7 @@ func newRules(t *testing.T) *world {
 func TestPathsAndMethodsThatDoNotExist(t *testing.T) {
 	w := newRules(t)
 	for _, path := range []string{
-		"/", "//", "//health", "/health/", "/nope", "/stats", "/ta", "/rrdp", "/rrdp/", "/api", "/index.html", "/favicon.ico",
+		"//", "//health", "/health/", "/nope", "/stats", "/ta", "/rrdp", "/rrdp/", "/api", "/index.html", "/favicon.ico",
 		"/testbed", "/testbed/enabled", "/testbed/children", "/auth", "/auth/nope",
 		"/rrdp/nope", "/rrdp/notification.xml/", "/rrdp/a/1/b/other.xml", "/rrdp/a/1/snapshot.xml", "/rrdp/../ta/ta.cer", "/rrdp/a/1/%2e%2e/snapshot.xml",
 		"/rrdp/a/1/b_c/snapshot.xml", "/rrdp/a//b/snapshot.xml",
@@ -166,6 +166,7 @@ func TestStandbyReadsAndRefusesToWrite(t *testing.T) {
 	})
 	w.get("/api/v1/authorized").empty()
 	w.get("/stats/info").ok()
+	w.ask(anybody, "GET", "/ui/cas/ca1", "").ok()
 	w.ask(admin, "POST", "/auth/login", "").ok()
 	for _, request := range []string{"POST /api/v1/cas", "POST /api/v1/cas/ca1/sync/parents", "DELETE /api/v1/pubd/publishers/p", "POST /rfc6492/ca1"} {
 		method, path, _ := strings.Cut(request, " ")

@@ -96,6 +96,7 @@ var onlyIn = map[string][]string{
 	"baleen/internal/config":                      {"baleen/cmd"},
 	"baleen/internal/service":                     {"baleen/cmd", "baleen/internal/web", "baleen/internal/setup", "baleen/internal/verify", "baleen/internal/testworld", "baleen/test/bench"},
 	"baleen/internal/peer":                        {"baleen/cmd", "baleen/internal/service", "baleen/internal/web/peers", "baleen/internal/testworld"},
+	"baleen/internal/sign":                        {"baleen/internal/service"},
 	"baleen/internal/setup":                       {"baleen/cmd", "baleen/internal/web"},
 	"baleen/internal/verify":                      {"baleen/cmd", "baleen/internal/testworld"},
 	"baleen/internal/testworld":                   {"baleen/test"},

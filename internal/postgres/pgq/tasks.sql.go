@@ -11,6 +11,38 @@ import (
 	"time"
 )
 
+const AmendTasks = `-- name: AmendTasks :exec
+WITH mine AS (
+    SELECT t.kind, t.key FROM task t
+    WHERE t.kind = $3 AND t.key = ANY($4::text[]) AND t.args @> $5::jsonb ORDER BY t.key FOR UPDATE
+)
+UPDATE task SET args = task.args || $1::jsonb,
+    run_at = CASE WHEN leased_by IS NULL THEN LEAST(run_at, $2::timestamptz) ELSE run_at END,
+    again_at = CASE WHEN leased_by IS NOT NULL THEN LEAST(again_at, $2::timestamptz) END
+FROM mine WHERE task.kind = mine.kind AND task.key = mine.key
+`
+
+type AmendTasksParams struct {
+	Further json.RawMessage
+	Now     time.Time
+	Kind    string
+	Keys    []string
+	Holding json.RawMessage
+}
+
+// Gives further arguments to those tasks of a kind whose arguments hold @holding, and makes them due; one that runs is to run
+// once more, with them. Rows are locked in order of their keys.
+func (q *Queries) AmendTasks(ctx context.Context, db DBTX, arg AmendTasksParams) error {
+	_, err := db.Exec(ctx, AmendTasks,
+		arg.Further,
+		arg.Now,
+		arg.Kind,
+		arg.Keys,
+		arg.Holding,
+	)
+	return err
+}
+
 const ClaimTasks = `-- name: ClaimTasks :many
 WITH due AS (
     SELECT d.kind, d.key FROM task d

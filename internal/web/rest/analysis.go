@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"context"
 	"slices"
 
 	"github.com/labstack/echo/v4"
@@ -68,7 +67,7 @@ func (h Analysis) suggest(c echo.Context, scope *resources.Set) error {
 	if err != nil {
 		return err
 	}
-	objects, err := h.objectsOf(ctx, c.Param(argCA), report)
+	objects, err := h.objectsOf(c, report)
 	if err != nil {
 		return err
 	}
@@ -96,7 +95,7 @@ func (h Analysis) Try(c echo.Context) error {
 	if advice == nil {
 		return Done(c)
 	}
-	objects, err := h.objectsOf(ctx, c.Param(argCA), advice.Effect, advice.Now)
+	objects, err := h.objectsOf(c, advice.Effect, advice.Now)
 	if err != nil {
 		return err
 	}
@@ -104,7 +103,7 @@ func (h Analysis) Try(c echo.Context) error {
 }
 
 func (h Analysis) sendReport(c echo.Context, report analysis.Report) error {
-	objects, err := h.objectsOf(c.Request().Context(), c.Param(argCA), report)
+	objects, err := h.objectsOf(c, report)
 	if err != nil {
 		return err
 	}
@@ -114,8 +113,13 @@ func (h Analysis) sendReport(c echo.Context, report analysis.Report) error {
 // objectsByROA are the signed objects of ROAs.
 type objectsByROA map[ca.ROA][]api.ROAInfo
 
-// objectsOf gives the objects of the ROAs in reports.
-func (h Analysis) objectsOf(ctx context.Context, handle string, reports ...analysis.Report) (objectsByROA, error) {
+// objectsOf gives the objects of the ROAs in reports, or none if the client
+// wants none.
+func (h Analysis) objectsOf(c echo.Context, reports ...analysis.Report) (objectsByROA, error) {
+	wants, err := wantsObjects(c)
+	if err != nil {
+		return nil, err
+	}
 	out := objectsByROA{}
 	for _, report := range reports {
 		for _, e := range report {
@@ -124,10 +128,13 @@ func (h Analysis) objectsOf(ctx context.Context, handle string, reports ...analy
 			}
 		}
 	}
+	if !wants {
+		return out, nil
+	}
 	var routes []configured
 	var wanted []ca.ConfiguredROA
 	var hashes []ca.Hash
-	err := h.Service.ViewCA(ctx, handle, func(st *ca.State, _ int64) error {
+	err = h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, _ int64) error {
 		for r, config := range st.ROAs {
 			if out[r] != nil {
 				wanted = append(wanted, ca.ConfiguredROA{ROA: r, Comment: config.Comment})
@@ -142,7 +149,7 @@ func (h Analysis) objectsOf(ctx context.Context, handle string, reports ...analy
 	for _, r := range routes {
 		hashes = append(hashes, r.hashes...)
 	}
-	ders, err := h.objects(ctx, hashes)
+	ders, err := h.objects(c.Request().Context(), hashes)
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,7 @@ func (h Bulk) ImportProgress(c echo.Context) error {
 	for _, r := range running {
 		one := api.RunningImport{
 			ID: r.ID, Since: api.Time{Time: r.Since}, Prepared: r.Prepared, CAs: int64(r.CAs), Made: int64(r.CAs - len(r.Left)), Failing: []api.ImportProblem{},
+			Abandoned: r.Abandoned,
 		}
 		for _, l := range r.Left {
 			if l.Fault != nil && len(one.Failing) < mostFailing {
@@ -56,4 +57,9 @@ func (h Bulk) ImportProgress(c echo.Context) error {
 		out.Imports = append(out.Imports, one)
 	}
 	return sendJSON(c, out)
+}
+
+// AbandonImport gives up an import that is not complete.
+func (h Bulk) AbandonImport(c echo.Context) error {
+	return finish(c, h.Imports.Abandon(c.Request().Context(), actor(c), c.Param("import")))
 }

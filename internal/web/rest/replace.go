@@ -57,12 +57,11 @@ func (h ROAs) Replace(c echo.Context) error {
 }
 
 func (h ROAs) effect(c echo.Context, d ca.ROADifference) ([]api.BGPAnalysisEntry, error) {
-	ctx, handle := c.Request().Context(), c.Param(argCA)
-	report, err := h.Service.EffectOfROAs(ctx, handle, d)
+	report, err := h.Service.EffectOfROAs(c.Request().Context(), c.Param(argCA), d)
 	if err != nil {
 		return nil, err
 	}
-	objects, err := Analysis(h).objectsOf(ctx, handle, report)
+	objects, err := Analysis(h).objectsOf(c, report)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (h ROAs) List(c echo.Context) error {
 	err = h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
 		version = v
 		q.choose(st)
-		routes = configuredROAs(st, q.chosen, !q.csv)
+		routes = configuredROAs(st, q.chosen, q.objects)
 		return nil
 	})
 	if err != nil {
@@ -58,8 +58,9 @@ func (h ROAs) List(c echo.Context) error {
 type roaQuery struct {
 	page
 	routeFilter
-	csv    bool
-	behind *ca.ROA // the cursor
+	csv     bool
+	objects bool    // with what is signed for them
+	behind  *ca.ROA // the cursor
 
 	chosen []ca.ConfiguredROA
 	total  int
@@ -68,6 +69,10 @@ type roaQuery struct {
 
 func roaQueryOf(c echo.Context) (q roaQuery, err error) {
 	q.csv = wantsCSV(c)
+	if q.objects, err = wantsObjects(c); err != nil {
+		return q, err
+	}
+	q.objects = q.objects && !q.csv
 	if q.page, err = cursorOf(c.QueryParams()); err != nil {
 		return q, err
 	}
@@ -79,6 +84,15 @@ func roaQueryOf(c echo.Context) (q roaQuery, err error) {
 	}
 	q.routeFilter, err = routeFilterOf(c)
 	return q, err
+}
+
+// wantsObjects says whether routes come with what is signed for them. An object
+// holds many routes of a CA that has many, and stands beside each.
+func wantsObjects(c echo.Context) (bool, error) {
+	if c.QueryParam("objects") == "" {
+		return true, nil
+	}
+	return boolQuery(c, "objects")
 }
 
 // choose finds the page without describing or even sorting what is not on it.

@@ -1,4 +1,7 @@
-package service
+// Package sign makes what CAs sign: certificates, signed objects, manifests and
+// CRLs. Everything it gives was decoded again and checked against the profile
+// and against the resources of the CA, as a relying party would.
+package sign
 
 import (
 	"context"
@@ -22,8 +25,8 @@ import (
 	"baleen/internal/rpki/roa"
 )
 
-// backdate is how far validity reaches into the past, for clocks that are slow.
-const backdate = 5 * time.Minute
+// Backdate is how far validity reaches into the past, for clocks that are slow.
+const Backdate = 5 * time.Minute
 
 // Maker makes the objects of CAs, and checks each as a relying party would. All
 // fields must be set.
@@ -51,71 +54,71 @@ type Certificates interface {
 	DER(ctx context.Context, hash ca.Hash) ([]byte, error)
 }
 
-// authority is a key that can sign, with its certificate.
-type authority struct {
-	cert *cert.Certificate
-	rec  ca.CertRecord
+// Authority is a key that can sign, with its certificate.
+type Authority struct {
+	Cert *cert.Certificate
+	Rec  ca.CertRecord
 	key  crypto.Signer
 }
 
-// authority fetches the key and certificate of a class.
-func (m Maker) authority(ctx context.Context, key cert.KeyID, rec ca.CertRecord) (authority, error) {
+// Authority fetches the key and certificate of a class.
+func (m Maker) Authority(ctx context.Context, key cert.KeyID, rec ca.CertRecord) (Authority, error) {
 	der, err := m.Certs.DER(ctx, rec.Hash)
 	if err != nil {
-		return authority{}, fmt.Errorf("certificate %s: %w", rec.URI, err)
+		return Authority{}, fmt.Errorf("certificate %s: %w", rec.URI, err)
 	}
 	c, err := cert.Decode(der)
 	if err != nil {
-		return authority{}, fmt.Errorf("certificate %s: %w", rec.URI, err)
+		return Authority{}, fmt.Errorf("certificate %s: %w", rec.URI, err)
 	}
 	k, err := m.Keys.Signer(ctx, key)
 	if err != nil {
-		return authority{}, fmt.Errorf("key %s: %w", key, err)
+		return Authority{}, fmt.Errorf("key %s: %w", key, err)
 	}
-	return authority{cert: c, rec: rec, key: k}, nil
+	return Authority{Cert: c, Rec: rec, key: k}, nil
 }
 
-func (a authority) issuer() cert.Issuer {
-	return cert.Issuer{RawSubject: a.cert.RawSubject, KeyID: a.cert.KeyID, Signer: a.key}
+func (a Authority) issuer() cert.Issuer {
+	return cert.Issuer{RawSubject: a.Cert.RawSubject, KeyID: a.Cert.KeyID, Signer: a.key}
 }
 
 // crlURI is where the key's CRL is published (RFC 6481 section 2.2).
-func (a authority) crlURI() string {
-	return a.rec.SIA.Repository + a.cert.KeyID.String() + ".crl"
+func (a Authority) crlURI() string {
+	return a.Rec.SIA.Repository + a.Cert.KeyID.String() + ".crl"
 }
 
-// signed is an object that passed our own checks.
-type signed struct {
-	der    []byte
-	serial *big.Int
-	from   time.Time
-	until  time.Time
+// Signed is an object that passed our own checks.
+type Signed struct {
+	DER       []byte
+	Serial    *big.Int
+	NotBefore time.Time
+	NotAfter  time.Time
 }
 
 // signObject makes a signed object (RFC 6488) with a key of its own, and the
 // EE certificate for it.
-func (m Maker) signObject(ctx context.Context, a authority, t cms.Template, ee cert.Template) (signed, error) {
+func (m Maker) signObject(ctx context.Context, a Authority, t cms.Template, ee cert.Template) (Signed, error) {
 	key, err := m.OneOff.Take(ctx)
 	if err != nil {
-		return signed{}, fmt.Errorf("one-off key: %w", err)
+		return Signed{}, fmt.Errorf("one-off key: %w", err)
 	}
 	if ee.Serial, err = cert.NewSerial(); err != nil {
-		return signed{}, err
+		return Signed{}, err
 	}
-	ee.PublicKey, ee.CRLDP, ee.AIA = key.Public(), a.crlURI(), a.rec.URI
+	ee.PublicKey, ee.CRLDP, ee.AIA = key.Public(), a.crlURI(), a.Rec.URI
 	if t.EE, err = cert.Sign(ee, a.issuer()); err != nil {
-		return signed{}, fmt.Errorf("EE certificate: %w", err)
+		return Signed{}, fmt.Errorf("EE certificate: %w", err)
 	}
 	t.Key = key
 	der, err := cms.Sign(t)
 	if err != nil {
-		return signed{}, err
+		return Signed{}, err
 	}
-	return signed{der: der, serial: ee.Serial, from: ee.NotBefore, until: ee.NotAfter}, nil
+	return Signed{DER: der, Serial: ee.Serial, NotBefore: ee.NotBefore, NotAfter: ee.NotAfter}, nil
 }
 
 // signROA makes one ROA and checks it as a relying party would.
-func (m Maker) signROA(ctx context.Context, a authority, p ca.PlannedROA) (ca.IssuedROA, []byte, error) {
+func (m Maker) signROA(ctx context.Context, a Authority, p ca.PlannedROA) (ca.IssuedROA, []byte, error) {
 	now := m.Now().UTC().Truncate(time.Second)
 	payload := roa.ROA{ASID: p.ROAs[0].ASID}
 	var v4, v6 []netip.Prefix
@@ -132,25 +135,25 @@ func (m Maker) signROA(ctx context.Context, a authority, p ca.PlannedROA) (ca.Is
 		return ca.IssuedROA{}, nil, err
 	}
 	obj, err := m.signObject(ctx, a, cms.Template{ContentType: roa.ContentType, Content: content, SigningTime: now}, cert.Template{
-		NotBefore: now.Add(-backdate), NotAfter: now.Add(m.Policy.ROAValid),
-		SIA:       cert.SIA{SignedObject: a.rec.SIA.Repository + p.Name},
+		NotBefore: now.Add(-Backdate), NotAfter: now.Add(m.Policy.ROAValid),
+		SIA:       cert.SIA{SignedObject: a.Rec.SIA.Repository + p.Name},
 		Resources: resources.Set{V4: resources.IPSetOf(resources.IPv4, v4...), V6: resources.IPSetOf(resources.IPv6, v6...)},
 	})
 	if err != nil {
 		return ca.IssuedROA{}, nil, err
 	}
-	if err := profile.CheckROA(obj.der, a.cert, now); err != nil {
+	if err := profile.CheckROA(obj.DER, a.Cert, now); err != nil {
 		return ca.IssuedROA{}, nil, fmt.Errorf("what was signed is not valid: %w", err)
 	}
 	return ca.IssuedROA{
-		Name: p.Name, Authorizations: p.ROAs, Hash: ca.HashOf(obj.der), Serial: obj.serial.String(), NotBefore: obj.from, NotAfter: obj.until,
-	}, obj.der, nil
+		Name: p.Name, Authorizations: p.ROAs, Hash: ca.HashOf(obj.DER), Serial: obj.Serial.String(), NotBefore: obj.NotBefore, NotAfter: obj.NotAfter,
+	}, obj.DER, nil
 }
 
-// signROAs signs many at once, on every core, as long as goOn says so, and gives
+// ROAs signs many at once, on every core, as long as goOn says so, and gives
 // those that it signed.
-func (m Maker) signROAs(ctx context.Context, a authority, planned []ca.PlannedROA, goOn func(context.Context) (bool, error)) ([]ca.IssuedROA, [][]byte, error) {
-	issued, ders, err := signEach(ctx, m.Cores, planned, func(ctx context.Context, p ca.PlannedROA) (ca.IssuedROA, []byte, error) {
+func (m Maker) ROAs(ctx context.Context, a Authority, planned []ca.PlannedROA, goOn func(context.Context) (bool, error)) ([]ca.IssuedROA, [][]byte, error) {
+	issued, ders, err := Each(ctx, m.Cores, planned, func(ctx context.Context, p ca.PlannedROA) (ca.IssuedROA, []byte, error) {
 		if ok, err := goOn(ctx); !ok || err != nil {
 			return ca.IssuedROA{}, nil, err
 		}
@@ -163,9 +166,9 @@ func (m Maker) signROAs(ctx context.Context, a authority, planned []ca.PlannedRO
 	return slices.DeleteFunc(issued, func(i ca.IssuedROA) bool { return i.Name == "" }), slices.DeleteFunc(ders, func(der []byte) bool { return der == nil }), err
 }
 
-// signEach signs what is planned, so many at once; what it gives is in the same
+// Each signs what is planned, so many at once; what it gives is in the same
 // order.
-func signEach[P, I any](ctx context.Context, cores int, planned []P, sign func(context.Context, P) (I, []byte, error)) ([]I, [][]byte, error) {
+func Each[P, I any](ctx context.Context, cores int, planned []P, sign func(context.Context, P) (I, []byte, error)) ([]I, [][]byte, error) {
 	issued, ders := make([]I, len(planned)), make([][]byte, len(planned))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, cores))
@@ -178,23 +181,23 @@ func signEach[P, I any](ctx context.Context, cores int, planned []P, sign func(c
 	return issued, ders, g.Wait()
 }
 
-// signChildCert certifies a child's key.
-func (m Maker) signChildCert(a authority, p ca.PlannedCert, pub crypto.PublicKey) (ca.IssuedCert, []byte, error) {
+// ChildCert certifies a child's key.
+func (m Maker) ChildCert(a Authority, p ca.PlannedCert, pub crypto.PublicKey) (ca.IssuedCert, []byte, error) {
 	now := m.Now().UTC().Truncate(time.Second)
 	serial, err := cert.NewSerial()
 	if err != nil {
 		return ca.IssuedCert{}, nil, err
 	}
 	t := cert.Template{
-		Serial: serial, NotBefore: now.Add(-backdate), NotAfter: now.Add(m.Policy.ChildValid), PublicKey: pub, CA: true,
-		CRLDP: a.crlURI(), AIA: a.rec.URI, Resources: p.Resources,
+		Serial: serial, NotBefore: now.Add(-Backdate), NotAfter: now.Add(m.Policy.ChildValid), PublicKey: pub, CA: true,
+		CRLDP: a.crlURI(), AIA: a.Rec.URI, Resources: p.Resources,
 		SIA: cert.SIA{Repository: p.SIA.Repository, Manifest: p.SIA.Manifest, Notify: p.SIA.Notify},
 	}
 	der, err := cert.Sign(t, a.issuer())
 	if err != nil {
 		return ca.IssuedCert{}, nil, err
 	}
-	if err := profile.CheckCACertificate(der, a.cert, now); err != nil {
+	if err := profile.CheckCACertificate(der, a.Cert, now); err != nil {
 		return ca.IssuedCert{}, nil, fmt.Errorf("what was signed is not valid: %w", err)
 	}
 	return ca.IssuedCert{Child: p.Child, Limit: p.Limit, CertRecord: ca.CertRecord{
@@ -203,34 +206,34 @@ func (m Maker) signChildCert(a authority, p ca.PlannedCert, pub crypto.PublicKey
 	}}, der, nil
 }
 
-// issuance is a manifest and the CRL that belongs to it.
-type issuance struct {
-	crl, mft []byte
+// Issuance is a manifest and the CRL that belongs to it.
+type Issuance struct {
+	CRL, MFT []byte
 }
 
-// edition says which manifest and CRL to make: both carry the same number and
+// Edition says which manifest and CRL to make: both carry the same number and
 // the same times.
-type edition struct {
-	number     int64
-	thisUpdate time.Time
-	nextUpdate time.Time
+type Edition struct {
+	Number     int64
+	ThisUpdate time.Time
+	NextUpdate time.Time
 }
 
-// signPoint makes the CRL and then the manifest that lists it and every file
+// Point makes the CRL and then the manifest that lists it and every file
 // of the publication point.
-func (m Maker) signPoint(ctx context.Context, a authority, p ca.Point, e edition) (issuance, error) {
-	var out issuance
+func (m Maker) Point(ctx context.Context, a Authority, p ca.Point, e Edition) (Issuance, error) {
+	var out Issuance
 	entries, err := crlEntries(p.Revoked)
 	if err != nil {
 		return out, err
 	}
-	number := big.NewInt(e.number)
-	out.crl, err = crl.Sign(crl.Template{Number: number, ThisUpdate: e.thisUpdate, NextUpdate: e.nextUpdate, Entries: entries}, a.issuer())
+	number := big.NewInt(e.Number)
+	out.CRL, err = crl.Sign(crl.Template{Number: number, ThisUpdate: e.ThisUpdate, NextUpdate: e.NextUpdate, Entries: entries}, a.issuer())
 	if err != nil {
 		return out, fmt.Errorf("CRL: %w", err)
 	}
-	list := manifest.Manifest{Number: number, ThisUpdate: e.thisUpdate, NextUpdate: e.nextUpdate}
-	list.Files = append(list.Files, manifest.File{Name: p.Key.String() + ".crl", Hash: ca.HashOf(out.crl)})
+	list := manifest.Manifest{Number: number, ThisUpdate: e.ThisUpdate, NextUpdate: e.NextUpdate}
+	list.Files = append(list.Files, manifest.File{Name: p.Key.String() + ".crl", Hash: ca.HashOf(out.CRL)})
 	for _, f := range p.Files {
 		list.Files = append(list.Files, manifest.File{Name: f.Name, Hash: f.Hash})
 	}
@@ -240,19 +243,19 @@ func (m Maker) signPoint(ctx context.Context, a authority, p ca.Point, e edition
 	}
 	now := m.Now().UTC().Truncate(time.Second)
 	obj, err := m.signObject(ctx, a, cms.Template{ContentType: manifest.ContentType, Content: content, SigningTime: now}, cert.Template{
-		NotBefore: e.thisUpdate, NotAfter: e.nextUpdate, Inherit: true, SIA: cert.SIA{SignedObject: a.rec.SIA.Manifest},
+		NotBefore: e.ThisUpdate, NotAfter: e.NextUpdate, Inherit: true, SIA: cert.SIA{SignedObject: a.Rec.SIA.Manifest},
 	})
 	if err != nil {
 		return out, fmt.Errorf("manifest: %w", err)
 	}
-	out.mft = obj.der
-	if now.Before(e.thisUpdate) {
-		now = e.thisUpdate
+	out.MFT = obj.DER
+	if now.Before(e.ThisUpdate) {
+		now = e.ThisUpdate
 	}
-	if err := profile.CheckCRL(out.crl, a.cert, now); err != nil {
+	if err := profile.CheckCRL(out.CRL, a.Cert, now); err != nil {
 		return out, fmt.Errorf("the CRL that was signed is not valid: %w", err)
 	}
-	if err := profile.CheckManifest(out.mft, a.cert, now); err != nil {
+	if err := profile.CheckManifest(out.MFT, a.Cert, now); err != nil {
 		return out, fmt.Errorf("the manifest that was signed is not valid: %w", err)
 	}
 	return out, nil

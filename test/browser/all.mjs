@@ -1,0 +1,8 @@
+// Every script, in one browser; with ONLY, those whose names it holds.
+import { after } from 'node:test'
+import { end } from './page.mjs'
+
+for (const name of ['login', 'onboarding', 'roas', 'screens', 'large']) {
+  if (name.includes(process.env.ONLY ?? '')) await import(`./${name}.mjs`)
+}
+after(end)

@@ -1,0 +1,89 @@
+// The server's REST API, typed by api/openapi.yaml (npm run types).
+
+import createClient from 'openapi-fetch'
+import type { components, paths } from './schema'
+import { session } from './session.svelte'
+
+export type Schema = components['schemas']
+
+// A refusal by the server: what happened, to what, in the server's own words.
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly label: string,
+    message: string,
+    readonly args: Record<string, string> = {},
+    readonly body?: unknown,
+  ) {
+    super(message)
+  }
+}
+
+export const api = createClient<paths>({ baseUrl: location.origin })
+
+api.use({
+  onRequest({ request }) {
+    if (session.token) request.headers.set('Authorization', `Bearer ${session.token}`)
+    return request
+  },
+  onResponse({ response }) {
+    renew(response)
+  },
+})
+
+// The server may give the session another token with any answer.
+function renew(response: Response) {
+  const renewed = response.headers.get('Authorization')
+  if (renewed?.startsWith('Bearer ')) session.renew(renewed.slice(7))
+}
+
+type Answer<T> = { data?: T; error?: unknown; response: Response }
+
+// Gives the answer's data, or throws a Refusal: const list = await ask(api.GET('/api/v1/cas')).
+// Who may not even log in (any more) is logged out.
+export async function ask<T>(answer: Promise<Answer<T>>): Promise<T> {
+  let got: Answer<T>
+  try {
+    got = await answer
+  } catch {
+    throw new Refusal(0, 'network', 'The server does not answer.')
+  }
+  if (got.response.ok) return got.data as T
+  throw refusal(got.response, got.error)
+}
+
+function refusal(response: Response, body: unknown): Refusal {
+  const e = parse(body)
+  const lost = response.status === 401 || (response.status === 403 && e.msg?.includes("'login'"))
+  if (lost && session.token) session.end()
+  return new Refusal(response.status, e.label ?? String(response.status), e.msg ?? `The server answered ${response.status} ${response.statusText}`.trim(), e.args, body)
+}
+
+type ErrorBody = { label?: string; msg?: string; args?: Record<string, string> }
+
+function parse(body: unknown): ErrorBody {
+  if (typeof body === 'string') {
+    try {
+      return JSON.parse(body) as ErrorBody
+    } catch {
+      return {}
+    }
+  }
+  return (body ?? {}) as ErrorBody
+}
+
+// Text answers and XML bodies, which openapi-fetch would take for JSON.
+export async function askText(path: string, init: RequestInit = {}): Promise<string> {
+  const headers = new Headers(init.headers)
+  if (session.token) headers.set('Authorization', `Bearer ${session.token}`)
+  let response: Response
+  try {
+    response = await fetch(path, { ...init, headers })
+  } catch {
+    throw new Refusal(0, 'network', 'The server does not answer.')
+  }
+  renew(response)
+  const text = await response.text()
+  if (!response.ok) throw refusal(response, text)
+  return text
+}
