@@ -20,7 +20,7 @@ test('ROAs are added, commented and removed as one draft', async (t) => {
   await page.getByRole('textbox', { name: 'Comment' }).fill('core')
   await accessible(page, 'add')
   await page.getByRole('button', { name: 'Add to the draft' }).click()
-  assert.ok(!(await page.getByRole('dialog').isVisible()))
+  await page.getByRole('dialog').waitFor({ state: 'hidden' })
 
   // By hand, with faults beside their fields.
   await page.getByRole('button', { name: 'Add a ROA', exact: true }).click()
@@ -46,7 +46,7 @@ test('ROAs are added, commented and removed as one draft', async (t) => {
   await shows(page, '2 changes were made.')
   await rowOf(page, '10.0.0.0/22-22').getByText('Seen').waitFor()
   assert.deepEqual(await routesOf('ca1'), ['10.0.0.0/22-22 => 64496 # core', '10.0.5.0/24-24 => 64500'])
-  assert.ok(!(await page.getByRole('region', { name: 'Draft' }).isVisible()))
+  await page.getByRole('region', { name: 'Draft' }).waitFor({ state: 'hidden' })
 
   // What is signed shows behind the row.
   await page.getByRole('button', { name: 'Details of ROA 10.0.0.0/22 of AS64496' }).click()
@@ -64,7 +64,8 @@ test('ROAs are added, commented and removed as one draft', async (t) => {
   await page.getByRole('button', { name: 'Change in the draft' }).click()
   await page.getByRole('button', { name: 'Remove ROA 10.0.5.0/24 of AS64500' }).click()
   await shows(page, '1 to remove, 1 with a new comment')
-  await page.getByRole('button', { name: 'Undo the change of ROA 10.0.5.0/24 of AS64500' }).click()
+  await page.keyboard.press('Enter') // the focus is on Undo
+  await shows(page, /^Draft: 1 with a new comment$/)
   await page.getByRole('button', { name: 'Remove ROA 10.0.5.0/24 of AS64500' }).click()
   await page.reload() // the draft stays
   await page.getByRole('button', { name: 'Review and apply' }).click()
@@ -87,7 +88,10 @@ test('what the server refuses is told by line, and nothing is done', async (t) =
   await page.getByRole('button', { name: 'Take out 10.0.7.0/24 of AS64499' }).click()
   await shows(page, '4 announcements are no longer covered')
   await page.keyboard.press('Escape')
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Review and apply')
   await page.getByRole('button', { name: 'Discard' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click()
+  await page.getByRole('region', { name: 'Draft' }).waitFor({ state: 'hidden' })
   assert.deepEqual(await routesOf('ca1'), ['10.0.0.0/22-22 => 64496 # core network'])
 })
 

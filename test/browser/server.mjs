@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { accessible, api, rowOf, visit } from './page.mjs'
+
+test('history tells who did what, issues what fails', async (t) => {
+  const page = await visit(t, '/ui/cas/shop/history')
+  await page.getByText('cmd-ca-keyroll-init').first().waitFor()
+  assert.equal(await page.getByText('cmd-ca-roas-issued').count(), 0) // the server's own is left out
+  await page.getByLabel('also what the server did by itself').check()
+  await page.getByText('cmd-ca-roas-issued').first().waitFor()
+  await page.getByLabel('Outcome').selectOption('refused')
+  await page.getByText("Customer AS 'AS1' is not held by you").waitFor()
+  await page.getByRole('button', { name: /^Details of version/ }).first().click()
+  await page.getByRole('button', { name: /^Less of version/ }).waitFor()
+  await accessible(page, 'history')
+
+  await page.getByRole('link', { name: 'Issues' }).click()
+  await page.getByText('The last exchanges with the repository').waitFor()
+  await page.getByRole('button', { name: 'Pause' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click()
+  await page.getByText('paused', { exact: true }).waitFor()
+  await accessible(page, 'issues')
+  assert.ok((await api('GET', '/api/v1/cas/shop/issuing')).paused)
+  await page.getByRole('button', { name: 'Resume' }).click()
+  await page.getByText('complete', { exact: true }).waitFor()
+})
+
+test('the server shows its publishers, tasks and trust anchor', async (t) => {
+  await api('POST', '/api/v1/cas', { handle: 'printer' })
+  const request = await api('GET', '/api/v1/cas/printer/id/publisher_request.xml')
+  const page = await visit(t, '/ui/server')
+  const dialog = page.getByRole('dialog')
+  await page.getByText('active', { exact: true }).first().waitFor()
+  await page.getByRole('region', { name: 'Trust anchor' }).getByText('tied').waitFor()
+  await page.getByText('All kinds of tasks').click()
+  await page.getByRole('cell', { name: 'rrdp_update' }).waitFor()
+  await page.getByRole('button', { name: 'Add a publisher' }).click()
+  await dialog.getByLabel('publisher_request of').fill(request)
+  await dialog.getByRole('button', { name: 'Add' }).click()
+  assert.match(await dialog.getByLabel('Repository response for printer').inputValue(), /<repository_response /)
+  await dialog.getByRole('button', { name: 'Done' }).click()
+  await rowOf(page, 'printer').waitFor()
+  await accessible(page, 'server')
+  await page.getByRole('button', { name: 'Remove printer' }).click()
+  await dialog.getByRole('button', { name: 'Remove printer' }).click()
+  await page.getByText('The publisher printer was removed.').waitFor()
+  await page.setViewportSize({ width: 380, height: 700 })
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0)
+})
+
+test('a CA is deleted by who types its name', async (t) => {
+  const page = await visit(t, '/ui/cas/printer/settings')
+  await page.getByRole('button', { name: 'Delete printer' }).click()
+  const dialog = page.getByRole('dialog')
+  const confirm = dialog.getByRole('button', { name: 'Delete printer' })
+  assert.ok(await confirm.isDisabled())
+  await dialog.getByLabel('To confirm, type its handle').fill('printer')
+  await accessible(page, 'settings-delete')
+  await confirm.click()
+  await page.getByText('The CA printer was deleted.').waitFor()
+  assert.ok(!(await api('GET', '/api/v1/cas')).cas.some((c) => c.handle === 'printer'))
+})
