@@ -2025,6 +2025,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ta/proxy/issues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What keeps the trust anchor from being well
+         * @description Additional. Permission `login`. The worst comes first: `ta-manifest-over`, `ta-exchange-late` (less than a week is left) or `ta-exchange-due`, with `next_update` among the arguments; `ta-children-waiting` where children asked for what is in no request to an offline signer yet; `ta-has-no-signer`. Without a trust anchor the error is `ta-not-initialized`.
+         */
+        get: operations["taIssues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ta/proxy/signer/add": {
         parameters: {
             query?: never;
@@ -2577,6 +2597,13 @@ export interface components {
                 parent: components["schemas"]["HandleText"];
                 issue: components["schemas"]["ErrorResponse"];
             }[];
+        };
+        TAIssues: {
+            /** @description Of its manifest and CRL; null without a signer */
+            next_update: components["schemas"]["Time"] | null;
+            /** @description Of its certificate; null without a signer */
+            not_after: components["schemas"]["Time"] | null;
+            issues: components["schemas"]["ErrorResponse"][];
         };
         AllCAIssues: {
             cas: {
@@ -6629,6 +6656,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TASignerInfo"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    taIssues: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TAIssues"];
                 };
             };
             400: components["responses"]["BadRequest"];
