@@ -70,9 +70,6 @@ func (s *Server) handle(r route) echo.HandlerFunc {
 		ctx, cancel := context.WithTimeout(c.Request().Context(), patience)
 		defer cancel()
 		c.SetRequest(c.Request().WithContext(ctx))
-		if err := s.api.NoteLife(c); err != nil {
-			return err
-		}
 		return r.handler(c)
 	}
 }
