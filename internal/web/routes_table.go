@@ -51,6 +51,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{get, "/auth/login", rest.Public, ignored, a.Auth.LoginURL},
 		{post, "/auth/login", rest.Public, ignored, a.Auth.Login},
 		{post, "/auth/logout", rest.Public, ignored, a.Auth.Logout},
+		{get, "/auth/callback", rest.Public, ignored, a.Auth.Callback},
 
 		// Everybody, where there is a testbed.
 		{post, "/testbed/children", rest.Public, content, a.Testbed.AddChild},
