@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { accessible, api, rowOf, visit } from './page.mjs'
+import { shop } from './shop.mjs'
 
 const aspas = async () => (await api('GET', '/api/v1/cas/shop/aspas')).map((a) => `${a.customer}: ${a.providers.join(' ')}`)
 
 test('ASPAs are added, edited and deleted', async (t) => {
+  await shop()
   const page = await visit(t, '/ui/cas/shop/aspas')
   const dialog = page.getByRole('dialog')
   await page.getByText('There is none yet').waitFor()
@@ -33,6 +35,7 @@ test('ASPAs are added, edited and deleted', async (t) => {
 })
 
 test('a whole configuration is compared before it is taken', async (t) => {
+  await shop()
   await api('PUT', '/api/v1/cas/shop/aspas', [
     { customer: 64510, providers: [1] },
     { customer: 64511, providers: [2] },

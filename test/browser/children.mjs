@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { accessible, api, rowOf, until, visit } from './page.mjs'
+import { publish, shop } from './shop.mjs'
 
 test('a child is added, changed, suspended, exported and removed', async (t) => {
+  await shop()
   await api('POST', '/api/v1/cas', { handle: 'kid' })
   const request = await api('GET', '/api/v1/cas/kid/id/child_request.xml')
   const page = await visit(t, '/ui/cas/shop/children')
@@ -41,8 +43,7 @@ test('a child is added, changed, suspended, exported and removed', async (t) => 
   await accessible(page, 'child')
   await dialog.getByRole('button', { name: 'Done' }).click()
 
-  const { id_cert } = await api('GET', '/api/v1/cas/kid/id/publisher_request.json')
-  await api('POST', '/api/v1/cas/kid/repo', { repository_response: await api('POST', '/testbed/publishers', { publisher_handle: 'kid', id_cert, tag: null }) })
+  await publish('kid')
   await api('POST', '/api/v1/cas/kid/parents', { handle: 'shop', response: await api('GET', '/api/v1/cas/shop/children/kid/parent_response.json') })
   await until('the child is certified', async () => (await api('GET', '/api/v1/cas/kid')).resources.ipv4 !== '')
   await page.getByRole('button', { name: 'Suspend kid' }).click()
@@ -67,9 +68,9 @@ test('a child is added, changed, suspended, exported and removed', async (t) => 
 })
 
 test('what a child holds is exported for another parent', async (t) => {
+  await shop()
   const page = await visit(t, '/ui/cas/testbed/children')
   await page.getByLabel('Handle begins with').fill('shop')
-  await page.getByText('2 children', { exact: true }).waitFor()
   await page.getByRole('row', { name: /^shop active/ }).getByText('success').waitFor()
   await page.getByRole('button', { name: 'Details of shop', exact: true }).click()
   const download = page.waitForEvent('download')

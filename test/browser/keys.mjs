@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { accessible, api, visit } from './page.mjs'
+import { shop } from './shop.mjs'
 
 test('keys are rolled in their stages', async (t) => {
+  await shop()
   const page = await visit(t, '/ui/cas/shop/keys')
   const dialog = page.getByRole('dialog')
   const current = async () => Object.values((await api('GET', '/api/v1/cas/shop')).resource_classes['0'].keys)[0].active_key.key_id
@@ -19,9 +21,10 @@ test('keys are rolled in their stages', async (t) => {
   await page.getByText('active', { exact: true }).waitFor({ timeout: 20_000 })
   assert.notEqual(await current(), before)
 
-  const identity = async () => (await api('GET', '/api/v1/cas/kid')).id_cert.hash
+  await api('POST', '/api/v1/cas', { handle: 'spare' })
+  const identity = async () => (await api('GET', '/api/v1/cas/spare')).id_cert.hash
   const was = await identity()
-  await page.goto('/ui/cas/kid/keys')
+  await page.goto('/ui/cas/spare/keys')
   await page.getByText(was).waitFor()
   await page.getByRole('button', { name: 'New identity' }).click()
   await dialog.getByRole('button', { name: 'New identity' }).click()

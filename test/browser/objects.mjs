@@ -3,8 +3,10 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { accessible, api, rowOf, visit } from './page.mjs'
+import { shop } from './shop.mjs'
 
 const open = async (t) => {
+  await shop()
   const page = await visit(t, '/ui/cas/shop/objects')
   return { page, dialog: page.getByRole('dialog') }
 }

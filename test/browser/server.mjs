@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { accessible, api, rowOf, visit } from './page.mjs'
+import { accessible, api, rowOf, token, visit } from './page.mjs'
+import { shop } from './shop.mjs'
 
 test('history tells who did what, issues what fails', async (t) => {
+  await shop()
   const page = await visit(t, '/ui/cas/shop/history')
-  await page.getByText('cmd-ca-keyroll-init').first().waitFor()
-  assert.equal(await page.getByText('cmd-ca-roas-issued').count(), 0) // the server's own is left out
+  const refused = await page.request.post('/api/v1/cas/shop/aspas', { data: { add_or_replace: [{ customer: 2, providers: [3] }], remove: [] }, headers: { Authorization: `Bearer ${token}` } })
+  assert.equal(refused.status(), 400)
+  await page.getByText('cmd-ca-parent-add').first().waitFor()
+  assert.equal(await page.getByText('cmd-ca-parent-entitlements').count(), 0) // the server's own is left out
   await page.getByLabel('also what the server did by itself').check()
-  await page.getByText('cmd-ca-roas-issued').first().waitFor()
+  await page.getByText('cmd-ca-parent-entitlements').first().waitFor()
   await page.getByLabel('Outcome').selectOption('refused')
-  await page.getByText("Customer AS 'AS1' is not held by you").waitFor()
+  await page.getByText("Customer AS 'AS2' is not held by you").waitFor()
   await page.getByRole('button', { name: /^Details of version/ }).first().click()
   await page.getByRole('button', { name: /^Less of version/ }).waitFor()
   await accessible(page, 'history')
@@ -49,14 +53,15 @@ test('the server shows its publishers, tasks and trust anchor', async (t) => {
 })
 
 test('a CA is deleted by who types its name', async (t) => {
-  const page = await visit(t, '/ui/cas/printer/settings')
-  await page.getByRole('button', { name: 'Delete printer' }).click()
+  await api('POST', '/api/v1/cas', { handle: 'brief' })
+  const page = await visit(t, '/ui/cas/brief/settings')
+  await page.getByRole('button', { name: 'Delete brief' }).click()
   const dialog = page.getByRole('dialog')
-  const confirm = dialog.getByRole('button', { name: 'Delete printer' })
+  const confirm = dialog.getByRole('button', { name: 'Delete brief' })
   assert.ok(await confirm.isDisabled())
-  await dialog.getByLabel('To confirm, type its handle').fill('printer')
+  await dialog.getByLabel('To confirm, type its handle').fill('brief')
   await accessible(page, 'settings-delete')
   await confirm.click()
-  await page.getByText('The CA printer was deleted.').waitFor()
-  assert.ok(!(await api('GET', '/api/v1/cas')).cas.some((c) => c.handle === 'printer'))
+  await page.getByText('The CA brief was deleted.').waitFor()
+  assert.ok(!(await api('GET', '/api/v1/cas')).cas.some((c) => c.handle === 'brief'))
 })
