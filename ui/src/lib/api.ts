@@ -2,22 +2,12 @@
 
 import createClient from 'openapi-fetch'
 import type { components, paths } from './schema'
+import { Refusal } from './refusal'
 import { session } from './session.svelte'
 
 export type Schema = components['schemas']
 
-// A refusal by the server: what happened, to what, in the server's own words.
-export class Refusal extends Error {
-  constructor(
-    readonly status: number,
-    readonly label: string,
-    message: string,
-    readonly args: Record<string, string> = {},
-    readonly body?: unknown,
-  ) {
-    super(message)
-  }
-}
+export { Refusal }
 
 export const api = createClient<paths>({ baseUrl: location.origin })
 
@@ -74,6 +64,11 @@ function parse(body: unknown): ErrorBody {
 
 // Text answers and XML bodies, which openapi-fetch would take for JSON.
 export async function askText(path: string, init: RequestInit = {}): Promise<string> {
+  return (await askTagged(path, init)).text
+}
+
+// The same with the ETag of the answer, which a later If-Match may name.
+export async function askTagged(path: string, init: RequestInit = {}): Promise<{ text: string; tag: string }> {
   const headers = new Headers(init.headers)
   if (session.token) headers.set('Authorization', `Bearer ${session.token}`)
   let response: Response
@@ -85,5 +80,5 @@ export async function askText(path: string, init: RequestInit = {}): Promise<str
   renew(response)
   const text = await response.text()
   if (!response.ok) throw refusal(response, text)
-  return text
+  return { text, tag: response.headers.get('ETag') ?? '' }
 }

@@ -2,7 +2,7 @@
 // analysis found, and the draft of changes. Lists are large: they are replaced
 // as a whole and never made reactive item by item.
 
-import { api, ask, askText, Refusal, type Schema } from './api'
+import { api, ask, askTagged, askText, Refusal, type Schema } from './api'
 import { delta, emptyDraft, fromText, settle, sizeOf, toText, type Draft } from './draft'
 import { isROA, keyOf, rowOf, rowsOf, type Configuration, type Entry } from './roas'
 
@@ -93,14 +93,13 @@ export class Routes {
   }
 
   // Compares a whole configuration, JSON or CSV, with what is there; makes it so
-  // if a version says what it was compared with.
-  async replace(text: string, ifVersion?: number): Promise<Schema['ROADifference']> {
-    const type = /^\s*\[/.test(text) ? 'application/json' : 'text/csv'
-    const query = ifVersion === undefined ? '?objects=false&dry_run=true&effect=true' : ''
-    const headers: Record<string, string> = { 'Content-Type': type }
-    if (ifVersion !== undefined) headers['If-Match'] = `"${ifVersion}"`
-    const answer = await askText(`/api/v1/cas/${encodeURIComponent(this.ca)}/routes${query}`, { method: 'PUT', headers, body: text })
-    return JSON.parse(answer) as Schema['ROADifference']
+  // if a tag says what it was compared with.
+  async replace(text: string, ifMatch?: string): Promise<{ difference: Schema['ROADifference']; tag: string }> {
+    const query = ifMatch === undefined ? '?objects=false&dry_run=true&effect=true' : ''
+    const headers: Record<string, string> = { 'Content-Type': /^\s*\[/.test(text) ? 'application/json' : 'text/csv' }
+    if (ifMatch !== undefined) headers['If-Match'] = ifMatch
+    const answer = await askTagged(`/api/v1/cas/${encodeURIComponent(this.ca)}/routes${query}`, { method: 'PUT', headers, body: text })
+    return { difference: JSON.parse(answer.text) as Schema['ROADifference'], tag: answer.tag }
   }
 
   issuing() {
