@@ -50,18 +50,11 @@ test('a whole configuration is compared before it is taken', async (t) => {
   // Others may have been faster: then nothing is done, and one looks again.
   await api('POST', '/api/v1/cas/shop/aspas', { add_or_replace: [{ customer: 64513, providers: [5] }], remove: [] })
   await page.getByRole('button', { name: 'Apply' }).click()
-  await page.getByText('version-mismatch').waitFor()
+  await page.getByRole('alert').filter({ hasText: 'Somebody else has changed this' }).waitFor()
   assert.equal((await aspas()).length, 3)
   await page.getByRole('button', { name: 'Show difference' }).click()
   await page.getByText('1 added, 1 changed, 2 deleted').waitFor()
-  // Signing moves the version too: who is told so looks and applies again.
-  for (let tries = 0; tries < 5 && (await aspas()).join() !== '64510: 1 3,64512: 4'; tries++) {
-    const again = page.getByRole('button', { name: 'Show difference' })
-    if (await again.isVisible()) await again.click()
-    const answered = page.waitForResponse((r) => r.request().method() === 'PUT' && !r.url().includes('dry_run'))
-    await page.getByRole('button', { name: 'Apply' }).click()
-    await answered
-  }
+  await page.getByRole('button', { name: 'Apply' }).click() // signing has moved the version since, which is no reason to refuse
   await rowOf(page, 'AS64512').waitFor()
   assert.deepEqual(await aspas(), ['64510: 1 3', '64512: 4'])
   await accessible(page, 'aspas')

@@ -1640,6 +1640,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/bulk/cas/import/{import}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id as `GET /api/v1/bulk/cas/import` has it */
+                import: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Abandon an import that is not complete
+         * @description Additional. Permission `ca-admin`. What is made stays: publication server, trust anchor, and the CAs that have all they were to have. The others are taken back by tasks: removed as children and publishers, and deleted. An import that is abandoned already is left to it. Error `import-unknown` where there is no such import, or none any more. Until all is taken back the same import is refused as `import-abandoned`.
+         */
+        delete: operations["abandonImport"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/bulk/cas/suspend": {
         parameters: {
             query?: never;
@@ -2351,6 +2374,8 @@ export interface components {
             handle: components["schemas"]["HandleText"];
             resources: components["schemas"]["ResourceSet"];
             id_cert: components["schemas"]["Base64"];
+            /** @description That of the child_request; the answer has it, too (RFC 8183 section 5.2.2) */
+            tag?: string | null;
         };
         ImportChild: {
             name: components["schemas"]["HandleText"];
@@ -2401,6 +2426,8 @@ export interface components {
                 prepared: boolean;
                 cas: number;
                 made: number;
+                /** @description Additional. It was abandoned; the CAs that were not made are being taken back */
+                abandoned?: boolean;
                 /** @description CAs that could not be made the last time; at most 100 */
                 failing: {
                     handle: string;
@@ -3216,7 +3243,7 @@ export interface components {
     };
     requestBodies: never;
     headers: {
-        /** @description Additional. The version of the CA, for If-Match */
+        /** @description Additional. The version of the CA and which of those that had its name it is, for If-Match */
         Version: string;
         /** @description Additional. `rel="next"` (RFC 8288) where the page is not the last */
         Next: string;
@@ -6045,6 +6072,26 @@ export interface operations {
             200: components["responses"]["Done"];
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    abandonImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id as `GET /api/v1/bulk/cas/import` has it */
+                import: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Done"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
