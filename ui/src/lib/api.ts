@@ -2,22 +2,12 @@
 
 import createClient from 'openapi-fetch'
 import type { components, paths } from './schema'
+import { Refusal } from './refusal'
 import { session } from './session.svelte'
 
 export type Schema = components['schemas']
 
-// A refusal by the server: what happened, to what, in the server's own words.
-export class Refusal extends Error {
-  constructor(
-    readonly status: number,
-    readonly label: string,
-    message: string,
-    readonly args: Record<string, string> = {},
-    readonly body?: unknown,
-  ) {
-    super(message)
-  }
-}
+export { Refusal }
 
 export const api = createClient<paths>({ baseUrl: location.origin })
 
