@@ -3,10 +3,14 @@
 // as a whole and never made reactive item by item.
 
 import { api, ask, askText, Refusal, type Schema } from './api'
+import { askWhole } from '../parts/load.svelte'
 import { delta, emptyDraft, fromText, settle, sizeOf, toText, type Draft } from './draft'
 import { isROA, keyOf, rowOf, rowsOf, type Configuration, type Entry } from './roas'
 
 type ConfiguredROA = Schema['ConfiguredROA']
+
+// What a whole configuration changes, and of which version (ETag) of the CA.
+export type Difference = Omit<Schema['ROADifference'], 'version'> & { version: string }
 
 const draftKey = (ca: string) => `baleenDraft:${ca}`
 
@@ -94,13 +98,17 @@ export class Routes {
 
   // Compares a whole configuration, JSON or CSV, with what is there; makes it so
   // if a version says what it was compared with.
-  async replace(text: string, ifVersion?: number): Promise<Schema['ROADifference']> {
-    const type = /^\s*\[/.test(text) ? 'application/json' : 'text/csv'
-    const query = ifVersion === undefined ? '?objects=false&dry_run=true&effect=true' : ''
-    const headers: Record<string, string> = { 'Content-Type': type }
-    if (ifVersion !== undefined) headers['If-Match'] = `"${ifVersion}"`
-    const answer = await askText(`/api/v1/cas/${encodeURIComponent(this.ca)}/routes${query}`, { method: 'PUT', headers, body: text })
-    return JSON.parse(answer) as Schema['ROADifference']
+  async replace(text: string, ifVersion?: string): Promise<Difference> {
+    const compared = { objects: false, dry_run: 'true', effect: 'true' } as const
+    const { data, version } = await askWhole(
+      api.PUT('/api/v1/cas/{ca}/routes', {
+        params: { ...this.#path, query: ifVersion === undefined ? compared : {}, header: ifVersion === undefined ? {} : { 'If-Match': ifVersion } },
+        body: text,
+        bodySerializer: (body) => body as string, // as it is in the file
+        headers: { 'Content-Type': /^\s*\[/.test(text) ? 'application/json' : 'text/csv' },
+      }),
+    )
+    return { ...data, version: version ?? '' }
   }
 
   issuing() {

@@ -2,14 +2,14 @@
 
 import { Refusal } from './refusal'
 
-type Difference = { version: number; effect?: unknown }
+type Difference<V> = { version: V; effect?: unknown }
 
 const tries = 8
 
 // Makes it if the difference is still the one that was seen; that the CA moved on
 // by something else, such as signing, is no reason to ask again. Otherwise it
 // gives the difference as it is now, and nothing is done.
-export async function makeSeen<D extends Difference>(seen: D, compare: () => Promise<D>, make: (version: number) => Promise<D>): Promise<{ made?: D; now?: D }> {
+export async function makeSeen<V, D extends Difference<V>>(seen: D, compare: () => Promise<D>, make: (version: D['version']) => Promise<D>): Promise<{ made?: D; now?: D }> {
   for (let left = tries, { version } = seen; ; left--) {
     try {
       return { made: await make(version) }
@@ -22,4 +22,4 @@ export async function makeSeen<D extends Difference>(seen: D, compare: () => Pro
   }
 }
 
-const text = (d: Difference) => JSON.stringify({ ...d, version: 0, effect: null })
+const text = (d: Difference<unknown>) => JSON.stringify({ ...d, version: 0, effect: null })
