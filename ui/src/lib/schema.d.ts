@@ -1670,10 +1670,7 @@ export interface paths {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                /** @description Id as `GET /api/v1/bulk/cas/import` has it */
-                import: string;
-            };
+            path?: never;
             cookie?: never;
         };
         get?: never;
@@ -6162,7 +6159,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id as `GET /api/v1/bulk/cas/import` has it */
+                /** @description Id, as the list of imports has it */
                 import: string;
             };
             cookie?: never;
