@@ -177,7 +177,7 @@ func whose(s postgres.Schema) string {
 func configCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "config",
-		Short: "print every setting, its value, origin and meaning",
+		Short: "print every setting, its value, origin and meaning; check them, and the file of users if there is one",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.FromEnv()
@@ -190,7 +190,11 @@ func configCommand() *cobra.Command {
 					return err
 				}
 			}
-			return w.Flush()
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			_, err = readAccess(cfg)
+			return err
 		},
 	}
 }

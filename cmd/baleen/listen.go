@@ -27,7 +27,7 @@ func (n *node) newWeb() *web.Server {
 			Source: n, Started: started, Log: n.log,
 			Hide: obs.Hide{CADetails: h.CADetails, ChildDetails: h.ChildDetails, PublisherDetails: h.PublisherDetails, ROADetails: h.ROADetails},
 		}),
-		Logins: n.logins, Testbed: n.cfg.Testbed.Enabled(), TestbedProxies: proxies, LogInfo: n.cfg.LogHTTP, UnixUsers: n.cfg.UnixUsers,
+		Logins: n.logins, Testbed: n.cfg.Testbed.Enabled(), TestbedProxies: proxies, LogInfo: n.cfg.LogHTTP, Access: n.users.access(),
 	})
 }
 

@@ -5,12 +5,12 @@ import (
 	"slices"
 	"testing"
 
+	"baleen/internal/access"
 	"baleen/internal/config"
-	"baleen/internal/web/rest"
 )
 
 func TestConfigurationKnowsTheRoles(t *testing.T) {
-	if got, want := config.Roles(), rest.Roles(); !slices.Equal(got, want) {
+	if got, want := config.Roles(), access.DefaultRoles().Names(); !slices.Equal(got, want) {
 		t.Errorf("settings can name the roles %v, the server has %v", got, want)
 	}
 }

@@ -25,6 +25,10 @@ func (n *node) Snapshot(ctx context.Context) (obs.Snapshot, error) {
 		out.Node.Overtaken = time.Unix(at, 0)
 	}
 	out.Announced = n.announced()
+	var err error
+	if out.Sessions, err = n.users.loggedIn(ctx); err != nil {
+		return out, err
+	}
 	status, err := leader.Active(ctx, n.db)
 	if err != nil {
 		return out, err

@@ -46,6 +46,7 @@ type node struct {
 	service *service.Service
 	imports *setup.Importer
 	logins  *login.Recorder
+	users   *users
 	web     *web.Server
 
 	rebuilt   bool         // everything was, as BALEEN_FORCE_RECOVER asked; only touched by a term
@@ -53,12 +54,12 @@ type node struct {
 }
 
 // newNode wires everything. Nothing runs yet.
-func newNode(ctx context.Context, cfg config.Config, url string, log *slog.Logger) (*node, error) {
+func newNode(ctx context.Context, cfg config.Config, who *users, url string, log *slog.Logger) (*node, error) {
 	db, err := postgres.Open(ctx, url)
 	if err != nil {
 		return nil, err
 	}
-	n := &node{cfg: cfg, url: url, log: log, db: db, term: &term{db: db}}
+	n := &node{cfg: cfg, url: url, log: log, db: db, term: &term{db: db}, users: who}
 	if err := n.secrets(ctx); err != nil {
 		db.Close()
 		return nil, err
@@ -71,6 +72,7 @@ func newNode(ctx context.Context, cfg config.Config, url string, log *slog.Logge
 		return nil, err
 	}
 	n.logins = &login.Recorder{DB: db, Fence: n.term, Log: log, Now: time.Now}
+	n.users.keepIn(n)
 	n.service = n.newService()
 	n.service.Register(n.worker, n.asker)
 	n.imports = &setup.Importer{Service: n.service}
@@ -139,6 +141,7 @@ func (n *node) newService() *service.Service {
 		},
 		Rows: &castore.Store{DB: n.db}, Keys: n.keys, OneOff: n.keys.Pool, DB: n.db, Fence: n.term, Log: n.log, Now: time.Now,
 		Cores: runtime.NumCPU(), Wake: n.wake, Published: n.note, Announcements: n.announcements(),
+		ForgetLogins: n.forgetLogins,
 	}
 }
 

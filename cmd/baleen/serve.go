@@ -55,6 +55,10 @@ func serve(ctx context.Context, cfg config.Config, welcome io.Writer) (err error
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
 	}
+	who, err := newUsers(cfg, log)
+	if err != nil {
+		return err
+	}
 	if err := cfg.MakeDataDir(); err != nil {
 		return err
 	}
@@ -72,7 +76,7 @@ func serve(ctx context.Context, cfg config.Config, welcome io.Writer) (err error
 	if cfg.UpgradeOnly {
 		return upgraded(ctx, os.Stdout, url)
 	}
-	n, err := newNode(ctx, cfg, url, log)
+	n, err := newNode(ctx, cfg, who, url, log)
 	if err != nil {
 		return err
 	}
@@ -117,6 +121,7 @@ func (n *node) run(ctx context.Context, welcome io.Writer) error {
 	g.Go(func() error { return n.profile(ctx) })
 	g.Go(func() error { return n.keys.Pool.Run(ctx) })
 	g.Go(func() error { return n.logins.Run(ctx) })
+	g.Go(func() error { return n.users.run(ctx) })
 	g.Go(func() error {
 		l := &leader.Node{URL: n.url, Name: n.cfg.NodeName, Log: n.log}
 		stop := n.standBy(ctx, g)

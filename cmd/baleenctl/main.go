@@ -20,6 +20,7 @@ func main() {
 		Getenv:   os.Getenv,
 		Stdout:   os.Stdout,
 		Stderr:   os.Stderr,
+		Password: newPassword,
 		Socket:   ctl.DefaultSocket,
 		Terminal: term.IsTerminal(int(os.Stderr.Fd())),
 	})

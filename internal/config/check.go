@@ -2,10 +2,12 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +22,7 @@ func (l *loader) derive() {
 	if c.DataDir == "" {
 		c.DataDir = l.defaultDataDir()
 	}
-	for name, path := range map[string]*string{"DATA_DIR": &c.DataDir, "POSTGRES_BIN_DIR": &c.PostgresBinDir, "UNIX_SOCKET": &c.UnixSocket, "PROFILE_SOCKET": &c.Profile} {
+	for name, path := range map[string]*string{"DATA_DIR": &c.DataDir, "POSTGRES_BIN_DIR": &c.PostgresBinDir, "UNIX_SOCKET": &c.UnixSocket, "AUTH_FILE": &c.AuthFile, "PROFILE_SOCKET": &c.Profile} {
 		l.absolute(Prefix+name, path)
 	}
 	for _, d := range []struct {
@@ -105,6 +107,7 @@ func (l *loader) check() {
 	l.checkNetwork()
 	l.checkTiming()
 	l.checkTATiming()
+	l.checkAccess()
 	l.checkTestbed()
 	l.checkBenchmark()
 	l.must(!l.cfg.TASigner || l.cfg.TASupport, "TA_SIGNER_ENABLED", "needs BALEEN_TA_SUPPORT_ENABLED=true: without it there is no trust anchor to sign for")
@@ -160,6 +163,21 @@ func (l *loader) checkNetwork() {
 	}
 	for name, n := range map[string]int64{"API": c.PostLimit.API, "WHOLE": c.PostLimit.Whole, "RFC8181": c.PostLimit.RFC8181, "RFC6492": c.PostLimit.RFC6492} {
 		l.must(n >= 1 && n <= 1<<32, "POST_LIMIT_"+name, "must be from 1 to %d", int64(1<<32))
+	}
+}
+
+// checkAccess wants a file where users are to stand in it, and roles that exist:
+// with a file, who reads it finds that out.
+func (l *loader) checkAccess() {
+	c := &l.cfg
+	l.must(c.AuthType != AuthConfigFile && c.AuthType != AuthOpenIDConnect || c.AuthFile != "", "AUTH_FILE", "must be set: with BALEEN_AUTH_TYPE=%s it says who the users are", c.AuthType)
+	l.must(c.AuthSession >= 60 && c.AuthSession.Duration() <= maxHours.Duration(), "AUTH_SESSION_SECONDS", "must be from 60 to %d", int64(maxHours.Duration().Seconds()))
+	l.must(c.LoginKeep <= 100*maxDays, "LOGIN_KEEP_DAYS", "must be at most %d", 100*maxDays)
+	if c.AuthFile != "" {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.UnixUsers)) {
+		l.must(slices.Contains(Roles(), c.UnixUsers[name]), "UNIX_USERS", "names a role that does not exist: %q; there are %s", c.UnixUsers[name], strings.Join(Roles(), ", "))
 	}
 }
 

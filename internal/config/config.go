@@ -51,8 +51,12 @@ type Config struct {
 	RFC8181LogDir string   `envconfig:"RFC8181_LOG_DIR" desc:"the same for messages between publishers and repositories"`
 	ExchangeKeep  Days     `envconfig:"EXCHANGE_KEEP_DAYS" default:"90" desc:"how long the audit view of exchanges with peers goes back. 0: for ever"`
 
-	AdminToken string    `group:"Access" envconfig:"ADMIN_TOKEN" secret:"true" computed:"made at the first start, in admin-token in the data folder" desc:"token that may do everything"`
-	UnixUsers  UnixUsers `envconfig:"UNIX_USERS" default:"root:admin" desc:"users of this system who may use the Unix socket without a token, each with a role: admin, readwrite or readonly; such as root:admin,bob:readonly. With others than root and the server's own user in it everybody may connect, and the system says who it is"`
+	AdminToken  string    `group:"Access" envconfig:"ADMIN_TOKEN" secret:"true" computed:"made at the first start, in admin-token in the data folder" desc:"token that may do everything"`
+	AuthType    AuthType  `envconfig:"AUTH_TYPE" default:"admin-token" desc:"who may use the API beside who has the admin token: admin-token: nobody; config-file: users with passwords, from BALEEN_AUTH_FILE; openid-connect: users of an OpenID Connect provider (docs/access.md)"`
+	AuthFile    string    `envconfig:"AUTH_FILE" desc:"TOML file with the sections [auth_users], [auth_roles] and [auth_openidconnect], as in the configuration of Krill. It is read at the start, and again on SIGHUP. Empty: no users, and the roles admin, readwrite and readonly"`
+	AuthSession Seconds   `envconfig:"AUTH_SESSION_SECONDS" default:"43200" desc:"a session of config-file ends when it was not used for this time, and after seven days in any case; at least 60"`
+	LoginKeep   Days      `envconfig:"LOGIN_KEEP_DAYS" default:"365" desc:"how long the audit view of logins goes back. 0: for ever"`
+	UnixUsers   UnixUsers `envconfig:"UNIX_USERS" default:"root:admin" desc:"users of this system who may use the Unix socket without a token, each with a role: admin, readwrite, readonly or one of BALEEN_AUTH_FILE; such as root:admin,bob:readonly. With others than root and the server's own user in it everybody may connect, and the system says who it is"`
 
 	LogLevel LogLevel `group:"Logging and metrics" envconfig:"LOG_LEVEL" default:"info" desc:"off, error, warn, info, debug or trace"`
 	LogType  LogType  `envconfig:"LOG_TYPE" default:"stderr" desc:"where the log goes: stderr, as text on a terminal and as one JSON object a line elsewhere"`

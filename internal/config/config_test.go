@@ -40,7 +40,7 @@ func TestDefaults(t *testing.T) {
 		DataDir: "/data", RepoDir: "/data/repo", MasterKeyFile: "/data/master.key", TLSKeysDir: "/data/ssl", NodeName: thisHost().name,
 		Listen: []string{"127.0.0.1:3000"}, ServiceURI: "https://localhost:3000/", HTTPSMode: HTTPSGenerate,
 		PostLimit: PostLimit{API: 256 << 10, Whole: 4 << 20, RFC8181: 32 << 20, RFC6492: 1 << 20}, LogLevel: "info", LogType: LogStderr,
-		PeerTimeout: 240, ExchangeKeep: 90, UnixUsers: UnixUsers{"root": "admin"},
+		PeerTimeout: 240, ExchangeKeep: 90, UnixUsers: UnixUsers{"root": "admin"}, AuthType: AuthAdminToken, AuthSession: 43200, LoginKeep: 365,
 		CARefresh: 86400, CARefreshJitter: 43200, CARefreshBatch: 25, ROAAggregateThreshold: 100, ROADeaggregate: 90,
 		BGP: BGP{
 			Enabled: true, V4URI: "https://www.ris.ripe.net/dumps/riswhoisdump.IPv4.gz", V6URI: "https://www.ris.ripe.net/dumps/riswhoisdump.IPv6.gz", Refresh: 60,
@@ -62,14 +62,15 @@ func TestValues(t *testing.T) {
 	c := load(t, at(
 		"DATABASE_URL", "postgres://u:p@db/x", "LISTEN", "[::1]:4000, 10.0.0.1:0", "HTTPS_MODE", "existing", "LOG_LEVEL", "DEBUG",
 		"TEST_MODE", "1", "TASK_LEASE", "90s", "POST_LIMIT_RFC8181", "1000", "TIMING_ROA_VALID_WEEKS", "10", "TA_TIMING_MFT_NEXT_UPDATE_WEEKS", "3",
-		"RRDP_DELTA_FILES_MAX_NR", "7", "METRICS_HIDE_CA_DETAILS", "true", "ADMIN_TOKEN", "secret", "NODE_NAME", "n1", "UNIX_SOCKET", "/run/b.sock", "UNIX_USERS", " root:admin, bob:readonly",
+		"RRDP_DELTA_FILES_MAX_NR", "7", "METRICS_HIDE_CA_DETAILS", "true", "ADMIN_TOKEN", "secret", "NODE_NAME", "n1", "UNIX_SOCKET", "/run/b.sock", "UNIX_USERS", " root:admin, bob:readonly", "AUTH_TYPE", "config-file", "AUTH_FILE", "/etc/b.toml", "AUTH_SESSION_SECONDS", "3600",
 		"ARCHIVE_THRESHOLD_DAYS", "365", "UPGRADE_ONLY", "1", "FORCE_RECOVER", "true", "HTTP_LOG_INFO", "1",
 		"ROA_AGGREGATE_THRESHOLD", "10", "TESTBED_TA_AIA", "rsync://h/ta/ta.cer", "TESTBED_TA_URI", "https://h/ta/ta.cer",
 		"TESTBED_RRDP_BASE_URI", "https://h/rrdp", "TESTBED_RSYNC_JAIL", "rsync://h/repo/"))
 	if c.Embedded() || !c.TestMode || c.HTTPSMode != HTTPSExisting || c.TaskLease != 90*time.Second || c.PostLimit.RFC8181 != 1000 ||
 		c.Timing.ROAValid.Duration() != 10*7*24*time.Hour || c.TATiming.ManifestNext != 3 || c.RRDP.FilesMaxNr != 7 || !c.Hide.CADetails ||
 		c.AdminToken != "secret" || c.NodeName != "n1" || c.UnixSocket != "/run/b.sock" || c.UnixUsers.String() != "bob:readonly,root:admin" || c.LogLevel.Level() != slog.LevelDebug ||
-		c.ArchiveAfter.Duration() != 365*24*time.Hour || !c.UpgradeOnly || !c.ForceRecover || !c.LogHTTP {
+		c.ArchiveAfter.Duration() != 365*24*time.Hour || !c.UpgradeOnly || !c.ForceRecover || !c.LogHTTP ||
+		c.AuthType != AuthConfigFile || c.AuthFile != "/etc/b.toml" || c.AuthSession.Duration() != time.Hour {
 		t.Errorf("got %+v", c)
 	}
 	if !reflect.DeepEqual(c.Listen, []string{"[::1]:4000", "10.0.0.1:0"}) || c.ServiceURI != "https://[::1]:4000/" {
@@ -164,6 +165,12 @@ func TestChecks(t *testing.T) {
 		{"UNIX_USERS", []string{"UNIX_USERS", "bob:owner"}},
 		{"UNIX_USERS", []string{"UNIX_USERS", "bob:admin,bob:readonly"}},
 		{"UNIX_USERS", []string{"UNIX_USERS", "uid 7:admin"}},
+		{"UNIX_USERS", []string{"UNIX_USERS", "bob:"}},
+		{"AUTH_TYPE", []string{"AUTH_TYPE", "password"}},
+		{"AUTH_FILE", []string{"AUTH_TYPE", "config-file"}},
+		{"AUTH_FILE", []string{"AUTH_TYPE", "openid-connect"}},
+		{"AUTH_SESSION_SECONDS", []string{"AUTH_SESSION_SECONDS", "59"}},
+		{"LOGIN_KEEP_DAYS", []string{"LOGIN_KEEP_DAYS", "40000"}},
 		{"SERVICE_URI", []string{"SERVICE_URI", "http://h/"}},
 		{"SERVICE_URI", []string{"SERVICE_URI", "https://h"}},
 		{"SERVICE_URI", []string{"SERVICE_URI", "https://h/ca/"}},

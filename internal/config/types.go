@@ -53,6 +53,21 @@ func (m *HTTPSMode) UnmarshalText(text []byte) error {
 	return oneOf(m, string(text), HTTPSGenerate, HTTPSExisting, HTTPSDisable)
 }
 
+// AuthType says how users log in, beside the admin token and the Unix socket.
+type AuthType string
+
+// The values of AuthType.
+const (
+	AuthAdminToken    AuthType = "admin-token" // nobody else
+	AuthConfigFile    AuthType = "config-file" // users with passwords
+	AuthOpenIDConnect AuthType = "openid-connect"
+)
+
+// UnmarshalText refuses what is not one of the values.
+func (a *AuthType) UnmarshalText(text []byte) error {
+	return oneOf(a, string(text), AuthAdminToken, AuthConfigFile, AuthOpenIDConnect)
+}
+
 // LogType says where the log goes.
 type LogType string
 

@@ -20,6 +20,7 @@ type Env struct {
 	Stdout   io.Writer           // reports
 	Stderr   io.Writer           // errors and progress
 	Terminal bool                // Stderr is a terminal, on which a line can be drawn again
+	Password passwordSource      // asks for a new password
 	Socket   string              // DefaultSocket, or another that is asked where no server is named; "": none
 }
 
@@ -65,7 +66,7 @@ func (s *session) root() *cobra.Command {
 	root.AddCommand(
 		s.health(), s.info(), s.list(), s.show(), s.add(), s.deleteCA(), s.issues(), s.tasks(), s.forceReissue(),
 		s.history(), s.children(), s.parents(), s.keyroll(), s.repo(), s.identity(), s.roas(), s.aspas(), s.bgpsec(), s.ghostbusters(), s.rsc(),
-		s.pubserver(), s.bulk(), s.ta(), s.testbed(), s.demo(),
+		s.pubserver(), s.bulk(), s.ta(), s.testbed(), s.demo(), s.config(),
 	)
 	return root
 }

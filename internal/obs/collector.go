@@ -34,7 +34,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		c.m.cfg.Log.Warn("metrics without the state of the server", Fault(err))
 		return
 	}
-	c.gauge("krill_auth_session_cache_size", "how many login sessions are cached", float64(s.Sessions))
+	c.gauge("krill_auth_session_cache_size", "how many login sessions there are that have not ended", float64(s.Sessions))
 	c.gauge("baleen_active", "1 if this node is the active one, 0 if it stands by", number(s.Node.Active))
 	c.gauge("baleen_epoch", "rises by one whenever a node takes over", float64(s.Node.Epoch))
 	if !s.Node.Overtaken.IsZero() {

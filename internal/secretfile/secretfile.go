@@ -19,6 +19,8 @@ const (
 	Owner Access = 0o077
 	// Group may read too, as is usual for the keys of TLS certificates.
 	Group Access = 0o037
+	// Public is for a file that everybody may read, and only its owner may write.
+	Public Access = 0o022
 )
 
 // Read gives the content of a file of at most limit octets. It refuses a file
@@ -37,6 +39,8 @@ func Read(path string, limit int64, access Access) ([]byte, error) {
 	switch mode := st.Mode(); {
 	case !mode.IsRegular():
 		return nil, fmt.Errorf("%s is not a file", path)
+	case mode.Perm()&fs.FileMode(access) != 0 && access == Public:
+		return nil, fmt.Errorf("%s has mode %04o, so that others may change it: chmod go-w %s", path, mode.Perm(), path)
 	case mode.Perm()&fs.FileMode(access) != 0:
 		return nil, fmt.Errorf("%s holds a secret, but has mode %04o, so that others may read or change it: chmod 600 %s", path, mode.Perm(), path)
 	}

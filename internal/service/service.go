@@ -93,6 +93,9 @@ type Service struct {
 	// Announcements are the routes that are seen announced; nil: nobody wants to know.
 	Announcements *feed.Feed
 
+	// ForgetLogins deletes, once a day, what is too old of who logged in; nil: nothing does.
+	ForgetLogins func(context.Context) error
+
 	// Exchanges remembers what peers outside this server said and heard.
 	Exchanges *exchange.Log
 

@@ -45,15 +45,15 @@ func (s *Service) TAFigures(ctx context.Context) (*TAFigures, error) {
 // louder when it is late.
 func (s *Service) remindOfTA(ctx context.Context) error {
 	f, err := s.TAFigures(ctx)
-	if err != nil || f == nil || !f.Due {
+	if err != nil || f == nil {
 		return err
 	}
-	switch left := f.NextUpdate.Sub(s.Now()); {
-	case left <= 0:
+	switch f.urgency(s.Now()) {
+	case taManifestOver:
 		s.Log.Error("the trust anchor's manifest is over: nothing below it is valid until an exchange with its signer", "next_update", f.NextUpdate)
-	case left < late:
+	case taExchangeLate:
 		s.Log.Error("an exchange with the trust anchor's signer is late: after its manifest nothing is valid", "next_update", f.NextUpdate)
-	default:
+	case taExchangeDue:
 		s.Log.Warn("an exchange with the trust anchor's signer is due", "next_update", f.NextUpdate)
 	}
 	return nil

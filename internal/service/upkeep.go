@@ -70,11 +70,16 @@ func (s *Service) snapshotLog(ctx context.Context, _ SnapshotLog) (tasks.Outcome
 }
 
 // archiveLog moves what is older than the threshold, and forgets exchanges with
-// peers that are too old.
+// peers and logins that are too old.
 func (s *Service) archiveLog(ctx context.Context, _ ArchiveLog) (tasks.Outcome, error) {
 	again := tasks.Outcome{Again: s.Now().Add(upkeepEvery)}
 	if s.Config.ExchangeKeep > 0 {
 		if _, err := s.Exchanges.Forget(ctx, s.Now().Add(-s.Config.ExchangeKeep)); err != nil {
+			return again, err
+		}
+	}
+	if s.ForgetLogins != nil {
+		if err := s.ForgetLogins(ctx); err != nil {
 			return again, err
 		}
 	}

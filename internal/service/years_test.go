@@ -183,6 +183,9 @@ func TestForgottenExchange(t *testing.T) {
 	if f := got[*service.TAFigures](w)(w.TAFigures(t.Context())); !f.Waiting || !strings.Contains(log.Take(), "children wait for the trust anchor's signer") {
 		t.Errorf("a child asked: %+v", f)
 	}
+	if i := got[service.TAIssues](w)(w.TAIssues(t.Context())); len(i.Issues) != 1 || i.Issues[0].Label != "ta-children-waiting" || !i.NextUpdate.Equal(o.state.Objects.NextUpdate) {
+		t.Errorf("a child asked: %+v", i)
+	}
 	o.exchange()
 	for _, after := range []struct {
 		weeks time.Duration
@@ -208,6 +211,11 @@ func (w *world) wantReminder(log *testworld.Journal, want string) {
 	text := log.Take()
 	if want == "" && strings.Contains(text, "next_update") || !strings.Contains(text, want) {
 		w.T.Errorf("%v: the log says %s, want %q", w.Now(), text, want)
+	}
+	labels := map[string]string{"is due": "ta-exchange-due", "is late": "ta-exchange-late", "is over": "ta-manifest-over"}
+	issues := got[service.TAIssues](w)(w.TAIssues(w.T.Context())).Issues
+	if (len(issues) > 0) != (want != "") || len(issues) > 0 && (issues[0].Label != labels[want] || issues[0].Args["next_update"] == "") {
+		w.T.Errorf("%v: issues %+v, want %q", w.Now(), issues, labels[want])
 	}
 	if f := got[*service.TAFigures](w)(w.TAFigures(w.T.Context())); f.Due != (want != "") {
 		w.T.Errorf("%v: %+v, want %q", w.Now(), f, want)

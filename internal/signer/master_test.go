@@ -180,3 +180,27 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// TestSealForOthers: what is sealed for others is bound to what it was bound to,
+// and never taken for a key.
+func TestSealForOthers(t *testing.T) {
+	key, err := LoadMasterKey(filepath.Join(t.TempDir(), "master.key"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := key.Seal([]byte("secret"), []byte("a"))
+	if got, err := key.Open(sealed, []byte("a")); err != nil || string(got) != "secret" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for _, bound := range []string{"", "b", "aa"} {
+		if _, err := key.Open(sealed, []byte(bound)); err == nil {
+			t.Errorf("opened for %q", bound)
+		}
+	}
+	if _, err := key.open(sealed, []byte("a")); err == nil {
+		t.Error("it can be taken for a key")
+	}
+	if _, err := key.Open(key.seal([]byte("key"), []byte("a")), []byte("a")); err == nil {
+		t.Error("a key can be opened for others")
+	}
+}

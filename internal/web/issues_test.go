@@ -2,8 +2,12 @@ package web_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"baleen/api"
 )
 
 // TestListsLoadNoCA makes every log unreadable behind the server's back: lists of all CAs and their issues, and figures
@@ -47,5 +51,42 @@ func TestListsLoadNoCA(t *testing.T) {
 	w.get("/api/v1/cas/ca3").fails(http.StatusInternalServerError, "stream-broken")
 	if got := w.get("/api/v1/bulk/cas/issues?handle_prefix=ca3").ok().body; !strings.HasPrefix(got, `{"cas":{"ca3":{"repo_issue":{"label":"stream-broken"`) {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestIssuesOfTheTrustAnchor goes from no trust anchor to one whose manifest is over.
+func TestIssuesOfTheTrustAnchor(t *testing.T) {
+	w := newWorld(t)
+	const path = taProxy + "/issues"
+	w.service.Config.TASupport = true
+	w.get(path).fails(http.StatusBadRequest, "ta-not-initialized")
+	w.post(taProxy+"/init", "").empty()
+	if got := w.get(path).ok().body; !strings.HasPrefix(got, `{"next_update":null,"not_after":null,"issues":[{"label":"ta-has-no-signer",`) {
+		t.Errorf("without signer: %s", got)
+	}
+
+	w, o := newTA(t)
+	issues := func() (labels []string) {
+		t.Helper()
+		var found api.TAIssues
+		w.get(path).json(&found)
+		if !found.NextUpdate.Equal(o.state.Objects.NextUpdate) || !found.NotAfter.Equal(o.state.TA.NotAfter) {
+			t.Errorf("times %+v", found)
+		}
+		for _, i := range found.Issues {
+			labels = append(labels, i.Label)
+		}
+		return labels
+	}
+	if got := issues(); len(got) != 0 {
+		t.Errorf("in the beginning: %v", got)
+	}
+	w.joinTA("kid")
+	if got := issues(); !slices.Equal(got, []string{"ta-children-waiting"}) {
+		t.Errorf("a child asked: %v", got)
+	}
+	w.service.Now = func() time.Time { return o.state.Objects.NextUpdate.Add(time.Second) }
+	if got := issues(); !slices.Equal(got, []string{"ta-manifest-over", "ta-children-waiting"}) {
+		t.Errorf("too late: %v", got)
 	}
 }

@@ -253,7 +253,7 @@ func (k *krillc) send(method, path, body string) answer {
 func newKrillc(t *testing.T, transport, role string) *krillc {
 	t.Helper()
 	w := newWorld(t)
-	w.users = map[string]string{me(t): role}
+	w.access.UnixUsers = map[string]string{me(t): role}
 	w.testbed()
 	csr, _ := routerCSR(t)
 	k := &krillc{world: w, before: map[string]string{"csr": `"` + csr + `"`}}

@@ -4,11 +4,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"baleen/internal/access"
 	"baleen/internal/obs"
 	"baleen/internal/web"
 	"baleen/internal/web/rest"
@@ -26,7 +29,23 @@ var mayDo = map[string][]string{
 	},
 	"readonly": {"login", "ca-list", "ca-read", "pub-list", "pub-read", "routes-read", "routes-analysis", "aspas-read", "bgpsec-read", "rta-list", "rta-read"},
 	"":         nil,
+
+	// Roles of one's own, of the file boundRoles: each has the permissions on one CA only.
+	"here":      {"login", "ca-read", "routes-read", "routes-analysis", "aspas-read", "bgpsec-read", "rta-read", "ca-create", "ca-delete", "pub-admin"},
+	"elsewhere": {"login", "ca-read", "routes-read", "routes-analysis", "aspas-read", "bgpsec-read", "rta-read", "ca-create", "ca-delete", "pub-admin"},
 }
+
+// boundRoles defines roles of one's own. All names on the paths of
+// TestEveryRouteForEveryRole are 1.
+const boundRoles = `
+[auth_roles]
+admin = { permissions = ["any"] }
+readwrite = { permissions = ["login", "ca-list", "ca-read", "ca-create", "ca-update", "pub-list", "pub-read", "pub-create", "pub-delete", "routes-read", "routes-analysis",
+	"update", "aspas-read", "aspas-update", "bgpsec-read", "rta-list", "rta-read"] }
+readonly = { permissions = ["login", "ca-list", "pub-list", "pub-read", "read", "rta-list"] }
+here = { permissions = ["login", "read", "ca-create", "ca-delete", "pub-admin"], cas = ["1"] }
+elsewhere = { permissions = ["login", "read", "ca-create", "ca-delete", "pub-admin"], cas = ["2", "3"] }
+`
 
 // demanded gives all the permissions that a route asks for, one after the other:
 // what its part of the API needs, then its own.
@@ -54,12 +73,31 @@ func overSocket(login string) as {
 	}
 }
 
+// readAccess reads a file of users.
+func readAccess(t *testing.T, how access.Type, text string) access.Settings {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "users.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := access.Source{Path: path, Type: how, ServiceURI: "https://localhost:3000/"}.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // newServerWithUsers is one without a database and with users of the system.
 func newServerWithUsers(t *testing.T, users map[string]string) *web.Server {
 	t.Helper()
+	return newServerWithAccess(t, rest.Access{UnixUsers: users})
+}
+
+func newServerWithAccess(t *testing.T, a rest.Access) *web.Server {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	return web.New(web.Deps{
-		AdminToken: token, PostLimit: 64, RepoDir: t.TempDir(), Role: &role{active: true}, Log: log, UnixUsers: users,
+		AdminToken: token, PostLimit: 64, RepoDir: t.TempDir(), Role: &role{active: true}, Log: log, Access: a,
 		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Log: log}),
 	})
 }
@@ -67,13 +105,12 @@ func newServerWithUsers(t *testing.T, users map[string]string) *web.Server {
 // TestEveryRouteForEveryRole asks for every route as everybody whom the server
 // can tell apart, and holds the answer against the reference.
 func TestEveryRouteForEveryRole(t *testing.T) {
-	server := newServerWithUsers(t, map[string]string{"alice": "admin", "rob": "readwrite", "ron": "readonly", "odd": "no such role"})
+	users := map[string]string{"alice": "admin", "rob": "readwrite", "ron": "readonly", "odd": "no such role", "hal": "here", "eli": "elsewhere"}
+	byDefault, own := newServerWithUsers(t, users), readAccess(t, access.AdminToken, boundRoles)
 	_, permission := listed(reference + additions)
-	for _, u := range []struct {
-		what, name, role string
-		as               as
-		unknown          bool // gets 401
-	}{
+	for _, u := range []somebody{
+		{"bound to this CA", "hal", "here", overSocket("hal"), false},
+		{"bound to other CAs", "eli", "elsewhere", overSocket("eli"), false},
 		{"admin token", "admin-token", "admin", admin, false},
 		{"admin on the socket", "alice", "admin", overSocket("alice"), false},
 		{"readwrite on the socket", "rob", "readwrite", overSocket("rob"), false},
@@ -85,31 +122,56 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 		{"nobody", "anonymous", "", anybody, false},
 		{"a wrong token", "anonymous", "", func(r *http.Request) { r.Header.Set("Authorization", "Bearer wrong") }, false},
 	} {
-		t.Run(u.what, func(t *testing.T) {
-			for _, r := range server.Registered() {
-				own, ok := permission[r.Method+" "+r.Path]
-				if !ok {
-					continue // TestEveryRouteOfTheReferenceIsThereOrMissing complains
-				}
-				lacks := lacking(r.Path, own, mayDo[u.role])
-				a := roleAsks(t, server, u.as, r.Method, r.Path)
-				switch {
-				case lacks == "" && (a.status == http.StatusForbidden || a.status == http.StatusUnauthorized) && !strings.HasPrefix(r.Path, "/auth/"):
-					t.Errorf("%s %s: %d %s", r.Method, r.Path, a.status, a.body)
-				case lacks != "" && u.unknown:
-					a.fails(http.StatusUnauthorized, "api-invalid-credentials")
-					if !strings.Contains(a.body, `"cause":"Unauthorised system user '`+u.name+`'"`) || a.header.Get("WWW-Authenticate") != "Bearer" {
-						t.Errorf("%s %s: %s %v", r.Method, r.Path, a.body, a.header)
-					}
-				case lacks != "":
-					a.fails(http.StatusForbidden, "api-insufficient-rights")
-					if !strings.Contains(a.body, `"cause":"User '`+u.name+`' does not have permission '`+lacks+`'`) {
-						t.Errorf("%s %s: %s", r.Method, r.Path, a.body)
-					}
-				}
+		for server, name := range map[*web.Server]string{
+			byDefault: "default roles", newServerWithAccess(t, rest.Access{UnixUsers: users, Settings: func() access.Settings { return own }}): "roles of the file",
+		} {
+			if strings.HasPrefix(u.what, "bound") && server == byDefault {
+				continue // there these roles do not exist
 			}
-		})
+			t.Run(u.what+", "+name, func(t *testing.T) { everyRoute(t, server, u, permission) })
+		}
 	}
+}
+
+// somebody asks for every route.
+type somebody struct {
+	what, name, role string
+	as               as
+	unknown          bool // gets 401
+}
+
+func everyRoute(t *testing.T, server *web.Server, u somebody, permission map[string]string) {
+	t.Helper()
+	for _, r := range server.Registered() {
+		own, ok := permission[r.Method+" "+r.Path]
+		if !ok {
+			continue // TestEveryRouteOfTheReferenceIsThereOrMissing complains
+		}
+		lacks := lacking(r.Path, own, u.had(r.Path))
+		a := roleAsks(t, server, u.as, r.Method, r.Path)
+		switch {
+		case lacks == "" && (a.status == http.StatusForbidden || a.status == http.StatusUnauthorized) && !strings.HasPrefix(r.Path, "/auth/"):
+			t.Errorf("%s %s: %d %s", r.Method, r.Path, a.status, a.body)
+		case lacks != "" && u.unknown:
+			a.fails(http.StatusUnauthorized, "api-invalid-credentials")
+			if !strings.Contains(a.body, `"cause":"Unauthorised system user '`+u.name+`'"`) || a.header.Get("WWW-Authenticate") != "Bearer" {
+				t.Errorf("%s %s: %s %v", r.Method, r.Path, a.body, a.header)
+			}
+		case lacks != "":
+			a.fails(http.StatusForbidden, "api-insufficient-rights")
+			if !strings.Contains(a.body, `"cause":"User '`+u.name+`' does not have permission '`+lacks+`'`) {
+				t.Errorf("%s %s: %s", r.Method, r.Path, a.body)
+			}
+		}
+	}
+}
+
+// had gives the permissions that somebody has on a path.
+func (u somebody) had(path string) []string {
+	if u.role == "elsewhere" && strings.HasPrefix(path, "/api/v1/cas/:ca") {
+		return []string{"login"} // which is about no CA
+	}
+	return mayDo[u.role]
 }
 
 // lacking gives the first permission that is demanded and not had, or "".
@@ -138,12 +200,12 @@ func roleAsks(t *testing.T, server *web.Server, who as, method, path string) ans
 // TestRolesAreThoseOfTheReference: a role that the server knows and the
 // reference does not, or the reverse, would be tested by nobody.
 func TestRolesAreThoseOfTheReference(t *testing.T) {
-	for _, name := range rest.Roles() {
+	for _, name := range access.DefaultRoles().Names() {
 		if _, ok := mayDo[name]; !ok {
 			t.Errorf("no test knows the role %s", name)
 		}
 	}
-	if len(mayDo) != len(rest.Roles())+1 {
-		t.Errorf("the roles are %v", rest.Roles())
+	if len(mayDo) != len(access.DefaultRoles().Names())+3 {
+		t.Errorf("the roles are %v", access.DefaultRoles().Names())
 	}
 }

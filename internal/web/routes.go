@@ -30,7 +30,7 @@ type route struct {
 }
 
 // writes says whether the route may change something, which only the active
-// node does.
+// node does. Those of logins see to that themselves.
 func (r route) writes() bool {
 	return r.method != http.MethodGet && !strings.HasPrefix(r.path, "/auth/") && !strings.Contains(r.path, "/routes/analysis/")
 }
@@ -50,8 +50,10 @@ func (s *Server) handle(r route) echo.HandlerFunc {
 		if err := rest.UserOf(c).Check(r.permission, c.Param("ca")); err != nil {
 			return err
 		}
-		if r.writes() && !s.Role.Active() {
-			return rest.NotActive(s.Role.ActiveNode())
+		if r.writes() {
+			if err := s.mustBeActive(); err != nil {
+				return err
+			}
 		}
 		if r.body == none {
 			if err := rest.CheckNoBody(c); err != nil {
@@ -68,9 +70,6 @@ func (s *Server) handle(r route) echo.HandlerFunc {
 		ctx, cancel := context.WithTimeout(c.Request().Context(), patience)
 		defer cancel()
 		c.SetRequest(c.Request().WithContext(ctx))
-		if err := s.api.NoteLife(c); err != nil {
-			return err
-		}
 		return r.handler(c)
 	}
 }

@@ -51,6 +51,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{get, "/auth/login", rest.Public, ignored, a.Auth.LoginURL},
 		{post, "/auth/login", rest.Public, ignored, a.Auth.Login},
 		{post, "/auth/logout", rest.Public, ignored, a.Auth.Logout},
+		{get, "/auth/callback", rest.Public, ignored, a.Auth.Callback},
 
 		// Everybody, where there is a testbed.
 		{post, "/testbed/children", rest.Public, content, a.Testbed.AddChild},
@@ -164,6 +165,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 		{post, taProxy + "/repo", rest.CAAdmin, content, supported(a.TAProxy.SetRepo)},
 		{get, taProxy + "/repo/request.json", rest.CAAdmin, none, supported(a.TAProxy.PublisherRequestJSON)},
 		{get, taProxy + "/repo/request.xml", rest.CAAdmin, none, supported(a.TAProxy.PublisherRequestXML)},
+		{get, taProxy + "/issues", rest.Login, none, supported(a.TAProxy.Issues)},
 		{get, taSigner, rest.CAAdmin, none, supported(a.TAProxy.Signer)},
 		{post, taSigner + "/add", rest.CAAdmin, content, supported(a.TAProxy.AddSigner)},
 		{post, taSigner + "/update", rest.CAAdmin, content, supported(a.TAProxy.UpdateSigner)},

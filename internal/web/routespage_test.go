@@ -248,6 +248,10 @@ func renderRoutes(s *web.Server, tests func(route string) []string) (string, err
 		}
 		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s | %s | %s |\n", line.Method, line.Path, permission, strings.ReplaceAll(what, "|", `\|`), requestOf(op), answerOf(op), strings.Join(quoted, ", "))
 	}
+	if len(missing) == 0 {
+		b.WriteString("\nOf the API that this one continues no route is missing.\n")
+		return b.String(), nil
+	}
 	b.WriteString("\n## Routes that the server does not have\n\nOf the API that this one continues:\n\n| | path | why |\n|---|---|---|\n")
 	wanted, _ := listed(reference)
 	for _, route := range wanted {

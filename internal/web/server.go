@@ -55,13 +55,12 @@ type Deps struct {
 	Logins  *login.Recorder  // nil: logins are not noted
 	Testbed bool             // there is one, open to everybody
 
-	// TestbedProxies are before this server: whom they ask for counts as a visitor of the testbed, not they.
+	// TestbedProxies are before this server: whom they ask for counts as a visitor of the testbed, or as who wants to log in, not they.
 	TestbedProxies []netip.Prefix
 
 	LogInfo bool // log every request at level info, else debug
 
-	// UnixUsers are the system's users who may use the Unix socket without a token: login name to one of rest.Roles.
-	UnixUsers map[string]string
+	Access rest.Access // who there is beside who has the admin token
 
 	WholeLimit int64 // octets of a whole configuration; 0: PostLimit
 }
@@ -80,10 +79,11 @@ func New(d Deps) *Server {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	s := &Server{Deps: d, echo: echo.New(), api: rest.New(rest.Deps{
+	s := &Server{Deps: d, echo: echo.New()}
+	s.api = rest.New(rest.Deps{
 		Service: d.Service, Imports: d.Imports, Log: d.Log, Now: d.Now, AdminToken: d.AdminToken, BodyLimit: d.PostLimit, WholeLimit: cmp.Or(d.WholeLimit, d.PostLimit),
-		Version: obs.Version, Started: d.Started, Logins: d.Logins, VisitorIP: visitorIP(d.TestbedProxies), UnixUsers: d.UnixUsers,
-	})}
+		Version: obs.Version, Started: d.Started, Logins: d.Logins, VisitorIP: visitorIP(d.TestbedProxies), Access: d.Access, MustBeActive: s.mustBeActive,
+	})
 	s.echo.IPExtractor = echo.ExtractIPDirect()
 	s.echo.HTTPErrorHandler = s.api.WriteError
 	s.echo.Pre(s.observe, s.normalise)
@@ -93,6 +93,14 @@ func New(d Deps) *Server {
 		s.echo.Add(r.method, r.path, s.handle(r))
 	}
 	return s
+}
+
+// mustBeActive refuses what only the active node can do, on any other.
+func (s *Server) mustBeActive() error {
+	if s.Role.Active() {
+		return nil
+	}
+	return rest.NotActive(s.Role.ActiveNode())
 }
 
 // visitorIP tells where a visitor of the testbed comes from, if some stand

@@ -28,6 +28,7 @@ import (
 	"baleen/internal/testdb"
 	"baleen/internal/testkeys"
 	"baleen/internal/web"
+	"baleen/internal/web/rest"
 )
 
 const token = "let me in"
@@ -42,8 +43,9 @@ type world struct {
 	worker  *tasks.Worker
 	role    *role
 	repo    string
-	logins  *login.Recorder   // nil: not noted
-	users   map[string]string // of the system, with their roles
+	logins  *login.Recorder // nil: not noted
+	access  rest.Access
+	clock   func() time.Time // nil: the real one
 }
 
 // role is the part that the test lets the node play.
@@ -115,7 +117,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) newServer(testbed bool) *web.Server {
 	return web.New(web.Deps{
 		Service: w.service, Imports: w.imports, AdminToken: token, PostLimit: 4096, WholeLimit: 4 << 20, UpDownLimit: 1 << 20, PublicationLimit: 1 << 20, RepoDir: w.repo, Role: w.role, Log: w.service.Log,
-		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Started: time.Now(), Log: w.service.Log}), Started: time.Now(), Testbed: testbed, Logins: w.logins, UnixUsers: w.users,
+		Metrics: obs.NewMetrics(obs.MetricsConfig{Source: unmeasured{}, Started: time.Now(), Log: w.service.Log}), Started: time.Now(), Testbed: testbed, Logins: w.logins, Access: w.access, Now: w.clock,
 	})
 }
 

@@ -105,6 +105,7 @@ var onlyIn = map[string][]string{
 	"baleen/internal/testkeys":                    {"baleen/test", "baleen/internal/testworld"},
 	"baleen/internal/testvectors":                 {"baleen/test"},
 	"github.com/testcontainers/testcontainers-go": {"baleen/internal/testdb"},
+	"github.com/BurntSushi/toml":                  {"baleen/internal/access"},
 	"github.com/coreos/go-oidc/v3/oidc":           {"baleen/internal/oidc"},
 	"golang.org/x/oauth2":                         {"baleen/internal/oidc"},
 	"baleen/internal/postgres/pgq": {

@@ -107,11 +107,11 @@ func citations(path, text string) (all []citation) {
 }
 
 // texts gives what people read, by path: source, SQL, the API's description,
-// docs, scripts and what tests expect.
+// docs, the web page, scripts and what tests expect.
 func texts(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, top := range []string{"api", "cmd", "db", "docs", "internal", "scripts", "test"} {
+	for _, top := range []string{"api", "cmd", "db", "docs", "internal", "scripts", "test", "ui/src"} {
 		err := filepath.WalkDir(filepath.Join("../..", top), func(path string, d fs.DirEntry, err error) error {
 			if err != nil {
 				return err
@@ -119,7 +119,7 @@ func texts(t *testing.T) map[string]string {
 			if d.IsDir() && (d.Name() == "node_modules" || d.Name() == "krill") {
 				return filepath.SkipDir
 			}
-			kind := []string{".go", ".sql", ".yaml", ".md", ".rng", ".py", ".txt", ".json", ".sh", ""}
+			kind := []string{".go", ".sql", ".yaml", ".md", ".rng", ".py", ".txt", ".json", ".sh", ".ts", ".svelte", ""}
 			if d.IsDir() || !slices.Contains(kind, filepath.Ext(path)) || strings.HasSuffix(path, "layout/rfc_test.go") {
 				return nil
 			}

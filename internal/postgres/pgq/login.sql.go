@@ -46,6 +46,114 @@ func (q *Queries) CountRefusedLogin(ctx context.Context, db DBTX, arg CountRefus
 	return err
 }
 
+const CountSessions = `-- name: CountSessions :one
+SELECT count(*) FROM login_session WHERE expires_at > $1
+`
+
+// How many sessions have not ended.
+func (q *Queries) CountSessions(ctx context.Context, db DBTX, expiresAt time.Time) (int64, error) {
+	row := db.QueryRow(ctx, CountSessions, expiresAt)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const DeleteEndedSessions = `-- name: DeleteEndedSessions :execrows
+DELETE FROM login_session WHERE token_hash IN (SELECT o.token_hash FROM login_session o WHERE o.expires_at < $1 ORDER BY o.expires_at LIMIT $2)
+`
+
+type DeleteEndedSessionsParams struct {
+	Before time.Time
+	Most   int32
+}
+
+// Forgets sessions that ended before the given time, at most so many at once.
+func (q *Queries) DeleteEndedSessions(ctx context.Context, db DBTX, arg DeleteEndedSessionsParams) (int64, error) {
+	result, err := db.Exec(ctx, DeleteEndedSessions, arg.Before, arg.Most)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const DeleteLogins = `-- name: DeleteLogins :execrows
+DELETE FROM login WHERE id IN (SELECT o.id FROM login o WHERE o.at < $1 ORDER BY o.at LIMIT $2)
+`
+
+type DeleteLoginsParams struct {
+	Before time.Time
+	Most   int32
+}
+
+// Forgets logins and refusals from before the given time, at most so many at once.
+func (q *Queries) DeleteLogins(ctx context.Context, db DBTX, arg DeleteLoginsParams) (int64, error) {
+	result, err := db.Exec(ctx, DeleteLogins, arg.Before, arg.Most)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const EndSession = `-- name: EndSession :exec
+DELETE FROM login_session WHERE token_hash = $1
+`
+
+// Ends a session.
+func (q *Queries) EndSession(ctx context.Context, db DBTX, tokenHash []byte) error {
+	_, err := db.Exec(ctx, EndSession, tokenHash)
+	return err
+}
+
+const ExtendSession = `-- name: ExtendSession :exec
+UPDATE login_session SET renewed_at = $1, expires_at = $2 WHERE token_hash = $3 AND renewed_at < $1
+`
+
+type ExtendSessionParams struct {
+	At        time.Time
+	ExpiresAt time.Time
+	TokenHash []byte
+}
+
+// Lets a session last longer that is in use, unless another request has done so.
+func (q *Queries) ExtendSession(ctx context.Context, db DBTX, arg ExtendSessionParams) error {
+	_, err := db.Exec(ctx, ExtendSession, arg.At, arg.ExpiresAt, arg.TokenHash)
+	return err
+}
+
+const FindSession = `-- name: FindSession :one
+SELECT provider, user_name, role, mark, secrets, started_at, renewed_at, expires_at, renew_after FROM login_session WHERE token_hash = $1
+`
+
+type FindSessionRow struct {
+	Provider   string
+	UserName   string
+	Role       string
+	Mark       []byte
+	Secrets    []byte
+	StartedAt  time.Time
+	RenewedAt  time.Time
+	ExpiresAt  time.Time
+	RenewAfter *time.Time
+}
+
+// The session of a token, also if it has ended.
+func (q *Queries) FindSession(ctx context.Context, db DBTX, tokenHash []byte) (FindSessionRow, error) {
+	row := db.QueryRow(ctx, FindSession, tokenHash)
+	var i FindSessionRow
+	err := row.Scan(
+		&i.Provider,
+		&i.UserName,
+		&i.Role,
+		&i.Mark,
+		&i.Secrets,
+		&i.StartedAt,
+		&i.RenewedAt,
+		&i.ExpiresAt,
+		&i.RenewAfter,
+	)
+	return i, err
+}
+
 const InsertLogin = `-- name: InsertLogin :exec
 INSERT INTO login (at, last_at, user_name, provider, outcome, remote_address, epoch)
 VALUES ($1, $1, $2, $3, 'ok', $4::inet, $5)
@@ -69,4 +177,67 @@ func (q *Queries) InsertLogin(ctx context.Context, db DBTX, arg InsertLoginParam
 		arg.Epoch,
 	)
 	return err
+}
+
+const InsertSession = `-- name: InsertSession :exec
+INSERT INTO login_session (token_hash, provider, user_name, role, mark, secrets, started_at, renewed_at, expires_at, renew_after)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)
+`
+
+type InsertSessionParams struct {
+	TokenHash  []byte
+	Provider   string
+	UserName   string
+	Role       string
+	Mark       []byte
+	Secrets    []byte
+	At         time.Time
+	ExpiresAt  time.Time
+	RenewAfter *time.Time
+}
+
+// Begins a session.
+func (q *Queries) InsertSession(ctx context.Context, db DBTX, arg InsertSessionParams) error {
+	_, err := db.Exec(ctx, InsertSession,
+		arg.TokenHash,
+		arg.Provider,
+		arg.UserName,
+		arg.Role,
+		arg.Mark,
+		arg.Secrets,
+		arg.At,
+		arg.ExpiresAt,
+		arg.RenewAfter,
+	)
+	return err
+}
+
+const RenewSession = `-- name: RenewSession :execrows
+UPDATE login_session SET role = $1, secrets = $2, renewed_at = $3, expires_at = $4, renew_after = $5
+WHERE token_hash = $6
+`
+
+type RenewSessionParams struct {
+	Role       string
+	Secrets    []byte
+	At         time.Time
+	ExpiresAt  time.Time
+	RenewAfter *time.Time
+	TokenHash  []byte
+}
+
+// Lets a session last longer. One that is gone stays gone.
+func (q *Queries) RenewSession(ctx context.Context, db DBTX, arg RenewSessionParams) (int64, error) {
+	result, err := db.Exec(ctx, RenewSession,
+		arg.Role,
+		arg.Secrets,
+		arg.At,
+		arg.ExpiresAt,
+		arg.RenewAfter,
+		arg.TokenHash,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

@@ -241,7 +241,7 @@ type Login struct {
 	LastAt time.Time
 	// The minute in which refusals are counted; NULL for a success, which has a row of its own
 	Minute *time.Time
-	// Who; NULL if nobody is known by what was given
+	// Who; NULL if nobody is known by what was given. Of refusals those have a name that are of users who exist: with a password, at the OpenID Connect provider, or of the system on the Unix socket
 	UserName *string
 	// How: admin-token, config-file, openid-connect; or bearer for a request with a token that nobody has
 	Provider string
@@ -251,6 +251,28 @@ type Login struct {
 	RemoteAddress *netip.Addr
 	Attempts      int64
 	Epoch         int64
+}
+
+// Who is logged in, with a password or through OpenID Connect. Rows go at logout, or a day after they ended.
+type LoginSession struct {
+	// SHA-256 of the token, which is nowhere in the database.
+	TokenHash []byte
+	// How the user logged in: config-file or openid-connect.
+	Provider string
+	UserName string
+	// Name of the role at login. With config-file it is looked up again for each request.
+	Role string
+	// Tells whether the user still has the password of that login; NULL with openid-connect. It gives nothing of the password away.
+	Mark []byte
+	// Tokens of the OpenID Connect provider, sealed with the master key; NULL with config-file.
+	Secrets   []byte
+	StartedAt time.Time
+	// When expires_at was set last.
+	RenewedAt time.Time
+	// When the session ends, unless it is renewed before.
+	ExpiresAt time.Time
+	// From when on the OpenID Connect provider is asked to renew it; NULL if it cannot be.
+	RenewAfter *time.Time
 }
 
 // The newest message of each peer that was accepted: an older one, or the same again, is a replay and is refused.

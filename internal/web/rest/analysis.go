@@ -82,7 +82,7 @@ func (h Analysis) Try(c echo.Context) error {
 	if err := h.readJSON(c, &body); err != nil {
 		return err
 	}
-	ifVersion, err := wantedVersion(c)
+	ifVersion, err := h.ifMatch(c)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (h Analysis) objectsOf(c echo.Context, reports ...analysis.Report) (objects
 	var routes []configured
 	var wanted []ca.ConfiguredROA
 	var hashes []ca.Hash
-	err = h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, _ int64) error {
+	err = h.viewCA(c, func(st *ca.State, _ int64) error {
 		for r, config := range st.ROAs {
 			if out[r] != nil {
 				wanted = append(wanted, ca.ConfiguredROA{ROA: r, Comment: config.Comment})

@@ -25,7 +25,7 @@ func (h ASPAs) List(c echo.Context) error {
 	}
 	var list []ca.ASPA
 	var version int64
-	err = h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+	err = h.viewCA(c, func(st *ca.State, v int64) error {
 		list, version = slices.DeleteFunc(st.SortedASPAs(), func(a ca.ASPA) bool {
 			return customer != nil && a.Customer != *customer || provider != nil && !slices.Contains(a.Providers, *provider)
 		}), v
@@ -74,7 +74,7 @@ func (h ASPAs) Update(c echo.Context) error {
 }
 
 func (h ASPAs) configure(c echo.Context, cmd ca.ConfigureASPAs) error {
-	ifVersion, err := wantedVersion(c)
+	ifVersion, err := h.ifMatch(c)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (h ASPAs) UpdateOne(c echo.Context) error {
 	if err := h.readJSON(c, &body); err != nil {
 		return err
 	}
-	ifVersion, err := wantedVersion(c)
+	ifVersion, err := h.ifMatch(c)
 	if err != nil {
 		return err
 	}

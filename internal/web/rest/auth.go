@@ -1,72 +1,50 @@
 package rest
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"baleen/api"
+	"baleen/internal/access"
 	"baleen/internal/fault"
 	"baleen/internal/login"
 )
 
-// Permission is what a route asks of the user.
-type Permission string
+// Access is how users are told, beside the admin token and the Unix socket, and
+// what they may do. The zero value knows nobody else, and the default roles.
+type Access struct {
+	Type     access.Type // "": access.AdminToken
+	Settings func() access.Settings
+	Door     *access.Door    // set for access.ConfigFile
+	Sessions *login.Sessions // set for access.ConfigFile and access.OpenIDConnect
+	Provider Provider        // set for access.OpenIDConnect
 
-// The permissions that routes ask for. Public asks nothing.
-const (
-	Public         Permission = ""
-	Login          Permission = "login"
-	PubAdmin       Permission = "pub-admin"
-	PubList        Permission = "pub-list"
-	PubRead        Permission = "pub-read"
-	PubCreate      Permission = "pub-create"
-	PubDelete      Permission = "pub-delete"
-	CARead         Permission = "ca-read"
-	CACreate       Permission = "ca-create"
-	CAUpdate       Permission = "ca-update"
-	CADelete       Permission = "ca-delete"
-	CAAdmin        Permission = "ca-admin"
-	RoutesRead     Permission = "routes-read"
-	RoutesUpdate   Permission = "routes-update"
-	RoutesAnalysis Permission = "routes-analysis"
-	ASPAsRead      Permission = "aspas-read"
-	ASPAsUpdate    Permission = "aspas-update"
-	BGPsecRead     Permission = "bgpsec-read"
-	BGPsecUpdate   Permission = "bgpsec-update"
-)
-
-// Permissions that roles name and no route asks for.
-const (
-	CAList    Permission = "ca-list"
-	RTAList   Permission = "rta-list"
-	RTARead   Permission = "rta-read"
-	RTAUpdate Permission = "rta-update"
-)
-
-// adminName is the user who has the admin token, anonymous is everybody whom
-// nothing identifies.
-const (
-	adminName = "admin-token"
-	anonymous = "anonymous"
-)
+	// UnixUsers are the system's users who may use the Unix socket without a token: login name to role.
+	UnixUsers map[string]string
+}
 
 // User is who makes a request.
 type User struct {
 	name    string
-	role    role  // nil: may do nothing but what is public
-	refusal error // why that is so, if it is not for want of credentials
+	known   bool // not anonymous
+	role    access.Role
+	refusal error // why a user may do nothing but what is public, if it is not for want of credentials
 }
+
+// nobody is everybody whom nothing identifies.
+var nobody = User{name: access.Anonymous}
 
 // UserOf gives the user of a request; Auth.Identify put it there.
 func UserOf(c echo.Context) User {
 	u, ok := c.Get(userKey).(User)
 	if !ok {
-		return User{name: anonymous}
+		return nobody
 	}
 	return u
 }
@@ -78,7 +56,7 @@ func (u User) Name() string { return u.name }
 
 // actor gives the user's name as the history has it.
 func (u User) actor() string {
-	if u.role == nil {
+	if !u.known {
 		return u.name
 	}
 	return "user:" + u.name
@@ -87,7 +65,7 @@ func (u User) actor() string {
 // Check refuses a user who lacks a permission; resource names the CA it is
 // about, if any.
 func (u User) Check(p Permission, resource string) error {
-	if p == Public || u.role[p] {
+	if p == Public || u.role.Allows(p, resource) {
 		return nil
 	}
 	if u.refusal != nil {
@@ -102,16 +80,20 @@ func (u User) Check(p Permission, resource string) error {
 
 // Auth tells users by their token, or by their login name on the Unix socket.
 type Auth struct {
+	*Deps
+	Access
+
 	admin  [sha256.Size]byte
-	closed bool            // there is no admin token
-	system map[string]role // of the system's users, by login name
-	logins *login.Recorder // nil: nobody wants to know
+	closed bool // there is no admin token
+
+	renewals *renewals
 }
 
 func newAuth(d *Deps) Auth {
-	a := Auth{admin: sha256.Sum256([]byte(d.AdminToken)), closed: d.AdminToken == "", system: map[string]role{}, logins: d.Logins}
-	for name, role := range d.UnixUsers {
-		a.system[name] = roles[role]
+	a := Auth{Deps: d, Access: d.Access, admin: sha256.Sum256([]byte(d.AdminToken)), closed: d.AdminToken == "", renewals: &renewals{}}
+	if a.Settings == nil {
+		standard := access.Default()
+		a.Settings = func() access.Settings { return standard }
 	}
 	return a
 }
@@ -138,43 +120,54 @@ func (a Auth) Identify(c echo.Context) User {
 }
 
 func (a Auth) identify(c echo.Context) User {
+	u := a.byToken(c)
+	if u.known {
+		return u
+	}
 	r := c.Request()
-	token, ok := bearer(r)
-	if ok && a.isAdmin(token) {
-		return User{name: adminName, role: roles[adminRole]}
-	}
-	if ok && r.URL.Path != loginPath {
-		a.refused(c, login.Attempt{Provider: login.Bearer})
-	}
 	name, ok := peerOf(r.Context())
 	if !ok {
-		return User{name: anonymous}
+		return u
 	}
-	if role := a.system[name]; role != nil {
-		return User{name: name, role: role}
+	if role, ok := a.Settings().Roles[a.UnixUsers[name]]; ok {
+		return User{name: name, known: true, role: role}
 	}
-	if strings.HasPrefix(r.URL.Path, "/api/") {
-		a.refused(c, login.Attempt{Provider: login.UnixSocket, User: name})
+	if isAPI(r) {
+		a.refused(c, login.Attempt{Provider: login.UnixSocket, User: name}, codeCredentials)
 	}
-	return User{name: anonymous, refusal: invalidCredentials("Unauthorised system user '" + name + "'")}
+	return User{name: access.Anonymous, refusal: invalidCredentials("Unauthorised system user '" + name + "'")}
 }
 
-// LoginURL says where the web interface lets users log in.
-func (a Auth) LoginURL(c echo.Context) error { return sendUncached(c, "/login") }
+// isAPI says whether a request is for what is not public.
+func isAPI(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/api/") }
 
-// Login checks the credentials in the header.
-func (a Auth) Login(c echo.Context) error {
-	token, ok := bearer(c.Request())
+// identifyWithin bounds the look for a session.
+const identifyWithin = 10 * time.Second
+
+// byToken gives the user whose token a request shows. What is public is answered
+// without a look for the session.
+func (a Auth) byToken(c echo.Context) User {
+	r := c.Request()
+	token, ok := bearer(r)
 	switch {
 	case !ok:
-		a.refused(c, login.Attempt{Provider: login.AdminToken})
-		return invalidCredentials("Missing bearer token")
-	case !a.isAdmin(token):
-		a.refused(c, login.Attempt{Provider: login.AdminToken})
-		return invalidCredentials("Invalid bearer token")
+		return nobody
+	case a.isAdmin(token):
+		return User{name: access.AdminName, known: true, role: access.Admin()}
+	case a.Sessions != nil && login.IsToken(token) && !isAPI(r):
+		return nobody
+	case a.Sessions != nil && login.IsToken(token):
+		ctx, cancel := context.WithTimeout(r.Context(), identifyWithin)
+		defer cancel()
+		if u, found, err := a.bySession(ctx, c, token); found || err != nil {
+			u.refusal = err
+			return u
+		}
 	}
-	a.succeeded(c, login.AdminToken, adminName)
-	return sendJSON(c, api.LoggedInUser{Token: token, ID: adminName, Attributes: map[string]string{"role": adminRole}})
+	if r.URL.Path != loginPath {
+		a.refused(c, login.Attempt{Provider: login.Bearer}, codeCredentials)
+	}
+	return nobody
 }
 
 // loginPath is where Login answers, which notes by itself whom it refuses.
@@ -182,16 +175,16 @@ const loginPath = "/auth/login"
 
 // succeeded notes a login.
 func (a Auth) succeeded(c echo.Context, provider, user string) {
-	if a.logins != nil {
-		a.logins.Succeeded(c.Request().Context(), login.Attempt{User: user, Provider: provider, Remote: remote(c)})
+	if a.Logins != nil {
+		a.Logins.Succeeded(c.Request().Context(), login.Attempt{User: user, Provider: provider, Remote: remote(c)})
 	}
 }
 
-// refused counts a refusal.
-func (a Auth) refused(c echo.Context, who login.Attempt) {
-	if a.logins != nil {
+// refused counts a refusal under its label.
+func (a Auth) refused(c echo.Context, who login.Attempt, label string) {
+	if a.Logins != nil {
 		who.Remote = remote(c)
-		a.logins.Refused(who, "api-invalid-credentials")
+		a.Logins.Refused(who, label)
 	}
 }
 
@@ -204,12 +197,12 @@ func remote(c echo.Context) netip.Addr {
 	return addr
 }
 
-func invalidCredentials(cause string) error {
-	return withCause(fault.Denied, "api-invalid-credentials", "Invalid credentials: ", cause)
-}
+// codeCredentials is the label of who is not known by what was given.
+const codeCredentials = "api-invalid-credentials"
 
-// Logout says where to go after logging out; an admin token stays good.
-func (a Auth) Logout(c echo.Context) error { return sendUncached(c, "/") }
+func invalidCredentials(cause string) error {
+	return withCause(fault.Denied, codeCredentials, "Invalid credentials: ", cause)
+}
 
 // Authorized answers that the user may log in.
 func (a Auth) Authorized(c echo.Context) error { return Done(c) }

@@ -21,7 +21,7 @@ func (h BGPsec) List(c echo.Context) error {
 	}
 	var list []api.RouterKey
 	var version int64
-	err = h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+	err = h.viewCA(c, func(st *ca.State, v int64) error {
 		version = v
 		for _, r := range st.SortedRouterKeys() {
 			if as == nil || r.Router.ASID == *as {
@@ -64,7 +64,7 @@ func (h BGPsec) Update(c echo.Context) error {
 			return badField(c, "remove", err.Error())
 		}
 	}
-	ifVersion, err := wantedVersion(c)
+	ifVersion, err := h.ifMatch(c)
 	if err != nil {
 		return err
 	}

@@ -52,9 +52,8 @@ func (h CAs) Create(c echo.Context) error {
 
 // Get shows a CA; the ETag is its version.
 func (h CAs) Get(c echo.Context) error {
-	ctx := c.Request().Context()
 	var s caShape
-	err := h.Service.ViewCA(ctx, c.Param(argCA), func(st *ca.State, version int64) (err error) {
+	err := h.viewCA(c, func(st *ca.State, version int64) (err error) {
 		s, err = shapeOf(st, version)
 		return err
 	})
@@ -126,7 +125,7 @@ func (h CAs) fill(c echo.Context, s *caShape) error {
 
 // identity gives the identity certificate of a CA.
 func (h CAs) identity(c echo.Context) (der []byte, err error) {
-	err = h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, _ int64) error {
+	err = h.viewCA(c, func(st *ca.State, _ int64) error {
 		der = slices.Clone(st.Identity.Cert)
 		return nil
 	})

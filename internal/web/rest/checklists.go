@@ -20,6 +20,9 @@ type Checklists struct{ *Deps }
 // List shows those that are neither expired nor revoked, in the order in which
 // they were signed; the ETag is the version of the CA.
 func (h Checklists) List(c echo.Context) error {
+	if err := h.noteLife(c); err != nil {
+		return err
+	}
 	valid, version, err := h.Service.Checklists(c.Request().Context(), c.Param(argCA))
 	if err != nil {
 		return err
@@ -63,7 +66,7 @@ func (h Checklists) Sign(c echo.Context) error {
 			return badField(c, "files", err.Error())
 		}
 	}
-	ifVersion, err := wantedVersion(c)
+	ifVersion, err := h.ifMatch(c)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (h Children) Add(c echo.Context) error {
 		return err
 	}
 	cmd := ca.AddChild{Child: body.Handle, IDCert: body.IDCert, Resources: body.Resources}
-	ifVersion, err := wantedVersion(c)
+	ifVersion, err := h.ifMatch(c)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func sendParent(c echo.Context, answer oob.ParentResponse, asked api.AddChildReq
 func (h Children) List(c echo.Context) error {
 	list := []api.ChildListItem{}
 	var version int64
-	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+	err := h.viewCA(c, func(st *ca.State, v int64) error {
 		version = v
 		handles, err := cutHandles(c, slices.Sorted(maps.Keys(st.Children)))
 		for _, name := range handles {
@@ -95,7 +95,7 @@ func (h Children) Get(c echo.Context) error {
 	var entitled resources.Set
 	var version int64
 	var state string
-	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+	err := h.viewCA(c, func(st *ca.State, v int64) error {
 		version = v
 		child := st.Children[c.Param(argChild)]
 		if child == nil {
@@ -144,7 +144,7 @@ func (h Children) Update(c echo.Context) error {
 
 // nothing answers an update without content: it succeeds if the child exists.
 func (h Children) nothing(c echo.Context) error {
-	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, _ int64) error {
+	err := h.viewCA(c, func(st *ca.State, _ int64) error {
 		if st.Children[c.Param(argChild)] == nil {
 			return ca.ChildUnknown(c.Param(argCA), c.Param(argChild))
 		}
@@ -166,7 +166,7 @@ const (
 func (h Children) Connections(c echo.Context) error {
 	ctx, handle := c.Request().Context(), c.Param(argCA)
 	out := api.ChildrenConnectionStats{Children: []api.ChildConnection{}}
-	err := h.Service.ViewCA(ctx, handle, func(st *ca.State, _ int64) error {
+	err := h.viewCA(c, func(st *ca.State, _ int64) error {
 		handles, err := cutHandles(c, slices.Sorted(maps.Keys(st.Children)))
 		for _, name := range handles {
 			out.Children = append(out.Children, api.ChildConnection{Handle: name, State: childState(st.Children[name])})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 )
@@ -20,19 +21,34 @@ const csvTag = "-csv"
 // lifeKey is where a request's context keeps the life of its CA.
 const lifeKey = "life"
 
-// NoteLife notes which CA a request is about, before anything of it is read: one
+// noteLife notes which CA a request is about, before anything of it is read: one
 // that is deleted and made again counts its versions from 0, and ETags of the
 // former are of another CA.
-func (d *Deps) NoteLife(c echo.Context) error {
-	handle := c.Param(argCA)
-	if handle == "" {
-		return nil
-	}
-	life, known, err := d.Service.LifeOf(c.Request().Context(), handle)
+func (d *Deps) noteLife(c echo.Context) error {
+	life, known, err := d.Service.LifeOf(c.Request().Context(), c.Param(argCA))
 	if known {
 		c.Set(lifeKey, life)
 	}
 	return err
+}
+
+// viewCA reads the newest state of a request's CA for an answer with its ETag; f
+// must not keep the state.
+func (d *Deps) viewCA(c echo.Context, f func(st *ca.State, version int64) error) error {
+	if err := d.noteLife(c); err != nil {
+		return err
+	}
+	return d.Service.ViewCA(c.Request().Context(), c.Param(argCA), f)
+}
+
+// ifMatch gives the version that a change is to be made at, nil for any, where
+// the answer will have an ETag.
+func (d *Deps) ifMatch(c echo.Context) (*int64, error) {
+	wanted, err := wantedVersion(c)
+	if err != nil {
+		return nil, err
+	}
+	return wanted, d.noteLife(c)
 }
 
 // tagOf is the ETag of a version of a request's CA.

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -21,6 +22,9 @@ const retryAfter = "2"
 // retryTomorrow is how many seconds whoever registered too much should wait at
 // the most.
 const retryTomorrow = "86400"
+
+// argRetryAfter is the argument of an error that says how many seconds to wait.
+const argRetryAfter = "retry_after"
 
 // statusOf turns an error into a status. A label of the API's reference has
 // the status it has there; others go by their kind.
@@ -75,7 +79,7 @@ func (d *Deps) WriteError(err error, c echo.Context) {
 	case http.StatusUnauthorized:
 		c.Response().Header().Set(echo.HeaderWWWAuthenticate, "Bearer")
 	case http.StatusTooManyRequests:
-		c.Response().Header().Set(echo.HeaderRetryAfter, retryTomorrow)
+		c.Response().Header().Set(echo.HeaderRetryAfter, cmp.Or(f.Args[argRetryAfter], retryTomorrow))
 	case http.StatusServiceUnavailable:
 		c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
 	}

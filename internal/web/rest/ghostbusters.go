@@ -14,7 +14,7 @@ type Ghostbusters struct{ *Deps }
 func (h Ghostbusters) List(c echo.Context) error {
 	var list []api.GhostbustersRecord
 	var version int64
-	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+	err := h.viewCA(c, func(st *ca.State, v int64) error {
 		list, version = ghostbustersRecords(st.SortedGhostbusters()), v
 		return nil
 	})
@@ -47,7 +47,7 @@ func (h Ghostbusters) Update(c echo.Context) error {
 	for i, r := range body.Add {
 		cmd.Add[i] = ca.Ghostbusters(r)
 	}
-	ifVersion, err := wantedVersion(c)
+	ifVersion, err := h.ifMatch(c)
 	if err != nil {
 		return err
 	}

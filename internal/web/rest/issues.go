@@ -64,3 +64,19 @@ func issuesOf(i service.CAIssues) api.CAIssues {
 	}
 	return out
 }
+
+// Issues shows what keeps the trust anchor from being well.
+func (h TAProxy) Issues(c echo.Context) error {
+	found, err := h.Service.TAIssues(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	out := api.TAIssues{Issues: []api.ErrorResponse{}}
+	if !found.NextUpdate.IsZero() {
+		out.NextUpdate, out.NotAfter = &api.Time{Time: found.NextUpdate}, &api.Time{Time: found.NotAfter}
+	}
+	for _, i := range found.Issues {
+		out.Issues = append(out.Issues, *failure(&i))
+	}
+	return sendJSON(c, out)
+}

@@ -14,11 +14,11 @@ func labelStatus(label string) (status int, ok bool) {
 		return http.StatusServiceUnavailable, true
 	case "ca-unknown", "ca-child-unknown", "ca-parent-unknown", "pub-unknown":
 		return http.StatusNotFound, true
-	case "api-invalid-credentials":
+	case "api-invalid-credentials", "api-login-error", "api-auth-permanent-error", "api-auth-transient-error", "api-auth-session-expired":
 		return http.StatusUnauthorized, true
 	case "api-insufficient-rights", "testbed-not-registered":
 		return http.StatusForbidden, true
-	case "testbed-limit":
+	case "testbed-limit", codeTooMany:
 		return http.StatusTooManyRequests, true
 	}
 	if isPlain(label) {

@@ -25,7 +25,7 @@ func (h Parents) List(c echo.Context) error {
 	ctx, handle := c.Request().Context(), c.Param(argCA)
 	var names []string
 	var version int64
-	err := h.Service.ViewCA(ctx, handle, func(st *ca.State, v int64) (err error) {
+	err := h.viewCA(c, func(st *ca.State, v int64) (err error) {
 		version = v
 		names, err = cutHandles(c, slices.Sorted(maps.Keys(st.Parents)))
 		return err
@@ -146,7 +146,7 @@ func lastSuccess(x castore.Exchange) *int64 {
 func (h Parents) Get(c echo.Context) error {
 	var p ca.Parent
 	var version int64
-	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+	err := h.viewCA(c, func(st *ca.State, v int64) error {
 		version = v
 		var ok bool
 		if p, ok = st.Parents[c.Param(argParent)]; !ok {

@@ -23,7 +23,7 @@ func (h ROAs) Replace(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ifVersion, err := wantedVersion(c)
+	ifVersion, err := h.ifMatch(c)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (h ASPAs) Replace(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ifVersion, err := wantedVersion(c)
+	ifVersion, err := h.ifMatch(c)
 	if err != nil {
 		return err
 	}

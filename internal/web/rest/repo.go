@@ -20,7 +20,7 @@ type Repo struct{ *Deps }
 func (h Repo) Get(c echo.Context) error {
 	var repo ca.Repository
 	var version int64
-	err := h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+	err := h.viewCA(c, func(st *ca.State, v int64) error {
 		version = v
 		if st.Repository == nil {
 			return fault.New(fault.Invalid, "repo-not-set", "No repository configured for CA")

@@ -16,7 +16,7 @@ import (
 	"baleen/internal/setup"
 )
 
-// Deps is what the handlers need. All fields must be set, but for Logins and UnixUsers.
+// Deps is what the handlers need. All fields must be set, but for Logins, VisitorIP and Access.
 type Deps struct {
 	Service    *service.Service
 	Imports    *setup.Importer
@@ -29,9 +29,11 @@ type Deps struct {
 	Started    time.Time
 	Logins     *login.Recorder // nil: logins are not noted
 
-	VisitorIP echo.IPExtractor // tells where a visitor of the testbed comes from; nil: the address of the connection
-	// UnixUsers are the system's users who may use the Unix socket without a token: login name to role.
-	UnixUsers map[string]string
+	VisitorIP echo.IPExtractor // tells where a visitor of the testbed, or who wants to log in, comes from; nil: the address of the connection
+	// Access says who there is beside who has the admin token.
+	Access Access
+	// MustBeActive refuses what only the active node can do, on any other.
+	MustBeActive func() error
 }
 
 // API holds the handlers by resource.

@@ -23,7 +23,7 @@ func (h ROAs) List(c echo.Context) error {
 	}
 	var version int64
 	var routes []configured
-	err = h.Service.ViewCA(c.Request().Context(), c.Param(argCA), func(st *ca.State, v int64) error {
+	err = h.viewCA(c, func(st *ca.State, v int64) error {
 		version = v
 		q.choose(st)
 		routes = configuredROAs(st, q.chosen, q.objects)
@@ -224,7 +224,7 @@ func (h ROAs) Update(c echo.Context) error {
 	if err := h.readJSON(c, &body); err != nil {
 		return err
 	}
-	ifVersion, err := wantedVersion(c)
+	ifVersion, err := h.ifMatch(c)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -38,6 +39,7 @@ func (h Tasks) Report(c echo.Context) error {
 			return err
 		}
 	}
+	out.Problems = slices.DeleteFunc(out.Problems, func(p api.TaskProblem) bool { return !UserOf(c).mayKnow(p) })
 	if kind := c.QueryParam("kind"); kind != "" {
 		out.Problems = slices.DeleteFunc(out.Problems, func(p api.TaskProblem) bool { return p.Kind != kind })
 	}
@@ -45,6 +47,17 @@ func (h Tasks) Report(c echo.Context) error {
 		return err
 	}
 	return sendJSON(c, out)
+}
+
+// mayKnow says whether a user may hear of a problem: one whose role is bound to
+// some CAs, of those only.
+func (u User) mayKnow(p api.TaskProblem) bool {
+	if !u.role.Bound() {
+		return true
+	}
+	ofCA := strings.HasPrefix(p.Kind, "ca_") || strings.HasPrefix(p.Kind, "repo_") || p.Kind == "keys_destroy"
+	ca, _, _ := strings.Cut(p.Key, " ")
+	return ofCA && u.Check(CARead, ca) == nil
 }
 
 // Retry has a task run now that waits, backs off or is parked: the kind stands

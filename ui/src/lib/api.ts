@@ -64,6 +64,11 @@ function parse(body: unknown): ErrorBody {
 
 // Text answers and XML bodies, which openapi-fetch would take for JSON.
 export async function askText(path: string, init: RequestInit = {}): Promise<string> {
+  return (await askTagged(path, init)).text
+}
+
+// The same with the ETag of the answer, which a later If-Match may name.
+export async function askTagged(path: string, init: RequestInit = {}): Promise<{ text: string; tag: string }> {
   const headers = new Headers(init.headers)
   if (session.token) headers.set('Authorization', `Bearer ${session.token}`)
   let response: Response
@@ -75,5 +80,5 @@ export async function askText(path: string, init: RequestInit = {}): Promise<str
   renew(response)
   const text = await response.text()
   if (!response.ok) throw refusal(response, text)
-  return text
+  return { text, tag: response.headers.get('ETag') ?? '' }
 }

@@ -2,8 +2,12 @@
 // analysis found, and the draft of changes. Lists are large: they are replaced
 // as a whole and never made reactive item by item.
 
+<<<<<<< HEAD
+import { api, ask, askTagged, askText, Refusal, type Schema } from './api'
+=======
 import { api, ask, askText, Refusal, type Schema } from './api'
 import { askWhole } from '../parts/load.svelte'
+>>>>>>> screens
 import { delta, emptyDraft, fromText, settle, sizeOf, toText, type Draft } from './draft'
 import { isROA, keyOf, rowOf, rowsOf, type Configuration, type Entry } from './roas'
 
@@ -97,6 +101,15 @@ export class Routes {
   }
 
   // Compares a whole configuration, JSON or CSV, with what is there; makes it so
+<<<<<<< HEAD
+  // if a tag says what it was compared with.
+  async replace(text: string, ifMatch?: string): Promise<{ difference: Schema['ROADifference']; tag: string }> {
+    const query = ifMatch === undefined ? '?objects=false&dry_run=true&effect=true' : ''
+    const headers: Record<string, string> = { 'Content-Type': /^\s*\[/.test(text) ? 'application/json' : 'text/csv' }
+    if (ifMatch !== undefined) headers['If-Match'] = ifMatch
+    const answer = await askTagged(`/api/v1/cas/${encodeURIComponent(this.ca)}/routes${query}`, { method: 'PUT', headers, body: text })
+    return { difference: JSON.parse(answer.text) as Schema['ROADifference'], tag: answer.tag }
+=======
   // if a version says what it was compared with.
   async replace(text: string, ifVersion?: string): Promise<Difference> {
     const compared = { objects: false, dry_run: 'true', effect: 'true' } as const
@@ -109,6 +122,7 @@ export class Routes {
       }),
     )
     return { ...data, version: version ?? '' }
+>>>>>>> screens
   }
 
   issuing() {

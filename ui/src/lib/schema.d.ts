@@ -389,12 +389,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Where to log in: `/login` */
+        /**
+         * Where to log in: `/login`, `/login?withId=true` where users have passwords, or the address of the OpenID Connect provider
+         * @description With OpenID Connect the answer sets two cookies, which the browser must show at `/auth/callback`. 401 `api-auth-transient-error`, `api-auth-permanent-error`: the provider cannot be asked.
+         */
         get: operations["loginURL"];
         put?: never;
         /**
-         * Check a token
-         * @description The token stands in the header `Authorization: Bearer`.
+         * Log in
+         * @description With `BALEEN_AUTH_TYPE=admin-token` the token stands in the header `Authorization: Bearer`, and comes back. With `config-file` name and password stand in `Authorization: Basic` (RFC 7617, in UTF-8); the answer has the token of a session. 403 `api-insufficient-rights`: the role may not log in. 429 `api-login-limit`: too many attempts. 503: this node is not the active one, and cannot keep a session.
          */
         post: operations["login"];
         delete?: never;
@@ -412,8 +415,31 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Where to go after logging out: `/` */
+        /**
+         * Log out: ends the session of the token in `Authorization: Bearer`, and says where to go then
+         * @description The admin token stays good. With OpenID Connect the answer is an address at the provider if it has one for that, and 401 is for a token that nobody has.
+         */
         post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Log in, for a browser that the OpenID Connect provider sends back
+         * @description Whatever happens the browser goes on to the web interface: to `/ui/login?token=…&id=…&attributes=…`, where `attributes` is the JSON of those of a `LoggedInUser` in base64, or to `/ui/login?error=…`, the JSON of an error in base64. Without OpenID Connect credentials stand in the header, as for `POST /auth/login`.
+         */
+        get: operations["loginCallback"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1644,10 +1670,7 @@ export interface paths {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                /** @description Id as `GET /api/v1/bulk/cas/import` has it */
-                import: string;
-            };
+            path?: never;
             cookie?: never;
         };
         get?: never;
@@ -1991,6 +2014,26 @@ export interface paths {
          * @description Permission `ca-admin`. The file is as the signer writes it about itself: `baleen-ta recover --signer-info` takes back from it what an old copy of the signer lacks. Errors: `ta-has-no-signer`.
          */
         get: operations["taSigner"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ta/proxy/issues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What keeps the trust anchor from being well
+         * @description Additional. Permission `login`. The worst comes first: `ta-manifest-over`, `ta-exchange-late` (less than a week is left) or `ta-exchange-due`, with `next_update` among the arguments; `ta-children-waiting` where children asked for what is in no request to an offline signer yet; `ta-has-no-signer`. Without a trust anchor the error is `ta-not-initialized`.
+         */
+        get: operations["taIssues"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2552,6 +2595,13 @@ export interface components {
                 issue: components["schemas"]["ErrorResponse"];
             }[];
         };
+        TAIssues: {
+            /** @description Of its manifest and CRL; null without a signer */
+            next_update: components["schemas"]["Time"] | null;
+            /** @description Of its certificate; null without a signer */
+            not_after: components["schemas"]["Time"] | null;
+            issues: components["schemas"]["ErrorResponse"][];
+        };
         AllCAIssues: {
             cas: {
                 [key: string]: components["schemas"]["CAIssues"];
@@ -3080,7 +3130,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description Bad credentials, or a user of the system on the Unix socket who has no role (`api-invalid-credentials`) */
+        /** @description Bad credentials, or a user of the system on the Unix socket who has no role (`api-invalid-credentials`); a session that ended (`api-auth-session-expired`), or whose user or role is gone (`api-auth-permanent-error`); with OpenID Connect also `api-login-error` and `api-auth-transient-error` */
         Unauthorized: {
             headers: {
                 "WWW-Authenticate"?: string;
@@ -3145,7 +3195,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description `testbed-limit`: there are too many registrations, from this address or in all */
+        /** @description `testbed-limit`: there are too many registrations, from this address or in all; `api-login-limit`: too many attempts to log in */
         TooMany: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -3730,6 +3780,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["Uncached"];
+            401: components["responses"]["Unauthorized"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3752,6 +3803,8 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3765,6 +3818,30 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["Uncached"];
+            401: components["responses"]["Unauthorized"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    loginCallback: {
+        parameters: {
+            query?: {
+                code?: string;
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description See `Location` */
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             503: components["responses"]["Unavailable"];
         };
     };
@@ -6082,7 +6159,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id as `GET /api/v1/bulk/cas/import` has it */
+                /** @description Id, as the list of imports has it */
                 import: string;
             };
             cookie?: never;
@@ -6576,6 +6653,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TASignerInfo"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    taIssues: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TAIssues"];
                 };
             };
             400: components["responses"]["BadRequest"];
