@@ -2,19 +2,11 @@
 // analysis found, and the draft of changes. Lists are large: they are replaced
 // as a whole and never made reactive item by item.
 
-<<<<<<< HEAD
 import { api, ask, askTagged, askText, Refusal, type Schema } from './api'
-=======
-import { api, ask, askText, Refusal, type Schema } from './api'
-import { askWhole } from '../parts/load.svelte'
->>>>>>> screens
 import { delta, emptyDraft, fromText, settle, sizeOf, toText, type Draft } from './draft'
 import { isROA, keyOf, rowOf, rowsOf, type Configuration, type Entry } from './roas'
 
 type ConfiguredROA = Schema['ConfiguredROA']
-
-// What a whole configuration changes, and of which version (ETag) of the CA.
-export type Difference = Omit<Schema['ROADifference'], 'version'> & { version: string }
 
 const draftKey = (ca: string) => `baleenDraft:${ca}`
 
@@ -101,7 +93,6 @@ export class Routes {
   }
 
   // Compares a whole configuration, JSON or CSV, with what is there; makes it so
-<<<<<<< HEAD
   // if a tag says what it was compared with.
   async replace(text: string, ifMatch?: string): Promise<{ difference: Schema['ROADifference']; tag: string }> {
     const query = ifMatch === undefined ? '?objects=false&dry_run=true&effect=true' : ''
@@ -109,20 +100,6 @@ export class Routes {
     if (ifMatch !== undefined) headers['If-Match'] = ifMatch
     const answer = await askTagged(`/api/v1/cas/${encodeURIComponent(this.ca)}/routes${query}`, { method: 'PUT', headers, body: text })
     return { difference: JSON.parse(answer.text) as Schema['ROADifference'], tag: answer.tag }
-=======
-  // if a version says what it was compared with.
-  async replace(text: string, ifVersion?: string): Promise<Difference> {
-    const compared = { objects: false, dry_run: 'true', effect: 'true' } as const
-    const { data, version } = await askWhole(
-      api.PUT('/api/v1/cas/{ca}/routes', {
-        params: { ...this.#path, query: ifVersion === undefined ? compared : {}, header: ifVersion === undefined ? {} : { 'If-Match': ifVersion } },
-        body: text,
-        bodySerializer: (body) => body as string, // as it is in the file
-        headers: { 'Content-Type': /^\s*\[/.test(text) ? 'application/json' : 'text/csv' },
-      }),
-    )
-    return { ...data, version: version ?? '' }
->>>>>>> screens
   }
 
   issuing() {

@@ -2,29 +2,20 @@
 
 import { Refusal } from './refusal'
 
-<<<<<<< HEAD
 // What would change, and the ETag of the CA that it was compared with.
 type Compared<D> = { difference: D; tag: string }
-=======
-type Difference<V> = { version: V; effect?: unknown }
->>>>>>> screens
 
 const tries = 8
 
 // Makes it if the difference is still the one that was seen; that the CA moved on
 // by something else, such as signing, is no reason to ask again. Otherwise it
 // gives the difference as it is now, and nothing is done.
-<<<<<<< HEAD
 export async function makeSeen<D extends object>(
   seen: Compared<D>,
   compare: () => Promise<Compared<D>>,
   make: (tag: string) => Promise<Compared<D>>,
 ): Promise<{ made?: D; now?: Compared<D> }> {
   for (let left = tries, { tag } = seen; ; left--) {
-=======
-export async function makeSeen<V, D extends Difference<V>>(seen: D, compare: () => Promise<D>, make: (version: D['version']) => Promise<D>): Promise<{ made?: D; now?: D }> {
-  for (let left = tries, { version } = seen; ; left--) {
->>>>>>> screens
     try {
       return { made: (await make(tag)).difference }
     } catch (e) {
@@ -36,8 +27,4 @@ export async function makeSeen<V, D extends Difference<V>>(seen: D, compare: () 
   }
 }
 
-<<<<<<< HEAD
 const text = (d: object) => JSON.stringify({ ...d, version: null, effect: null })
-=======
-const text = (d: Difference<unknown>) => JSON.stringify({ ...d, version: 0, effect: null })
->>>>>>> screens
