@@ -83,8 +83,11 @@ func (w *world) checkWithoutObjects() {
 	w.t.Helper()
 	delta := `{"added":[{"asn":64497,"prefix":"10.0.0.0/21"}],"removed":[{"asn":64496,"prefix":"10.0.0.0/22","max_length":23}]}`
 	for _, request := range [][3]string{
-		{"GET", routesOfCA1, ""}, {"GET", analysisOfCA1 + "/full", ""}, {"GET", analysisOfCA1 + "/suggest", ""},
-		{"POST", analysisOfCA1 + "/suggest", `{"asn":"","ipv4":"10.0.0.0/22","ipv6":""}`}, {"POST", analysisOfCA1 + "/dryrun", delta},
+		{"GET", routesOfCA1, ""},
+		{"GET", analysisOfCA1 + "/full", ""},
+		{"GET", analysisOfCA1 + "/suggest", ""},
+		{"POST", analysisOfCA1 + "/suggest", `{"asn":"","ipv4":"10.0.0.0/22","ipv6":""}`},
+		{"POST", analysisOfCA1 + "/dryrun", delta},
 	} {
 		all := w.ask(admin, request[0], request[1], request[2]).ok().body
 		bare := w.ask(admin, request[0], request[1]+"?objects=false", request[2]).ok().body
