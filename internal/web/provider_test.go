@@ -20,6 +20,7 @@ type fakeProvider struct {
 	back    oidc.Callback // what Finish was given
 	secrets string        // what Renew and Logout were given
 	renewed int
+	hurried bool // Renew was given a time limit of somebody else's
 }
 
 func (p *fakeProvider) Begin(context.Context) (string, oidc.Flow, error) {
@@ -34,7 +35,8 @@ func (p *fakeProvider) Finish(_ context.Context, back oidc.Callback) (oidc.Ident
 	return p.who, nil
 }
 
-func (p *fakeProvider) Renew(_ context.Context, secrets []byte) (oidc.Identity, error) {
+func (p *fakeProvider) Renew(ctx context.Context, secrets []byte) (oidc.Identity, error) {
+	_, p.hurried = ctx.Deadline()
 	p.secrets = string(secrets)
 	p.renewed++
 	return p.who, p.err
@@ -189,6 +191,26 @@ func TestSessionsAreRenewed(t *testing.T) {
 	ask().fails(http.StatusUnauthorized, "api-auth-session-expired")
 	p.err = nil
 	ask().fails(http.StatusForbidden, "api-insufficient-rights")
+}
+
+// TestARenewalIsNotLost: the provider may take its time, since what it answers
+// replaces what the session had, and what is wrong with the provider for a while
+// ends no session.
+func TestARenewalIsNotLost(t *testing.T) {
+	o, p := newClub(t)
+	token := o.callback(anybody, "?code=1&state=x").Get("token")
+	o.now = o.now.Add(31 * time.Minute)
+	p.err = said(fault.Denied, oidc.CodePermanent, "Authentication error: the provider does not know this client")
+	o.ask(holding(token), "GET", "/api/v1/authorized", "").empty()
+	if p.renewed != 1 || p.hurried {
+		t.Errorf("renewed %d times, hurried: %v", p.renewed, p.hurried)
+	}
+	o.now = o.now.Add(28 * time.Minute)
+	p.err = nil
+	p.who.ExpiresAt, p.who.RenewAfter = o.now.Add(time.Hour), o.now.Add(30*time.Minute)
+	o.ask(holding(token), "GET", "/api/v1/authorized", "").empty()
+	o.now = o.now.Add(10 * time.Minute)
+	o.ask(holding(token), "GET", "/api/v1/authorized", "").empty()
 }
 
 // TestSessionsThatCannotBeRenewed end in time, also if the provider takes the

@@ -95,12 +95,12 @@ func (a Auth) renew(ctx context.Context, c echo.Context, token string, s login.S
 		}
 		return s, nil
 	}
-	renewed, err, _ := a.renewals.flights.Do(token, func() (any, error) { return a.renewOnce(context.WithoutCancel(ctx), token, now) })
+	renewed, err := a.renewedBy(ctx, token, now)
 	switch {
 	case err == nil:
 		c.Response().Header().Set(echo.HeaderAuthorization, "Bearer "+token)
-		return renewed.(login.Session), nil
-	case fault.Of(err) == fault.Unavailable && !s.Ended(now):
+		return renewed, nil
+	case !isOver(err) && !s.Ended(now):
 		a.Log.Warn("a session could not be renewed", "user", s.User, "error", err)
 		a.renewals.failed.Store(now.Unix())
 		return s, nil
@@ -109,22 +109,39 @@ func (a Auth) renew(ctx context.Context, c echo.Context, token string, s login.S
 	}
 }
 
-// renewOnce renews a session unless another request has just done so.
-func (a Auth) renewOnce(ctx context.Context, token string, now time.Time) (login.Session, error) {
-	ctx, cancel := context.WithTimeout(ctx, identifyWithin)
-	defer cancel()
-	s, ok, err := a.Sessions.Find(ctx, token)
-	if err != nil || ok && !s.Due(now) {
-		return s, err
+// renewedBy waits for the renewal of a session as long as ctx lets it. The renewal
+// goes on: a refresh token that was used up must not get lost.
+func (a Auth) renewedBy(ctx context.Context, token string, now time.Time) (login.Session, error) {
+	flight := a.renewals.flights.DoChan(token, func() (any, error) { return a.renewOnce(context.WithoutCancel(ctx), token, now) })
+	select {
+	case got := <-flight:
+		return got.Val.(login.Session), got.Err
+	case <-ctx.Done():
+		return login.Session{}, withCause(fault.Unavailable, oidc.CodeTransient, "Transient authentication error: ", "the OpenID Connect provider takes long to answer: try again")
 	}
-	if !ok {
-		return s, sessionExpired("log in again")
+}
+
+// isOver says whether the provider ended a session, or what its user may do
+// here. Whatever else it says may be another answer the next time.
+func isOver(err error) bool {
+	code := fault.Code(err)
+	return code == oidc.CodeExpired || code == oidc.CodeLogin
+}
+
+// renewOnce renews a session unless another request has just done so. The provider
+// has its own time to answer; what it answered is then stored, however long it took.
+func (a Auth) renewOnce(ctx context.Context, token string, now time.Time) (login.Session, error) {
+	s, err := a.findDue(ctx, token)
+	if err != nil || !s.Due(now) {
+		return s, err
 	}
 	who, err := a.Provider.Renew(ctx, s.Secrets)
 	if err == nil && who.ID != s.User {
 		err = sessionExpired("the provider says that you are somebody else: log in again")
 	}
-	if err != nil && fault.Of(err) != fault.Unavailable { // it will say no the next time too
+	ctx, cancel := context.WithTimeout(ctx, identifyWithin)
+	defer cancel()
+	if isOver(err) {
 		err = errors.Join(err, a.Sessions.End(ctx, token))
 	}
 	if err != nil {
@@ -132,10 +149,22 @@ func (a Auth) renewOnce(ctx context.Context, token string, now time.Time) (login
 	}
 	renewed := sessionOf(who)
 	renewed.Started, renewed.Renewed = s.Started, now
-	if ok, err = a.Sessions.Renew(ctx, token, renewed); err == nil && !ok {
+	ok, err := a.Sessions.Renew(ctx, token, renewed)
+	if err == nil && !ok {
 		err = sessionExpired("log in again")
 	}
 	return renewed, err
+}
+
+// findDue reads the session that is to be renewed.
+func (a Auth) findDue(ctx context.Context, token string) (login.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, identifyWithin)
+	defer cancel()
+	s, ok, err := a.Sessions.Find(ctx, token)
+	if err == nil && !ok {
+		err = sessionExpired("log in again")
+	}
+	return s, err
 }
 
 // logoutAtProvider ends a session here and at the provider, and says where to go.
