@@ -6,8 +6,8 @@ import (
 )
 
 // spareThreads is how many goroutines may run beside those that keep all cores
-// busy making keys.
-const spareThreads = 2
+// busy making keys: those that sign with them, and whoever wants an answer.
+const spareThreads = 4
 
 // shareCores lets more goroutines run at once than there are cores. Keys are made
 // on threads of low priority (package signer); without a thread to spare, a

@@ -1,11 +1,13 @@
 package signer
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 )
 
@@ -15,7 +17,8 @@ const keyBits = 2048
 // Pool makes RSA-2048 keys and has some ready. The zero value works: it makes
 // every key when it is asked for.
 type Pool struct {
-	Size int // how many keys Run keeps ready
+	Size  int // how many keys Run keeps ready
+	Cores int // so many keys are made at once, whoever asks; 0: as many as there are cores
 
 	// Source gives a new key of the right size; nil: crypto/rsa makes it. Nobody may get the same key twice.
 	Source func() (*rsa.PrivateKey, error)
@@ -26,18 +29,19 @@ type Pool struct {
 	taken  uint64
 	missed uint64
 	wake   chan struct{} // tells Run to look again
+	turns  chan struct{} // holds one for each key that is being made
 }
 
 // PoolStats is what a Pool did since it was made.
 type PoolStats struct {
 	Ready  int    // keys ready now
-	Taken  uint64 // keys given out
+	Taken  uint64 // keys given out, or waited for in vain
 	Missed uint64 // those of them that were not ready and had to be made first
 }
 
 // Take gives a key that nobody else has. If none is ready it makes one in the
-// caller's goroutine, which takes some 70 ms; as many callers as there are cores
-// do so at once. It never waits for Run.
+// caller's goroutine, which takes some 70 ms; more callers than Cores wait for
+// their turn. It never waits for Run.
 func (p *Pool) Take(ctx context.Context) (*rsa.PrivateKey, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -46,7 +50,7 @@ func (p *Pool) Take(ctx context.Context) (*rsa.PrivateKey, error) {
 		return key, nil
 	}
 	defer p.done()
-	return p.make()
+	return p.make(ctx)
 }
 
 // take gives a ready key, or nil: then the caller makes one and calls done.
@@ -90,7 +94,10 @@ func (p *Pool) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		key, err := p.make()
+		key, err := p.make(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -98,7 +105,16 @@ func (p *Pool) Run(ctx context.Context) error {
 	}
 }
 
-func (p *Pool) make() (*rsa.PrivateKey, error) {
+// make makes a key when it has its turn: one more than there are cores would make
+// none of them sooner, and take the thread of whoever only wants an answer.
+func (p *Pool) make(ctx context.Context) (*rsa.PrivateKey, error) {
+	turns := p.turnstile()
+	select {
+	case turns <- struct{}{}:
+		defer func() { <-turns }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if p.Source != nil {
 		return p.Source()
 	}
@@ -110,6 +126,15 @@ func (p *Pool) wanted() (wait <-chan struct{}, want bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.wakeUp(), p.busy == 0 && len(p.ready) < p.Size
+}
+
+func (p *Pool) turnstile() chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.turns == nil {
+		p.turns = make(chan struct{}, cmp.Or(p.Cores, runtime.NumCPU()))
+	}
+	return p.turns
 }
 
 func (p *Pool) put(key *rsa.PrivateKey) {
@@ -145,11 +170,12 @@ func (p *Pool) Stats() PoolStats {
 
 // generate makes one key and checks it.
 func generate() (key *rsa.PrivateKey, err error) {
-	patiently(func() { key, err = rsa.GenerateKey(rand.Reader, keyBits) })
+	patiently(func() {
+		if key, err = rsa.GenerateKey(rand.Reader, keyBits); err == nil {
+			err = check(key)
+		}
+	})
 	if err != nil {
-		return nil, fmt.Errorf("generate key: %w", err)
-	}
-	if err := check(key); err != nil {
 		return nil, fmt.Errorf("generate key: %w", err)
 	}
 	return key, nil

@@ -149,3 +149,56 @@ func BenchmarkTakeReady(b *testing.B) {
 		}
 	}
 }
+
+// No more keys are made at once than there are cores, whoever asks, and who
+// waits for a turn can give up.
+func TestTurns(t *testing.T) {
+	key := new(rsa.PrivateKey)
+	synctest.Test(t, func(t *testing.T) {
+		making := make(chan struct{})
+		var mu sync.Mutex
+		now, most := 0, 0
+		p := &Pool{Cores: 2, Source: func() (*rsa.PrivateKey, error) {
+			mu.Lock()
+			now++
+			most = max(most, now)
+			mu.Unlock()
+			<-making
+			mu.Lock()
+			now--
+			mu.Unlock()
+			return key, nil
+		}}
+		var done sync.WaitGroup
+		for range 5 {
+			done.Go(func() {
+				if _, err := p.Take(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		if now != 2 {
+			t.Errorf("%d keys are being made", now)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		gaveUp := make(chan error)
+		go func() {
+			_, err := p.Take(ctx)
+			gaveUp <- err
+		}()
+		synctest.Wait()
+		cancel()
+		if err := <-gaveUp; !errors.Is(err, context.Canceled) {
+			t.Errorf("who gave up got %v", err)
+		}
+		close(making)
+		done.Wait()
+		if most != 2 {
+			t.Errorf("%d keys were made at once", most)
+		}
+		if s := p.Stats(); s.Taken != 6 || s.Missed != 6 {
+			t.Errorf("got %+v", s)
+		}
+	})
+}
