@@ -244,6 +244,7 @@ Baleen %[1]s is ready.
   admin token   %[3]s
   TAL           %[4]sta/ta.tal
   rsync tree    %[5]s
+  web page      %[4]sui
 
 Try next, in another terminal:
 
