@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,11 +11,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"baleen/api"
+	"baleen/internal/tlsfiles"
 )
 
 const (
@@ -115,21 +114,9 @@ func newClient(o options) (*client, error) {
 func tlsConfig(server *url.URL, rootCerts []string) (*tls.Config, error) {
 	host := server.Hostname()
 	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: host == "localhost" || host == "127.0.0.1"}
-	if len(rootCerts) == 0 {
-		return config, nil
-	}
-	roots, err := x509.SystemCertPool()
+	roots, err := tlsfiles.Roots(rootCerts)
 	if err != nil {
-		roots = x509.NewCertPool()
-	}
-	for _, name := range rootCerts {
-		pem, err := os.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("root certificates: %w", err)
-		}
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("root certificates: %s holds no certificate in PEM form", name)
-		}
+		return nil, fmt.Errorf("root certificates: %w", err)
 	}
 	config.RootCAs = roots
 	return config, nil

@@ -3,18 +3,18 @@ package oidc
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	openid "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/net/http/httpproxy"
+
+	"baleen/internal/tlsfiles"
 )
 
 // maxAnswer is the longest answer of a provider that is read, in octets. It is
@@ -27,9 +27,9 @@ var errTooLong = fmt.Errorf("the answer is longer than %d octets", maxAnswer)
 // follows no redirects: one could point into a network that only this server
 // reaches. It uses the proxies of the environment.
 func newClient(c Config) (*http.Client, error) {
-	roots, err := rootPool(c.RootFiles)
+	roots, err := tlsfiles.Roots(c.RootFiles)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("trust roots: %w", err)
 	}
 	return &http.Client{
 		Transport: &transport{
@@ -40,28 +40,6 @@ func newClient(c Config) (*http.Client, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       c.Timeout,
 	}, nil
-}
-
-// rootPool gives the system's trust roots and those of the files; nil stands
-// for the system's alone.
-func rootPool(files []string) (*x509.CertPool, error) {
-	if len(files) == 0 {
-		return nil, nil
-	}
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		roots = x509.NewCertPool()
-	}
-	for _, name := range files {
-		pem, err := os.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("trust roots: %w", err)
-		}
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("trust roots: %s holds no certificate in PEM", name)
-		}
-	}
-	return roots, nil
 }
 
 func newTransport(secure *tls.Config) *http.Transport {

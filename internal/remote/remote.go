@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +15,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +22,7 @@ import (
 	"golang.org/x/net/http/httpproxy"
 
 	"baleen/internal/fault"
+	"baleen/internal/tlsfiles"
 )
 
 // The content types of the two protocols (RFC 6492 section 3, RFC 8181
@@ -60,9 +59,9 @@ type Client struct {
 
 // New makes a client.
 func New(c Config) (*Client, error) {
-	roots, err := rootPool(c.RootFiles)
+	roots, err := tlsfiles.Roots(c.RootFiles)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("trust roots: %w", err)
 	}
 	unchecked := make([]string, len(c.Unchecked))
 	for i, host := range c.Unchecked {
@@ -73,28 +72,6 @@ func New(c Config) (*Client, error) {
 		verifying: newClient(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}),
 		trusting:  newClient(&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}),
 	}, nil
-}
-
-// rootPool gives the system's trust roots and those of the files; nil stands
-// for the system's alone.
-func rootPool(files []string) (*x509.CertPool, error) {
-	if len(files) == 0 {
-		return nil, nil
-	}
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		roots = x509.NewCertPool()
-	}
-	for _, name := range files {
-		pem, err := os.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("trust roots: %w", err)
-		}
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("trust roots: %s holds no certificate in PEM", name)
-		}
-	}
-	return roots, nil
 }
 
 func newClient(secure *tls.Config) *http.Client {

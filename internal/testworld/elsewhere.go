@@ -6,14 +6,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 
-	"baleen/internal/ca"
 	"baleen/internal/fault"
 	"baleen/internal/peer"
 	"baleen/internal/rpki/cms"
-	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/rpki/updown"
-	"baleen/internal/service"
 )
 
 // Serve lets other worlds reach this one over HTTP, with the protocols alone.
@@ -62,21 +59,7 @@ func (w *World) muted(body []byte) bool {
 // JoinRemote makes a CA here whose parent and repository are in another world.
 func (w *World) JoinRemote(name string, at *World, parent string, held resources.Set) {
 	w.T.Helper()
-	ctx := w.T.Context()
-	check := func(err error) {
-		w.T.Helper()
-		if err != nil {
-			w.T.Fatalf("join %s: %v", name, err)
-		}
-	}
-	check(w.CreateCA(ctx, Operator, name))
-	id := w.State(name).Identity.Cert
-	repo, err := at.Pubs.AddPublisher(ctx, Operator, oob.PublisherRequest{PublisherHandle: name, IDCert: id})
-	check(err)
-	check(w.ConfigureRepository(ctx, Operator, name, repo, service.AnyVersion))
-	up, err := at.AddChild(ctx, Operator, parent, ca.AddChild{Child: name, IDCert: id, Resources: held}, service.AnyVersion)
-	check(err)
-	check(w.SetParent(ctx, Operator, name, parent, up, service.AnyVersion))
+	w.introduce(name, at, parent, held)
 	w.Exchange(at)
 }
 

@@ -135,6 +135,14 @@ func (w *World) Start() {
 // Join makes a CA under a parent of this server that holds these resources.
 func (w *World) Join(name, parent string, held resources.Set) {
 	w.T.Helper()
+	w.introduce(name, w, parent, held)
+	w.Settle()
+}
+
+// introduce makes a CA here, and has a world, which may be this one, take it as a
+// publisher and as a parent's child.
+func (w *World) introduce(name string, at *World, parent string, held resources.Set) {
+	w.T.Helper()
 	ctx := w.T.Context()
 	check := func(err error) {
 		w.T.Helper()
@@ -144,13 +152,12 @@ func (w *World) Join(name, parent string, held resources.Set) {
 	}
 	check(w.CreateCA(ctx, Operator, name))
 	id := w.State(name).Identity.Cert
-	repo, err := w.Pubs.AddPublisher(ctx, Operator, oob.PublisherRequest{PublisherHandle: name, IDCert: id})
+	repo, err := at.Pubs.AddPublisher(ctx, Operator, oob.PublisherRequest{PublisherHandle: name, IDCert: id})
 	check(err)
 	check(w.ConfigureRepository(ctx, Operator, name, repo, service.AnyVersion))
-	up, err := w.AddChild(ctx, Operator, parent, ca.AddChild{Child: name, IDCert: id, Resources: held}, service.AnyVersion)
+	up, err := at.AddChild(ctx, Operator, parent, ca.AddChild{Child: name, IDCert: id, Resources: held}, service.AnyVersion)
 	check(err)
 	check(w.SetParent(ctx, Operator, name, parent, up, service.AnyVersion))
-	w.Settle()
 }
 
 // State gives a copy of what a test needs of a CA's state: it must not run

@@ -1,5 +1,6 @@
 // Package tlsfiles gives the HTTP server its certificate: cert.pem and key.pem
-// in a folder, put there by the operator or made at the first start.
+// in a folder, put there by the operator or made at the first start; and clients
+// the roots that they trust.
 package tlsfiles
 
 import (

@@ -98,15 +98,9 @@ func fitsValidity(c *cert.Certificate, serial string, notBefore, notAfter time.T
 	return nil
 }
 
-// fitsTA is fitsCert for the records of the trust anchor.
-func fitsTA(r ta.CertRecord) func(der []byte) error {
-	return fitsCert(ca.CertRecord{
-		Serial: r.Serial, KeyID: r.KeyID, Resources: r.Resources, NotBefore: r.NotBefore, NotAfter: r.NotAfter, SIA: ca.SIA(r.SIA),
-	})
-}
-
-// fitsROA compares a ROA with the record of it.
-func fitsROA(r ca.IssuedROA) func(der []byte) error {
+// fitsSigned compares a signed object (RFC 6488) with the record of it: what it
+// says, then its EE certificate.
+func fitsSigned(serial string, notBefore, notAfter time.Time, says func(content []byte) error) func(der []byte) error {
 	return func(der []byte) error {
 		o, err := cms.Decode(der)
 		if err != nil {
@@ -116,7 +110,24 @@ func fitsROA(r ca.IssuedROA) func(der []byte) error {
 		if err != nil {
 			return fmt.Errorf("EE certificate: %w", err)
 		}
-		payload, err := roa.Decode(o.Content)
+		if err := says(o.Content); err != nil {
+			return err
+		}
+		return fitsValidity(ee, serial, notBefore, notAfter)
+	}
+}
+
+// fitsTA is fitsCert for the records of the trust anchor.
+func fitsTA(r ta.CertRecord) func(der []byte) error {
+	return fitsCert(ca.CertRecord{
+		Serial: r.Serial, KeyID: r.KeyID, Resources: r.Resources, NotBefore: r.NotBefore, NotAfter: r.NotAfter, SIA: ca.SIA(r.SIA),
+	})
+}
+
+// fitsROA compares a ROA with the record of it.
+func fitsROA(r ca.IssuedROA) func(der []byte) error {
+	return fitsSigned(r.Serial, r.NotBefore, r.NotAfter, func(content []byte) error {
+		payload, err := roa.Decode(content)
 		if err != nil {
 			return err
 		}
@@ -128,30 +139,22 @@ func fitsROA(r ca.IssuedROA) func(der []byte) error {
 		if slices.SortFunc(says, ca.CompareROAs); !slices.Equal(says, want) {
 			return fmt.Errorf("it authorises %v, not %v", says, want)
 		}
-		return fitsValidity(ee, r.Serial, r.NotBefore, r.NotAfter)
-	}
+		return nil
+	})
 }
 
 // fitsASPA compares an ASPA with the record of it.
 func fitsASPA(r ca.IssuedASPA) func(der []byte) error {
-	return func(der []byte) error {
-		o, err := cms.Decode(der)
-		if err != nil {
-			return err
-		}
-		ee, err := cert.Decode(o.EE)
-		if err != nil {
-			return fmt.Errorf("EE certificate: %w", err)
-		}
-		payload, err := aspa.Decode(o.Content)
+	return fitsSigned(r.Serial, r.NotBefore, r.NotAfter, func(content []byte) error {
+		payload, err := aspa.Decode(content)
 		if err != nil {
 			return err
 		}
 		if says := ca.ASPA(payload); !says.Equal(r.ASPA) {
 			return fmt.Errorf("it says %s, not %s", says, r.ASPA)
 		}
-		return fitsValidity(ee, r.Serial, r.NotBefore, r.NotAfter)
-	}
+		return nil
+	})
 }
 
 // fitsRouter compares a router certificate with the record of it.
@@ -173,34 +176,18 @@ func fitsRouter(r ca.IssuedRouterCert) func(der []byte) error {
 
 // fitsGhostbusters compares a Ghostbusters record with the record of it.
 func fitsGhostbusters(r ca.IssuedGhostbusters) func(der []byte) error {
-	return func(der []byte) error {
-		o, err := cms.Decode(der)
-		if err != nil {
-			return err
-		}
-		ee, err := cert.Decode(o.EE)
-		if err != nil {
-			return fmt.Errorf("EE certificate: %w", err)
-		}
-		if want, err := r.Contact.Encode(); err != nil || !bytes.Equal(o.Content, want) {
+	return fitsSigned(r.Serial, r.NotBefore, r.NotAfter, func(content []byte) error {
+		if want, err := r.Contact.Encode(); err != nil || !bytes.Equal(content, want) {
 			return errors.New("its vCard is another one")
 		}
-		return fitsValidity(ee, r.Serial, r.NotBefore, r.NotAfter)
-	}
+		return nil
+	})
 }
 
 // fitsChecklist compares a signed checklist with the record of it.
 func fitsChecklist(r ca.IssuedChecklist) func(der []byte) error {
-	return func(der []byte) error {
-		o, err := cms.Decode(der)
-		if err != nil {
-			return err
-		}
-		ee, err := cert.Decode(o.EE)
-		if err != nil {
-			return fmt.Errorf("EE certificate: %w", err)
-		}
-		says, err := rsc.Decode(o.Content)
+	return fitsSigned(r.Serial, r.NotBefore, r.NotAfter, func(content []byte) error {
+		says, err := rsc.Decode(content)
 		if err != nil {
 			return err
 		}
@@ -208,8 +195,8 @@ func fitsChecklist(r ca.IssuedChecklist) func(der []byte) error {
 		if !says.Resources.Equal(want.Resources) || !slices.Equal(says.Files, want.Files) {
 			return errors.New("it lists other resources or files")
 		}
-		return fitsValidity(ee, r.Serial, r.NotBefore, r.NotAfter)
-	}
+		return nil
+	})
 }
 
 // fitsManifest compares a manifest with its row and with the files that are
