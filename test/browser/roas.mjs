@@ -35,7 +35,9 @@ test('ROAs are added, commented and removed as one draft', async (t) => {
   await page.getByLabel('ASN').fill('AS64500')
   await page.getByLabel('Prefix', { exact: true }).fill('10.0.5.0/24')
   await page.getByLabel('Maximum length').fill('')
-  await page.keyboard.press('Enter')
+  // The field is left as the button is pressed: what is shown then must not
+  // take the button from under the pointer.
+  await page.getByRole('button', { name: 'Add to the draft' }).click({ delay: 1000 })
   await shows(page, '2 to add')
   assert.deepEqual(await routesOf('ca1'), [])
 
