@@ -3,6 +3,7 @@ package ca
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"baleen/internal/es"
 	"baleen/internal/fault"
@@ -66,6 +67,29 @@ func TestUpdateEntitlements(t *testing.T) {
 				t.Errorf("got %+v, %v, want %+v", got, err, tc.then)
 			}
 		})
+	}
+	// The parent has replaced our certificate, with what we are entitled to or, until we ask, with less.
+	ours := s.Classes["0"].Current.Cert
+	listed := func(uri string, hash Hash) []Entitlement {
+		e := same
+		e.Issued = []ListedCert{{URI: uri, Hash: hash, KeyID: key(1)}}
+		return []Entitlement{e}
+	}
+	for name, tc := range map[string]struct {
+		offered []Entitlement
+		at      time.Time
+		then    []es.Event
+	}{
+		"ours":                   {listed(ours.URI, ours.Hash), noon, nil},
+		"ours in another place":  {listed("rsync://h/m/x.cer", ours.Hash), noon, nil},
+		"replaced":               {listed(ours.URI, HashOf(nil)), noon, []es.Event{ask}},
+		"replaced, but not long": {listed(ours.URI, HashOf(nil)), noon.Add(-50 * time.Minute), nil},
+		"replaced and moved":     {listed("rsync://h/m/x.cer", HashOf(nil)), noon.Add(-50 * time.Minute), []es.Event{ask}},
+	} {
+		got, err := UpdateEntitlements{Parent: "up", Entitlements: tc.offered}.Process(s, tc.at)
+		if err != nil || !reflect.DeepEqual(got, tc.then) {
+			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, tc.then)
+		}
 	}
 	_, err := UpdateEntitlements{Parent: "up", Entitlements: []Entitlement{extra}}.Process(s, noon)
 	wantFault(t, err, fault.Conflict, "class-without-key")

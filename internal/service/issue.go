@@ -105,7 +105,7 @@ func (s *Service) shrinkCerts(ctx context.Context, handle string, p ca.CertPlan)
 	}
 	revoke := p.Revoke
 	for start := 0; start == 0 || start < len(p.Shrink); start += issueBatch {
-		cmd := ca.RecordChildCerts{Class: p.Class, Key: p.Key, Revoked: revoke}
+		cmd := ca.RecordChildCerts{Class: p.Class, Key: p.Key, Revoked: revoke, Replaces: map[cert.KeyID]ca.Hash{}}
 		var ders [][]byte
 		for _, sh := range p.Shrink[start:min(start+issueBatch, len(p.Shrink))] {
 			issued, der, err := s.signAgain(ctx, auth, p, sh)
@@ -113,6 +113,7 @@ func (s *Service) shrinkCerts(ctx context.Context, handle string, p ca.CertPlan)
 				return err
 			}
 			cmd.Issued, ders = append(cmd.Issued, issued), append(ders, der)
+			cmd.Replaces[sh.Old.KeyID] = sh.Old.Hash
 		}
 		if _, err := s.execute(ctx, handle, cmd, s.recording("ca_issue", ders)); err != nil {
 			return err
