@@ -13,6 +13,8 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
+	"baleen/internal/publisher"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/ta"
@@ -84,7 +86,7 @@ func (s *Service) SetTARepository(ctx context.Context, actor es.Actor, r oob.Rep
 		return err
 	}
 	repo := ca.Repository(cmd.Repository)
-	if err := s.askRepo(ctx, s.repoLink(taHandle, ca.Identity(id), repo), repo.SIABase); err != nil {
+	if err := s.repositories().Check(ctx, publisher.Publisher{Handle: taHandle, Identity: ca.Identity(id), Repository: repo}); err != nil {
 		return &fault.Error{
 			Kind: fault.Invalid, Code: "ca-repo-issue", Args: map[string]string{"ca": taHandle, "cause": err.Error()}, Err: err,
 			Msg: "CA '" + taHandle + "' cannot get response from repository '" + err.Error() + "'. Is the 'service_uri' in the XML reachable?",
@@ -267,8 +269,8 @@ func checkAwaited(st *ta.ProxyState, file []byte) error {
 // the trust anchor.
 func (s *Service) UpdateTAChild(ctx context.Context, actor es.Actor, cmd ta.UpdateChild) error {
 	if len(cmd.IDCert) > 0 {
-		if _, err := cert.DecodeIdentity(cmd.IDCert, s.Now()); err != nil {
-			return badIdentity(err)
+		if _, err := peer.CheckIdentity(cmd.IDCert, s.Now()); err != nil {
+			return err
 		}
 	}
 	_, err := s.Proxy.Execute(ctx, taHandle, cmd, pgstore.Write{Actor: actor})

@@ -26,7 +26,7 @@ func (s *Service) EnsureTA(ctx context.Context, t Testbed) error {
 		return err
 	}
 	if repo == nil {
-		answer, err := s.ensurePublisher(ctx, taHandle, id.Cert)
+		answer, err := s.repositories().Join(ctx, SystemActor, taHandle, id.Cert)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/publisher"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/ta"
 	"baleen/internal/tasks"
@@ -151,7 +152,7 @@ func (s *Service) publishTA(ctx context.Context, _ PublishTA) (tasks.Outcome, er
 	if err := s.Export.PublishTA(ctx, cer, locator); err != nil {
 		return tasks.Outcome{}, err
 	}
-	return tasks.Outcome{}, s.publishDifference(ctx, s.repoLink(taHandle, id, repo), wanted)
+	return tasks.Outcome{}, s.repositories().Bring(ctx, publisher.Publisher{Handle: taHandle, Identity: id, Repository: repo}, wanted)
 }
 
 // renewTA starts an exchange where one is due although no child asks.

@@ -12,7 +12,6 @@ import (
 	"baleen/internal/fault"
 	"baleen/internal/pubserver"
 	"baleen/internal/rpki/cert"
-	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/testbed"
 )
@@ -109,19 +108,11 @@ func (s *Service) ensureTestbedCA(ctx context.Context, _ Testbed) error {
 
 // publishLocally makes a CA a publisher of this server's repository.
 func (s *Service) publishLocally(ctx context.Context, handle string, idCert []byte) error {
-	answer, err := s.ensurePublisher(ctx, handle, idCert)
+	answer, err := s.repositories().Join(ctx, SystemActor, handle, idCert)
 	if err != nil {
 		return err
 	}
 	return s.ConfigureRepository(ctx, SystemActor, handle, answer, AnyVersion)
-}
-
-func (s *Service) ensurePublisher(ctx context.Context, handle string, idCert []byte) (oob.RepositoryResponse, error) {
-	answer, err := s.Pubs.AddPublisher(ctx, SystemActor, oob.PublisherRequest{PublisherHandle: handle, IDCert: idCert})
-	if fault.Code(err) == "pub-duplicate" {
-		return s.Pubs.Response(ctx, handle)
-	}
-	return answer, err
 }
 
 // WaitForTestbed waits until the testbed's CA holds resources, asking ten times
