@@ -87,7 +87,7 @@ func (s *Service) AddChild(ctx context.Context, actor es.Actor, parent string, c
 	}
 	cmd.IDKey = key
 	if parent == taHandle {
-		err = s.addTAChild(ctx, actor, cmd, ifVersion)
+		err = s.TA().AddChild(ctx, actor, cmd, ifVersion)
 	} else {
 		_, err = s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	}
@@ -125,7 +125,7 @@ func (s *Service) UpdateChild(ctx context.Context, actor es.Actor, parent string
 func (s *Service) ParentResponse(ctx context.Context, parent, child string) (oob.ParentResponse, error) {
 	r := oob.ParentResponse{ParentHandle: parent, ChildHandle: child, ServiceURI: s.Config.ServiceURI + "rfc6492/" + parent}
 	if parent == taHandle {
-		id, err := s.taIdentity(ctx, child)
+		id, err := s.TA().IdentityFor(ctx, child)
 		r.IDCert = id
 		return r, err
 	}

@@ -50,7 +50,7 @@ func (s *Service) link(ctx context.Context, child string, p ca.Parent) (parentLi
 		err := s.view(ctx, child, func(st *ca.State, _ int64) error { l.Identity = st.Identity; return nil })
 		return l, err
 	case handle == taHandle:
-		return taLink{s: s, child: p.ChildHandle}, nil
+		return s.TA().Child(p.ChildHandle), nil
 	default:
 		return neighbour{localLink{s: s, parent: handle, child: p.ChildHandle, actor: es.Actor{Name: "child:" + p.ChildHandle}}}, nil
 	}

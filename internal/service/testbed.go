@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"crypto/rsa"
 	"fmt"
 	"time"
 
@@ -25,9 +24,6 @@ type Testbed struct {
 	TAURI       string // https URI of it
 	RRDPBaseURI string // https, ends in a slash
 	RsyncJail   string // rsync, ends in a slash
-
-	TAKey    *rsa.PrivateKey // of the trust anchor; nil: a new one
-	TANumber uint64          // of its first manifest; 0: 1
 }
 
 // InitPublicationServer starts the publication server with an identity of its
@@ -55,7 +51,7 @@ func (s *Service) EnsureTestbed(ctx context.Context, t Testbed) error {
 		do   func(ctx context.Context, t Testbed) error
 	}{
 		{"publication server", s.ensurePublicationServer},
-		{"trust anchor", s.EnsureTA},
+		{"trust anchor", s.ensureTA},
 		{"CA testbed", s.ensureTestbedCA},
 	}
 	for _, step := range steps {
