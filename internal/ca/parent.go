@@ -222,7 +222,7 @@ func (k *CertifiedKey) wantsUpdate(e Entitlement, now time.Time) bool {
 	}
 	settled := now.Sub(k.Cert.NotBefore) > settling
 	listed, found, known := e.lists(k.KeyID)
-	replaced := found && listed.Hash != k.Cert.Hash
+	replaced := found && !slices.ContainsFunc(e.Issued, func(c ListedCert) bool { return c.KeyID == k.KeyID && c.Hash == k.Cert.Hash })
 	if known && !found && settled || replaced && (settled || listed.URI != k.Cert.URI) {
 		return true
 	}

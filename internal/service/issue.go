@@ -71,7 +71,8 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 
 // issueROAs carries out one batch of a plan that was made for a version, and
 // tells whether more is left. What is withdrawn goes with the first: a route that
-// lost its authorization must not wait.
+// lost its authorization must not wait. What is replaced by objects of another
+// name goes with those.
 func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan, planned int64) (more bool, err error) {
 	auth, err := s.maker().Authority(ctx, p.Key, p.Issuer)
 	if err != nil {
@@ -87,7 +88,7 @@ func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan, pl
 	if err != nil {
 		return false, err
 	}
-	cmd := ca.RecordROAs{Class: p.Class, Key: p.Key.String(), Issued: issued, Withdrawn: p.Withdraw}
+	cmd := ca.RecordROAs{Class: p.Class, Key: p.Key.String(), Issued: issued, Withdrawn: p.Withdrawals(issued)}
 	if _, err := s.execute(ctx, handle, cmd, s.recording("ca_issue", ders)); err != nil {
 		return false, fmt.Errorf("record ROAs of %s: %w", handle, err)
 	}
