@@ -66,23 +66,10 @@ func needs(t *testing.T) (browser string) {
 	if err != nil {
 		t.Skipf("no Node.js 20 here: the web page is not tested in a browser: %v %s", err, version)
 	}
-	if newer("node_modules/.package-lock.json", "package-lock.json") {
-		return browser
-	}
-	if out, err := exec.CommandContext(t.Context(), "npm", "ci", "--silent").CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
+	if out, err := exec.CommandContext(t.Context(), "../../scripts/npm-install", ".").CombinedOutput(); err != nil {
+		t.Fatalf("npm: %v\n%s", err, out)
 	}
 	return browser
-}
-
-// newer says whether a file is there and newer than another one.
-func newer(path, than string) bool {
-	a, err := os.Stat(path)
-	if err != nil {
-		return false
-	}
-	b, err := os.Stat(than)
-	return err == nil && !a.ModTime().Before(b.ModTime())
 }
 
 // serve builds and starts a server over TLS that knows announcements.

@@ -207,7 +207,7 @@ func TestDatabaseFreezesDuringRead(t *testing.T) {
 	ctx := bounded(t)
 	s, r := behindRelay(ctx, t)
 	r.Freeze()
-	waited, cancel := context.WithTimeout(ctx, 20*time.Second)
+	waited, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	var asked sync.WaitGroup
 	for _, path := range []string{routesPath, "/api/v1/cas", "/ta/ta.tal"} {
@@ -227,7 +227,7 @@ func TestDatabaseFreezesDuringRead(t *testing.T) {
 // having listened, and the last line it says to fit the pattern.
 func refusesToStart(ctx context.Context, t *testing.T, s *harness.Server, pattern string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	if err := s.Launch(); err != nil {
 		t.Fatal(err)

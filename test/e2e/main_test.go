@@ -15,7 +15,7 @@ import (
 
 // patience bounds a whole test. What is waited for takes far less, even on a
 // machine that does other things as well.
-const patience = 3 * time.Minute
+const patience = 10 * time.Minute
 
 // bin is the folder of the programs under test.
 var bin string

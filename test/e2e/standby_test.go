@@ -55,7 +55,11 @@ func TestStandbyTakesOver(t *testing.T) {
 	}
 	second.done(http.MethodGet, "/health", nil)
 	for _, path := range []string{"/api/v1/cas", "/api/v1/cas/ca1", routesPath, "/api/v1/cas/ca1/history/commands", "/api/v1/cas/ca1/repo/status", "/stats/repo"} {
-		if a, b := first.get(path), second.get(path); string(a) != string(b) {
+		a, b := first.get(path), second.get(path)
+		for now := first.get(path); string(now) != string(a); now = first.get(path) { // something recurred meanwhile
+			a, b = now, second.get(path)
+		}
+		if string(a) != string(b) {
 			t.Errorf("GET %s: the active node says %s, the standby %s", path, a, b)
 		}
 	}
@@ -106,7 +110,7 @@ func writesAgain(ctx context.Context, t *testing.T, w *writer, s *harness.Server
 		t.Fatal(err)
 	}
 	took := time.Since(begin)
-	if took > 30*time.Second {
+	if took > time.Minute {
 		t.Errorf("no write for %v", took)
 	}
 	return took
@@ -165,7 +169,7 @@ func TestStandbyServesRRDP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	soon, cancel := context.WithTimeout(ctx, 20*time.Second)
+	soon, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	err = standby.Until(soon, "it serves the newest serial", func() (bool, error) {
 		got, err := standby.Published(soon)

@@ -46,6 +46,7 @@ func TestSuspendedChild(t *testing.T) {
 		}
 	}
 	until("the silent child is suspended", true, func() { done("/api/v1/bulk/cas/suspend", nil) })
+	settle(ctx, t, s) // what was asked for once more is over
 	done("/api/v1/cas/ca1/sync/parents", nil)
 	until("the child that speaks is active", false, nil)
 	done("/api/v1/cas/testbed/children/ca1", map[string]bool{"suspend": true})

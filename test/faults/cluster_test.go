@@ -61,7 +61,7 @@ func (c *cluster) start(ctx context.Context, t *testing.T) {
 // stop shuts Postgres down in its fast way.
 func (c *cluster) stop(ctx context.Context, t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	if err := c.server.Stop(ctx); err != nil {
 		t.Error(err)

@@ -120,7 +120,7 @@ func askDeaf(ctx context.Context, t *testing.T, n *node, r harness.Request) {
 func deafIsBack(ctx context.Context, t *testing.T, n *node, since time.Time) {
 	t.Helper()
 	eventually(ctx, t, "the node reads again", func() bool {
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		ctx, cancel := context.WithTimeout(ctx, answer)
 		defer cancel()
 		status, _, err := n.Do(ctx, http.MethodGet, "/api/v1/cas/ca0/routes", nil)
 		return err == nil && status == http.StatusOK

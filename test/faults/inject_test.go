@@ -192,7 +192,7 @@ func TestTimeLimitsOfTheRole(t *testing.T) {
 	ctx := bounded(t)
 	f := newFleet(ctx, t, newCluster(ctx, t), plan{nodes: 1})
 	o := newOperator(f)
-	f.db.exec(ctx, t, "ALTER DATABASE baleen SET statement_timeout = '400ms'; ALTER DATABASE baleen SET lock_timeout = '200ms'")
+	f.db.exec(ctx, t, "ALTER DATABASE baleen SET statement_timeout = '1s'; ALTER DATABASE baleen SET lock_timeout = '500ms'")
 	f.db.exec(ctx, t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'baleen'")
 	eventually(ctx, t, "the node is active again", func() bool { return o.isActive(ctx) && query[int64](ctx, t, f.db, "SELECT epoch FROM leader") > 1 })
 	o.add(ctx, t)
@@ -210,7 +210,7 @@ func TestTimeLimitsOfTheRole(t *testing.T) {
 	if _, err := other.Exec(ctx, "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
-	f.db.exec(ctx, t, strings.Replace(injector, "RAISE EXCEPTION 'injected' USING ERRCODE = TG_ARGV[1]", "PERFORM pg_sleep(1)", 1))
+	f.db.exec(ctx, t, strings.Replace(injector, "RAISE EXCEPTION 'injected' USING ERRCODE = TG_ARGV[1]", "PERFORM pg_sleep(60)", 1))
 	epoch := query[int64](ctx, t, f.db, "SELECT epoch FROM leader")
 	for _, at := range []string{"INSERT ON es_command", "INSERT OR UPDATE ON ca_manifest", "DELETE ON task", "INSERT ON rrdp_serial"} {
 		remove := f.db.inject(ctx, t, at, 2, "")

@@ -13,7 +13,7 @@ import (
 const (
 	writers = 3 // clients that write at the same time; the CAs take turns
 	retry   = 10 * time.Millisecond
-	answer  = 3 * time.Second // how long a client waits for an answer
+	answer  = 10 * time.Second // how long a client waits for an answer
 )
 
 // load is clients that change ROAs, each one after the other, and what they

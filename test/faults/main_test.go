@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds a whole test. What is waited for takes far less.
-const patience = 4 * time.Minute
+const patience = 12 * time.Minute
 
 // bin is the folder of the programs under test.
 var bin string

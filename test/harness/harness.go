@@ -21,7 +21,7 @@ import (
 const Token = "harness-admin-token"
 
 // stopPatience is how long a server may take to end when it is asked to.
-const stopPatience = 30 * time.Second
+const stopPatience = 2 * time.Minute
 
 // Build makes the programs of this module in a folder.
 func Build(ctx context.Context, dir string) error {

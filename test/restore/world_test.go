@@ -61,7 +61,7 @@ type world struct {
 
 func newWorld(t *testing.T, settings map[string]string) *world {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	t.Cleanup(cancel)
 	w := &world{t: t, ctx: ctx}
 	w.pg = w.postgres(folder(t), settings)
@@ -96,7 +96,7 @@ func (w *world) postgres(dir string, settings map[string]string) *embedded.Serve
 	s, err := embedded.Start(w.ctx, embedded.Config{Dir: dir, Settings: settings, Log: slog.New(slog.DiscardHandler)})
 	w.check(err)
 	w.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		_ = s.Stop(ctx)
 	})
@@ -256,17 +256,17 @@ func (w *world) whileChanging(from int, f func()) (next int) {
 	next = from
 	go func() {
 		for {
+			if err := w.addOne(next); err != nil {
+				done <- err
+				return
+			}
+			next++
 			select {
 			case <-stop:
 				done <- nil
 				return
 			default:
 			}
-			if err := w.addOne(next); err != nil {
-				done <- err
-				return
-			}
-			next++
 		}
 	}()
 	f()
