@@ -76,14 +76,17 @@ func (l taLink) RevokeKey(ctx context.Context, class string, key cert.KeyID) err
 	return err
 }
 
-// ask gives the trust anchor's answer to a request, or errScheduled.
+// ask gives the trust anchor's answer to a request, or peer.ErrScheduled.
 func (l taLink) ask(ctx context.Context, r ta.ChildRequest) (answer ta.Answer, err error) {
 	err = l.s.viewProxy(ctx, func(st *ta.ProxyState) error { answer, err = st.Answer(l.child, r, l.s.Now()); return err })
 	if err == nil && answer.Then != nil {
 		_, err = l.s.Proxy.Execute(ctx, taHandle, answer.Then, pgstore.Write{Actor: es.Actor{Name: "child:" + l.child}})
 	}
-	if err == nil && (answer.Code == ta.CodeScheduled || answer.Code == ta.CodeAlreadyProcessing) {
+	switch {
+	case err == nil && answer.Code == ta.CodeScheduled:
 		err = peer.ErrScheduled
+	case err == nil && answer.Code == ta.CodeAlreadyProcessing:
+		err = peer.ErrProcessing
 	}
 	return answer, err
 }
