@@ -42,7 +42,8 @@ func (e *TooManyError) Seconds() int { return max(1, int(math.Ceil(e.Wait.Second
 
 // Door checks passwords, a few at the same time and no more than a few wrong ones
 // of a user from an address, so that nobody can guess at speed or take the
-// processor from others. Get one from NewDoor.
+// processor from others. Those whom a provider vouches for it counts. Get one
+// from NewDoor.
 type Door struct {
 	now  func() time.Time
 	turn chan struct{}
@@ -101,6 +102,16 @@ func (d *Door) Enter(ctx context.Context, users map[string]User, a Attempt) (id 
 	}
 	d.forget(user)
 	return id, u, nil
+}
+
+// Knock counts somebody who comes back from a provider, and refuses one too many
+// with *TooManyError: whoever makes such visits up has the provider asked each
+// time.
+func (d *Door) Knock(from netip.Addr) error {
+	if wait := d.take(watched{from: network(from)}); wait > 0 {
+		return &TooManyError{Wait: wait}
+	}
+	return nil
 }
 
 // network gives what counts as one address: IPv6 networks of 64 bits are commonly

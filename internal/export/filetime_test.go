@@ -80,6 +80,12 @@ func TestFilesHaveTheTimeOfTheirObjects(t *testing.T) {
 	f.serial(0)
 	f.wantModified("a.mft", t0.Add(time.Minute+time.Second))
 
+	for _, dir := range []string{"", "alice"} {
+		info, err := os.Stat(filepath.Join(f.Dir, "rsync/current", dir))
+		if f.must(err); info.ModTime().Unix() != 0 {
+			t.Errorf("folder %q has the time %v", dir, info.ModTime())
+		}
+	}
 	other := f.renderer(t.TempDir())
 	f.must(other.Render(t.Context()))
 	for _, name := range []string{"a.mft", "same.roa", "text"} {
@@ -141,6 +147,9 @@ func TestRsyncSeesEveryVersion(t *testing.T) {
 	f.publish(map[string]*string{"a.mft": object("1", start), "b.roa": object("b", start)})
 	f.serial(0)
 	fetch()
+	if out := fetch(); out != "" {
+		t.Errorf("rsync finds changed, although nothing is: %q", out)
+	}
 	for i := range 3 {
 		f.publish(map[string]*string{"a.mft": object(fmt.Sprint(i+2), start)})
 		f.serial(0)

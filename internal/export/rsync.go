@@ -16,6 +16,9 @@ import (
 	"baleen/internal/rpki/filetime"
 )
 
+// folderTime is the time of all folders: they do not differ from tree to tree.
+var folderTime = time.Unix(0, 0)
+
 // treeName is the tree of a serial, inside the folder rsync.
 func treeName(session uuid.UUID, serial uint64) string {
 	return treePrefix + session.String() + "-" + strconv.FormatUint(serial, 10)
@@ -77,10 +80,10 @@ func (r *Renderer) buildTree(ctx context.Context, d *disk, s *source, p *plan) e
 // current one are the same file.
 type tree struct {
 	*disk
-	base   string // URI of its top
-	dir    string // its path now
-	repair bool   // it is there: look at each file
-	made   map[string]bool
+	base   string          // URI of its top
+	dir    string          // its path now
+	repair bool            // it is there: look at each file
+	made   map[string]bool // folders that are there
 
 	prev         string // path of the current tree; empty: none
 	prevSure     bool   // this process has seen it whole
@@ -120,6 +123,11 @@ func (t *tree) make(ctx context.Context, s *source) error {
 			_ = t.root.RemoveAll(t.dir)
 		}
 		return err
+	}
+	for dir := range t.made {
+		if err := t.root.Chtimes(dir, folderTime, folderTime); err != nil {
+			return err
+		}
 	}
 	return t.syncTree(t.dir)
 }
@@ -219,7 +227,9 @@ func (t *tree) folder(dir string) error {
 	if err := t.root.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	t.made[dir] = true
+	for up := dir; up != rsyncDir && !t.made[up]; up = path.Dir(up) {
+		t.made[up] = true
+	}
 	return nil
 }
 

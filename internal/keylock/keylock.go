@@ -45,6 +45,21 @@ func (k *Locks) LockWithin(ctx context.Context, key string) (unlock func(), err 
 	}, nil
 }
 
+// TryLock is Lock for who does not wait: ok is false where somebody else has the key.
+func (k *Locks) TryLock(key string) (unlock func(), ok bool) {
+	e := k.enter(key)
+	select {
+	case e.taken <- struct{}{}:
+	default:
+		k.leave(key, e)
+		return nil, false
+	}
+	return func() {
+		<-e.taken
+		k.leave(key, e)
+	}, true
+}
+
 func (k *Locks) enter(key string) *entry {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -29,3 +29,24 @@ func TestLockWithin(t *testing.T) {
 		t.Errorf("still held: %v", k.held)
 	}
 }
+
+// Who does not wait gets a key only where it is free.
+func TestTryLock(t *testing.T) {
+	var k Locks
+	unlock, ok := k.TryLock("a")
+	if !ok {
+		t.Fatal("a free key is not given")
+	}
+	if _, ok := k.TryLock("a"); ok {
+		t.Error("a key is given twice")
+	}
+	unlock()
+	again, ok := k.TryLock("a")
+	if !ok {
+		t.Fatal("a key is not free again")
+	}
+	again()
+	if len(k.held) != 0 {
+		t.Errorf("still held: %v", k.held)
+	}
+}

@@ -164,7 +164,10 @@ func (l ParentLink) open(raw []byte, asked time.Time) (updown.Payload, cert.KeyI
 // parent in this server would be.
 func refusalOf(asked updown.Payload, r updown.ErrorResponse) error {
 	_, list := asked.(updown.List)
-	if !list && (r.Status == updown.StatusBusy || r.Status == updown.StatusScheduled) {
+	switch {
+	case !list && r.Status == updown.StatusBusy:
+		return ErrProcessing
+	case !list && r.Status == updown.StatusScheduled:
 		return ErrScheduled
 	}
 	text := "RFC 6492 Not Performed: " + r.Status.String()
@@ -223,11 +226,15 @@ type Granted struct {
 	Issuer []byte // DER of the certificate that signed
 }
 
-// errScheduled says that a parent will answer later (RFC 6492 section 3.6,
-// codes 1101 and 1104): the request stays open and is sent again.
+// ErrScheduled says that a parent will answer later (RFC 6492 section 3.6, code
+// 1104): the request stays open and is sent again.
 var ErrScheduled = errors.New("the parent will answer later")
 
-// nothingToRevoke says whether a parent refused to revoke a key because it does
+// ErrProcessing is the ErrScheduled of a parent that has the request already, or
+// carries out another one first (code 1101).
+var ErrProcessing = fmt.Errorf("%w: it is at work", ErrScheduled)
+
+// NothingToRevoke says whether a parent refused to revoke a key because it does
 // not know it, or its class (RFC 6492 section 3.6, codes 1301 and 1302).
 func NothingToRevoke(err error) bool {
 	return fault.Of(err) == fault.NotFound && (fault.Code(err) == "rc-unknown" || fault.Code(err) == "key-no-cert")

@@ -60,9 +60,10 @@ type Objects interface {
 }
 
 // Provision answers a message of a child (RFC 6492). An error means that there
-// is no signed answer: the parent is not there (ca-unknown), or the message does
-// not prove that it comes, now and for the first time, from a child. Whoever is
-// proved to be a child gets a signed answer, whatever it says.
+// is no signed answer: the parent is not there (ca-unknown), the message does
+// not prove that it comes, now and for the first time, from a child, or it is no
+// message of that child to this parent. Whoever is proved to be a child gets a
+// signed answer to all else, whatever it asks.
 func (s Server) Provision(ctx context.Context, handle string, q Query) (answer []byte, err error) {
 	e := exchange.Entry{
 		Began: s.Now(), Protocol: exchange.UpDown, Role: exchange.Server, Party: handle, Address: q.Address, UserAgent: q.UserAgent, In: q.Body,
@@ -91,33 +92,11 @@ func (s Server) Provision(ctx context.Context, handle string, q Query) (answer [
 		return nil, s.turnedAway(e, err)
 	}
 	e.PeerKey = id.KeyID
-	side, err := s.Parents.Hear(ctx, handle, p.Child, q.UserAgent, id.KeyID)
-	if err != nil {
-		return nil, err
+	d := dialogue{Entry: e, provider: p, message: message, refusal: malformed}
+	if malformed != nil && !wellFormed(m.Content) {
+		d.refusal = unproved(fault.Invalid, codeXML, malformed)
 	}
-
-	var payload updown.Payload
-	refusal := malformed
-	if malformed == nil {
-		e.Request = message.Payload.Type()
-		payload, refusal = s.perform(ctx, side, handle, p.Child, message)
-	}
-	if refusal != nil {
-		payload = s.notPerformed(handle, p.Child, message, refusal)
-	}
-	e.Out, err = s.reply(ctx, p, handle, payload)
-	if refusal == nil {
-		refusal = err
-	}
-	x := castore.ChildExchange{Child: p.Child, UserAgent: q.UserAgent, Key: &id.KeyID, Err: refusal}
-	if errors.Is(refusal, ErrScheduled) { // it went well
-		x.Err = nil
-	}
-	if note := s.Parents.Heard(ctx, handle, x); err == nil {
-		err = note
-	}
-	s.Exchanges.Note(ctx, withStatus(noted(e, exchange.Refused, refusal), payload))
-	return e.Out, err
+	return s.converse(ctx, d)
 }
 
 // turnedAway logs a message that gets no signed answer. It leaves no row, so
@@ -128,10 +107,7 @@ func (s Server) turnedAway(e exchange.Entry, err error) error {
 }
 
 // perform does what a proved child asks for.
-func (s Server) perform(ctx context.Context, side ChildSide, handle, child string, m updown.Message) (updown.Payload, error) {
-	if m.Sender != child || m.Recipient != handle {
-		return nil, fault.New(fault.Invalid, "rfc6492-parties", fmt.Sprintf("the message is from '%s' to '%s', but it was sent by '%s' to '%s'", m.Sender, m.Recipient, child, handle))
-	}
+func (s Server) perform(ctx context.Context, side ChildSide, m updown.Message) (updown.Payload, error) {
 	switch ask := m.Payload.(type) {
 	case updown.List:
 		return s.answerList(ctx, side)
@@ -239,6 +215,8 @@ func (s Server) notPerformed(handle, child string, m updown.Message, err error) 
 func statusOf(asked updown.Payload, err error) updown.Status {
 	_, revoke := asked.(updown.Revoke)
 	switch {
+	case errors.Is(err, errBusy) || errors.Is(err, ErrProcessing):
+		return updown.StatusBusy
 	case asked == nil || errors.Is(err, updown.ErrType):
 		return updown.StatusOf(err)
 	case errors.Is(err, ErrScheduled):

@@ -208,6 +208,13 @@ func (p *puppets) set(change func(p *puppets)) {
 	change(p)
 }
 
+// heard gives the types of the questions since the behaviour was set.
+func (p *puppets) heard() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.asked)
+}
+
 // honestly makes them honest again.
 func (p *puppets) honestly() { p.set(func(*puppets) {}) }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/fault"
 	"baleen/internal/rpki/cert"
@@ -316,12 +317,82 @@ func TestParentThatWillAnswerLater(t *testing.T) {
 			p.honestly()
 			w.Pass(11 * time.Minute)
 			w.Settle()
+			if status == updown.StatusScheduled { // its list says nothing new: the request is repeated on the next day
+				if asked := p.heard(); slices.Contains(asked, updown.TypeIssue) || !slices.Contains(asked, updown.TypeList) {
+					t.Errorf("soon it was asked %v", asked)
+				}
+				w.Pass(24 * time.Hour)
+				w.Settle()
+			}
 			if got := w.State("ca1").Classes["0"].Current.Cert.Resources; !got.Equal(p.offer) {
 				t.Errorf("it has %v", got)
 			}
 			w.NoFaults()
 		})
 	}
+}
+
+// A request that was scheduled is sent once a day (RFC 6492 section 3.4.1), also
+// where the parent then says that it is at work; but at once when the parent
+// lists the certificate.
+func TestScheduledRequestsRest(t *testing.T) {
+	w, p := underPuppet(t)
+	p.offer = set("AS65000-AS65001", "10.0.0.0/16", "")
+	var ready *updown.Certificate
+	status := updown.StatusScheduled
+	var csr []byte
+	p.set(func(p *puppets) {
+		p.updown = func(asked, honest updown.Payload) updown.Payload {
+			switch ask := asked.(type) {
+			case updown.Issue:
+				csr = ask.CSR
+				if ready == nil {
+					return updown.ErrorResponse{Status: status}
+				}
+				class := honest.(updown.IssueResponse).Class
+				class.Certs = []updown.Certificate{*ready}
+				return updown.IssueResponse{Class: class}
+			case updown.List:
+				list := honest.(updown.ListResponse)
+				if ready != nil {
+					list.Classes[0].Certs = []updown.Certificate{*ready}
+				}
+				return list
+			}
+			return honest
+		}
+	})
+	issues := func() (n int) {
+		for _, asked := range p.heard() {
+			if asked == updown.TypeIssue {
+				n++
+			}
+		}
+		return n
+	}
+	w.askAgain()
+	status = updown.StatusBusy
+	for day := range 3 {
+		for range 3 {
+			w.Pass(11 * time.Minute)
+			w.Settle()
+		}
+		if n := issues(); n != day+1 {
+			t.Fatalf("by day %d it was sent %d times", day, n)
+		}
+		w.Pass(24 * time.Hour)
+		w.Settle()
+	}
+	req, err := cert.DecodeRequest(csr)
+	must(t, err)
+	c := p.certificate(p.template(req))
+	ready = &c
+	w.Pass(11 * time.Minute)
+	w.Settle()
+	if got := w.State("ca1").Classes["0"].Current.Cert; !got.Resources.Equal(p.offer) || got.Hash != ca.HashOf(c.DER) {
+		t.Errorf("the certificate that is listed was not fetched: %+v", got)
+	}
+	w.NoFaults()
 }
 
 // A refusal of a certificate does not close a class that the parent still

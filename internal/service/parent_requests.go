@@ -51,7 +51,16 @@ func (x *parentSync) run(ctx context.Context) error {
 
 // request asks for one certificate, and acts on a refusal that is for good.
 func (x *parentSync) request(ctx context.Context, r ca.CertRequest) error {
+	_, outside := x.link.(peer.ParentLink)
+	d := x.deferralOf(r)
+	if outside && x.s.deferrals.rests(d, x.s.Now()) {
+		return peer.ErrScheduled
+	}
 	err := x.s.requestCert(ctx, x.a, x.link, r)
+	if outside {
+		busy := errors.Is(err, peer.ErrProcessing)
+		x.s.deferrals.note(d, errors.Is(err, peer.ErrScheduled) && !busy, busy, x.s.Now())
+	}
 	switch {
 	case err == nil || errors.Is(err, peer.ErrScheduled):
 		return err

@@ -102,6 +102,7 @@ type Service struct {
 	locks       keylock.Locks
 	voices      peer.Voices
 	crowd       peer.Crowd
+	deferrals   deferrals
 	calm        calm
 	figures     figured
 	activeSince atomic.Pointer[time.Time] // when this term as the active node began

@@ -145,8 +145,11 @@ func (c Child) ask(ctx context.Context, r ta.ChildRequest) (answer ta.Answer, er
 	if err == nil && answer.Then != nil {
 		_, err = c.a.Proxy.Execute(ctx, ta.Handle, answer.Then, pgstore.Write{Actor: es.Actor{Name: "child:" + c.child}})
 	}
-	if err == nil && (answer.Code == ta.CodeScheduled || answer.Code == ta.CodeAlreadyProcessing) {
+	switch {
+	case err == nil && answer.Code == ta.CodeScheduled:
 		err = peer.ErrScheduled
+	case err == nil && answer.Code == ta.CodeAlreadyProcessing:
+		err = peer.ErrProcessing
 	}
 	return answer, err
 }

@@ -18,6 +18,7 @@ type fakeProvider struct {
 	who     oidc.Identity
 	err     error
 	back    oidc.Callback // what Finish was given
+	asked   int           // how often Finish was called
 	secrets string        // what Renew and Logout were given
 	renewed int
 	hurried bool // Renew was given a time limit of somebody else's
@@ -29,6 +30,7 @@ func (p *fakeProvider) Begin(context.Context) (string, oidc.Flow, error) {
 
 func (p *fakeProvider) Finish(_ context.Context, back oidc.Callback) (oidc.Identity, error) {
 	p.back = back
+	p.asked++
 	if p.err != nil {
 		return oidc.Identity{}, p.err
 	}
@@ -138,6 +140,35 @@ func TestAProviderRefuses(t *testing.T) {
 		"openid-connect - refused api-login-error 4", "openid-connect ann refused api-auth-permanent-error 1", "openid-connect ann refused api-insufficient-rights 1",
 	}
 	if got := o.noted(); !slices.Equal(got, want) {
+		t.Errorf("noted %q", got)
+	}
+}
+
+// TestMadeUpCallbacks: after a number of visits from an address the provider is
+// not asked for a while, nor does a browser forget its login.
+func TestMadeUpCallbacks(t *testing.T) {
+	o, p := newClub(t)
+	p.err = said(fault.Denied, oidc.CodeLogin, "Login error: no such code")
+	for range 50 {
+		o.callback(anybody, "?code=made-up&state=x")
+	}
+	p.err, p.asked = nil, 0
+	if f := failure(t, o.callback(anybody, "?code=1&state=x")); f.Label != "api-login-limit" {
+		t.Errorf("got %+v", f)
+	}
+	a := o.ask(anybody, "POST", "/auth/login?code=1&state=x", "").fails(http.StatusTooManyRequests, "api-login-limit")
+	if a.header.Get("Retry-After") != "1" || len(cookies(a)) != 0 || p.asked != 0 {
+		t.Errorf("got %v, and the provider was asked %d times", a.header, p.asked)
+	}
+	elsewhere := func(r *http.Request) { r.RemoteAddr = "198.51.100.9:1" }
+	if o.callback(elsewhere, "?code=1&state=x").Get("token") == "" {
+		t.Error("who is elsewhere does not get in")
+	}
+	o.now = o.now.Add(time.Second)
+	if o.callback(anybody, "?code=1&state=x").Get("token") == "" || p.asked != 2 {
+		t.Errorf("who waited does not get in; the provider was asked %d times", p.asked)
+	}
+	if got := o.noted(); !slices.Contains(got, "openid-connect - refused api-login-limit 2") {
 		t.Errorf("noted %q", got)
 	}
 }

@@ -21,7 +21,7 @@ import (
 type Access struct {
 	Type     access.Type // "": access.AdminToken
 	Settings func() access.Settings
-	Door     *access.Door    // set for access.ConfigFile
+	Door     *access.Door    // set for access.ConfigFile and access.OpenIDConnect
 	Sessions *login.Sessions // set for access.ConfigFile and access.OpenIDConnect
 	Provider Provider        // set for access.OpenIDConnect
 

@@ -38,8 +38,14 @@ func (a Auth) beginAtProvider(c echo.Context) error {
 	return sendUncached(c, address)
 }
 
-// loginAtProvider is for who comes back from the provider.
+// loginAtProvider is for who comes back from the provider. Who is one too many may
+// come again with the same code: the cookies stay.
 func (a Auth) loginAtProvider(c echo.Context) (loggedIn, error) {
+	if err := a.Door.Knock(a.visitor(c)); err != nil {
+		err = doorError(err)
+		a.refused(c, login.Attempt{Provider: login.OpenIDConnect}, fault.Code(err))
+		return loggedIn{}, err
+	}
 	ctx := c.Request().Context()
 	for _, cookie := range oidc.ClearCookies() {
 		c.SetCookie(cookie)

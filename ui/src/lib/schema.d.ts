@@ -435,7 +435,7 @@ export interface paths {
         };
         /**
          * Log in, for a browser that the OpenID Connect provider sends back
-         * @description Whatever happens the browser goes on to the web interface: to `/ui/login?token=…&id=…&attributes=…`, where `attributes` is the JSON of those of a `LoggedInUser` in base64, or to `/ui/login?error=…`, the JSON of an error in base64. Without OpenID Connect credentials stand in the header, as for `POST /auth/login`.
+         * @description Whatever happens the browser goes on to the web interface: to `/ui/login?token=…&id=…&attributes=…`, where `attributes` is the JSON of those of a `LoggedInUser` in base64, or to `/ui/login?error=…`, the JSON of an error in base64. Without OpenID Connect credentials stand in the header, as for `POST /auth/login`. The error may be `api-login-limit`: too many came from this address; the browser may load the same address again a moment later.
          */
         get: operations["loginCallback"];
         put?: never;
