@@ -139,7 +139,7 @@ func (s *Service) takeEntitlements(ctx context.Context, a SyncParent, offered []
 		cmd.NewKeys[class], made = key, append(made, key)
 	}
 	_, err := s.execute(ctx, a.CA, cmd, pgstore.Write{Actor: taskActor("ca_sync_parent")})
-	if err != nil && len(made) > 0 {
+	if inVain(err) && len(made) > 0 {
 		s.dropKeys(ctx, made)
 	}
 	return err
@@ -176,6 +176,11 @@ func (s *Service) verifyGranted(got peer.Granted, r ca.CertRequest, pub crypto.P
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, SIA: ca.SIA{Repository: c.SIA.Repository, Manifest: c.SIA.Manifest, Notify: c.SIA.Notify},
 	}, nil
 }
+
+// inVain says that a command which failed with err was surely not done, so that
+// nothing rests on the keys that were made for it. Where nobody knows they stay:
+// baleen verify names those that belong to nothing.
+func inVain(err error) bool { return err != nil && fault.Code(err) != pgstore.CodeOutcomeUnknown }
 
 // dropKeys destroys keys that were made in vain.
 func (s *Service) dropKeys(ctx context.Context, keys []cert.KeyID) {

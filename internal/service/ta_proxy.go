@@ -31,7 +31,7 @@ func (s *Service) InitTA(ctx context.Context, actor es.Actor) error {
 		return err
 	}
 	_, err = s.Proxy.Create(ctx, taHandle, ta.InitProxy{Identity: ta.Identity(id)}, pgstore.Write{Actor: actor})
-	if err != nil {
+	if inVain(err) {
 		s.dropKeys(ctx, []cert.KeyID{id.KeyID})
 	}
 	if fault.Code(err) == "stream-exists" {
