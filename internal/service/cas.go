@@ -40,7 +40,7 @@ func (s *Service) CreateCA(ctx context.Context, actor es.Actor, handle string) e
 		return err
 	}
 	_, err = s.CAs.Create(ctx, handle, ca.Init{Handle: handle, Identity: id}, pgstore.Write{Actor: actor})
-	if err != nil {
+	if pgstore.Undone(err) {
 		s.dropKeys(ctx, []cert.KeyID{id.KeyID})
 	}
 	if fault.Code(err) == "stream-exists" {

@@ -63,7 +63,9 @@ func (s *Service) withNewKeys(ctx context.Context, handle string, w pgstore.Writ
 		if fault.Code(err) == "class-without-key" && try < newKeyTries {
 			continue
 		}
-		s.dropUnused(ctx, made, r.Events)
+		if err == nil || pgstore.Undone(err) {
+			s.dropUnused(ctx, made, r.Events)
+		}
 		return err
 	}
 }

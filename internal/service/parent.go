@@ -138,7 +138,7 @@ func (s *Service) takeEntitlements(ctx context.Context, a SyncParent, offered []
 		cmd.NewKeys[class], made = key, append(made, key)
 	}
 	_, err := s.execute(ctx, a.CA, cmd, pgstore.Write{Actor: taskActor("ca_sync_parent")})
-	if err != nil && len(made) > 0 {
+	if pgstore.Undone(err) && len(made) > 0 {
 		s.dropKeys(ctx, made)
 	}
 	return err

@@ -99,7 +99,7 @@ func (s *Service) RenewIdentity(ctx context.Context, actor es.Actor, handle stri
 		return err
 	}
 	_, err = s.execute(ctx, handle, ca.RenewIdentity{Identity: id}, pgstore.Write{Actor: actor, IfVersion: ifVersion})
-	if err != nil {
+	if pgstore.Undone(err) {
 		s.dropKeys(ctx, []cert.KeyID{id.KeyID})
 	}
 	return err

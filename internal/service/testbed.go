@@ -7,7 +7,6 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/es"
-	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/pubserver"
 	"baleen/internal/rpki/cert"
@@ -36,7 +35,7 @@ func (s *Service) InitPublicationServer(ctx context.Context, actor es.Actor, rrd
 	err = s.Pubs.Init(ctx, actor, pubserver.InitParams{
 		RRDPBase: rrdpBase, RsyncBase: rsyncBase, KeyID: id.KeyID, IDCert: id.Cert,
 	})
-	if err != nil && fault.Code(err) != pgstore.CodeOutcomeUnknown {
+	if pgstore.Undone(err) {
 		s.dropKeys(ctx, []cert.KeyID{id.KeyID})
 	}
 	return err

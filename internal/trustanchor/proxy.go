@@ -33,7 +33,7 @@ func (a Anchor) Init(ctx context.Context, actor es.Actor) error {
 		return err
 	}
 	_, err = a.Proxy.Create(ctx, ta.Handle, ta.InitProxy{Identity: id}, pgstore.Write{Actor: actor})
-	if err != nil {
+	if pgstore.Undone(err) {
 		a.dropKey(ctx, id.KeyID)
 	}
 	if fault.Code(err) == "stream-exists" {

@@ -231,7 +231,7 @@ func TestCommitThatNobodyCanLookUp(t *testing.T) {
 	mustCreate(t, st, "ada")
 	wire, pool := newRelay(t, st.DB)
 	far := &store{Type: personType, DB: pool, Fence: st.Fence}
-	far.SettleFor(300 * time.Millisecond)
+	far.SettleFor = 300 * time.Millisecond
 	see(t, far, "ada")
 	back := make(chan struct{})
 	wire.atCommit(func(client, server net.Conn, commit []byte) {

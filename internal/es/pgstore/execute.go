@@ -237,7 +237,7 @@ func (st *Store[S]) commit(ctx context.Context, e *entry[S], r *record) error {
 // waits for it; if it was committed the log has the record's hash; and if not,
 // this attempt takes its place.
 func (st *Store[S]) settle(ctx context.Context, r *record) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(st.settleFor, settleFor))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(st.SettleFor, settleFor))
 	defer cancel()
 	for {
 		err := st.write(ctx, r)

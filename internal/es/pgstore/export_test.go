@@ -2,13 +2,9 @@ package pgstore
 
 import (
 	"context"
-	"time"
 
 	"baleen/internal/postgres/pgq"
 )
-
-// SettleFor shortens how long the store looks for a commit without answer.
-func (st *Store[S]) SettleFor(d time.Duration) { st.settleFor = d }
 
 // Statement is SQL with its arguments.
 type Statement struct {

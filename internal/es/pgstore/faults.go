@@ -112,3 +112,8 @@ func encode(v any) (json.RawMessage, error) {
 	raw, err := es.Encode(v)
 	return raw, storable(err)
 }
+
+// Undone says that a command failed with err and was surely not done, so that
+// nothing rests on the keys that were made for it. Where nobody knows they must
+// stay: baleen verify names those that belong to nothing.
+func Undone(err error) bool { return err != nil && fault.Code(err) != CodeOutcomeUnknown }

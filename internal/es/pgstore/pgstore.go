@@ -102,7 +102,8 @@ type Store[S any] struct {
 	Wake      func()       // called after each commit; may be nil
 	Log       *slog.Logger // may be nil
 
-	settleFor time.Duration // zero: the constant
+	// SettleFor is how long a writer tries to learn what became of a commit whose answer was lost; zero: ten seconds.
+	SettleFor time.Duration
 
 	mu      sync.Mutex
 	entries map[string]*entry[S]
