@@ -23,36 +23,19 @@ type ROAPlan struct {
 	Withdraw []string     // file names
 	Wanted   int          // objects that the key should have in all
 
-	leaving map[string][]ROA // the routes of what is to be withdrawn, by file name
+	leaving map[string][]ROA // the routes of what is to be withdrawn, by file name; empty: Withdraw is
 }
 
 // PlannedROA is a ROA object to sign.
 type PlannedROA struct {
 	Name string
 	ROAs []ROA // one AS, sorted
+
+	fresh []ROA // those of them that the object of this name, which it replaces, does not authorise
 }
 
 // Empty says that nothing is to do.
 func (p ROAPlan) Empty() bool { return len(p.Issue)+len(p.Withdraw) == 0 }
-
-// Withdrawals gives what is to be withdrawn once these are issued: what authorises
-// a route that is to have another object, which is still to be signed, waits for
-// that. So no route is without its authorization while objects change their form.
-func (p ROAPlan) Withdrawals(issued []IssuedROA) []string {
-	done := make(map[string]bool, len(issued))
-	for _, i := range issued {
-		done[i.Name] = true
-	}
-	open := map[ROA]bool{}
-	for _, planned := range p.Issue {
-		for _, r := range planned.ROAs {
-			open[r] = open[r] || !done[planned.Name]
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(p.Withdraw), func(name string) bool {
-		return slices.ContainsFunc(p.leaving[name], func(r ROA) bool { return open[r] })
-	})
-}
 
 // PlanROAs compares what is wanted with what is issued in every class, and
 // renews what would expire soon.
@@ -97,13 +80,12 @@ func (s *State) planROAs(c *Class, k *CertifiedKey, have map[string]IssuedROA, n
 	}
 	stays := make(map[string]bool, found)
 	w.each(func(name []byte, _ []ROA) { stays[string(name)] = true })
-	plan.leaving = map[string][]ROA{}
 	for _, file := range slices.Sorted(maps.Keys(have)) {
 		if !stays[file] {
 			plan.Withdraw = append(plan.Withdraw, file)
-			plan.leaving[file] = have[file].Authorizations
 		}
 	}
+	plan.compareWith(have)
 	return plan
 }
 

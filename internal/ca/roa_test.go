@@ -3,6 +3,7 @@ package ca
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -230,5 +231,50 @@ func TestOverclaimingIsNotPublished(t *testing.T) {
 	}
 	if got := s.SortedROAs(); len(got) != 2 {
 		t.Errorf("the configuration was lost: %v", got)
+	}
+}
+
+// What a change replaces leaves with what takes its place, and not before: a
+// large change takes several batches, and each is published. What has no
+// successor leaves with the first.
+func TestWhatIsReplacedWaitsForItsSuccessor(t *testing.T) {
+	was := []string{"10.0.0.0/16-16 => 1", "10.1.0.0/16-24 => 2", "10.2.0.0/24-24 => 3", "10.3.0.0/16-16 => 4", "10.4.0.0/16-16 => 5", "10.5.0.0/16-16 => 6"}
+	to := []string{"10.0.0.0/16-24 => 1", "10.1.7.0/24-24 => 2", "10.2.0.0/16-24 => 3", "10.3.0.0/16-16 => 7"}
+	name := func(text string) string { return fmt.Sprintf("%x.roa", text) }
+	change, have := ROAsConfigured{}, ROAsIssued{Class: "0"}
+	before := ROAsConfigured{}
+	for i, text := range was {
+		r := roa(t, text)
+		before.Added, have.Issued = append(before.Added, ConfiguredROA{ROA: r}), append(have.Issued, issued(name(text), fmt.Sprint(30+i), r))
+		if text != "10.5.0.0/16-16 => 6" { // stays, and is to be signed again
+			change.Removed = append(change.Removed, r)
+		}
+	}
+	for _, text := range to {
+		change.Added = append(change.Added, ConfiguredROA{ROA: roa(t, text)})
+	}
+	s := given(t, append(certified(t, set(t, "", "10.0.0.0/8", "")), before, have, ReissueForced{}, change)...)
+	plans := s.PlanROAs(noon, policy)
+	if len(plans) != 1 || len(plans[0].Issue) != 5 || len(plans[0].Withdraw) != 5 {
+		t.Fatalf("got %+v", plans)
+	}
+	for _, tc := range []struct{ signed, leave []string }{
+		{nil, []string{was[3], was[4]}},
+		{to[:1], []string{was[0], was[3], was[4]}},
+		{to[1:3], []string{was[1], was[2], was[3], was[4]}},
+		{append(to[:4:4], was[5]), was[:5]},
+	} {
+		var signed []IssuedROA
+		for i, text := range tc.signed {
+			signed = append(signed, issued(name(text), fmt.Sprint(50+i), roa(t, text)))
+		}
+		var want []string
+		for _, text := range tc.leave {
+			want = append(want, name(text))
+		}
+		slices.Sort(want)
+		if got := plans[0].Withdrawals(signed); !slices.Equal(got, want) {
+			t.Errorf("with %v: %q, want %q", tc.signed, got, want)
+		}
 	}
 }

@@ -71,8 +71,8 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 
 // issueROAs carries out one batch of a plan that was made for a version, and
 // tells whether more is left. What is withdrawn goes with the first: a route that
-// lost its authorization must not wait. What is replaced by objects of another
-// name goes with those.
+// lost its authorization must not wait. What is replaced goes with what takes its
+// place.
 func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan, planned int64) (more bool, err error) {
 	auth, err := s.maker().Authority(ctx, p.Key, p.Issuer)
 	if err != nil {

@@ -154,7 +154,8 @@ func importID(m Import) (string, error) {
 }
 
 // resumeImport goes on with an import that is not complete: what was not
-// prepared is, and what was given up or waits is tried again at once.
+// prepared is, and what was given up or waits is tried again at once. What is
+// made, or complete, by then is no error.
 func (s *Importer) resumeImport(ctx context.Context, a ImportCAs, m Import) error {
 	if a.Abandoned != nil {
 		return errImportAbandoned(a.ID)
@@ -167,12 +168,19 @@ func (s *Importer) resumeImport(ctx context.Context, a ImportCAs, m Import) erro
 		return err
 	}
 	return s.Service.Commit(ctx, func(tx pgx.Tx) error {
+		retry := func(kind, key string) error {
+			err := tasks.Retry(ctx, tx, s.Service.Now(), kind, key)
+			if fault.Of(err) == fault.NotFound {
+				return nil
+			}
+			return err
+		}
 		for _, l := range left {
-			if err := tasks.Retry(ctx, tx, s.Service.Now(), MakeCA{}.Kind(), l.Key); err != nil && fault.Of(err) != fault.NotFound {
+			if err := retry(MakeCA{}.Kind(), l.Key); err != nil {
 				return err
 			}
 		}
-		return tasks.Retry(ctx, tx, s.Service.Now(), a.Kind(), a.Key())
+		return retry(a.Kind(), a.Key())
 	})
 }
 

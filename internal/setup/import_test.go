@@ -134,3 +134,12 @@ func TestBulkImport(t *testing.T) {
 		t.Errorf("the same import after it is complete: %v", err)
 	}
 }
+
+// An import that is sent again in the moment in which it ends is done.
+func TestAnImportThatEndsMeanwhile(t *testing.T) {
+	w := importing(t)
+	w.Must(w.imports.BulkImport(t.Context(), operator, setup.Import{}))
+	w.Exec(`CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`) // as if the row had just been deleted
+	w.Exec(`CREATE TRIGGER gone BEFORE UPDATE ON task FOR EACH ROW WHEN (OLD.kind = 'cas_import') EXECUTE FUNCTION gone()`)
+	w.Must(w.imports.BulkImport(t.Context(), operator, setup.Import{}))
+}
