@@ -10,7 +10,7 @@ SELECT revision FROM rrdp_serial WHERE repository = @repository AND session = @s
 
 -- name: ExportPublic :many
 -- A page of what the world has, in the order of snapshots.
-SELECT uri, hash, size, from_revision::bigint AS from_revision FROM pub_object
+SELECT uri, hash, size, from_revision::bigint AS from_revision, file_time FROM pub_object
 WHERE repository = @repository AND to_revision IS NULL AND from_revision IS NOT NULL AND uri > @after_uri::text
 ORDER BY uri LIMIT @max;
 

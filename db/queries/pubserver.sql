@@ -40,8 +40,14 @@ SELECT (EXISTS (SELECT 1 FROM pub_object p WHERE p.repository = $1 AND p.from_re
     OR EXISTS (SELECT 1 FROM pub_object w WHERE w.repository = $1 AND w.withdrawn))::bool;
 
 -- name: PubFreezePublishes :execrows
--- Makes what is staged for publication part of a revision.
-UPDATE pub_object SET from_revision = @revision::bigint WHERE repository = @repository AND from_revision IS NULL;
+-- Makes what is staged for publication part of a revision. No version of an object has a file as old as that of an
+-- earlier one: rsync would take two of one size and time for the same.
+UPDATE pub_object n SET from_revision = @revision::bigint, file_time = greatest(n.file_time, (
+    SELECT o.file_time + interval '1 second' FROM pub_object o
+    WHERE o.repository = n.repository AND o.publisher = n.publisher AND o.uri = n.uri AND o.from_revision IS NOT NULL
+    ORDER BY o.from_revision DESC LIMIT 1
+))
+WHERE n.repository = @repository AND n.from_revision IS NULL;
 
 -- name: PubFreezeWithdraws :execrows
 -- Ends what is staged for withdrawal with a revision.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"baleen/internal/fault"
+	"baleen/internal/rpki/filetime"
 )
 
 // treeName is the tree of a serial, inside the folder rsync.
@@ -153,20 +153,28 @@ func (t *tree) have(o *object) bool {
 	return t.folder(path.Dir(name)) == nil && t.root.Link(old, name) == nil
 }
 
-// holds tells whether a file is an object, octet for octet.
+// holds tells whether a file is an object, octet for octet. It gets the time it
+// should have, which programs before this one did not give.
 func (t *tree) holds(name string, o *object) bool {
 	info, ok := t.stat(name)
 	if !ok || !info.Mode().IsRegular() || info.Size() != int64(o.size) {
 		return false
 	}
-	f, err := t.root.Open(name)
-	if err != nil {
+	der, err := t.root.ReadFile(name)
+	if err != nil || sha256.Sum256(der) != o.hash {
 		return false
 	}
-	defer func() { _ = f.Close() }()
-	hash := sha256.New()
-	_, err = io.Copy(hash, f)
-	return err == nil && [32]byte(hash.Sum(nil)) == o.hash
+	at, ok := o.modified(der)
+	return !ok || at.Equal(info.ModTime()) || t.root.Chtimes(name, at, at) == nil
+}
+
+// modified gives what the object's file says when it was modified. Rows that
+// are older than the column say nothing: then it is what the object says.
+func (o *object) modified(der []byte) (time.Time, bool) {
+	if o.fileTime != nil {
+		return *o.fileTime, true
+	}
+	return filetime.Of(o.uri, der)
 }
 
 func (t *tree) write(o *object) error {
@@ -189,6 +197,9 @@ func (t *tree) write(o *object) error {
 	_, err = f.Write(o.der)
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
+	}
+	if at, ok := o.modified(o.der); ok && err == nil {
+		err = t.root.Chtimes(to, at, at)
 	}
 	if err != nil || to == name {
 		return err

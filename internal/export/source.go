@@ -106,7 +106,8 @@ type object struct {
 	uri      string
 	hash     [32]byte
 	size     int32
-	revision int64     // since which it is public
+	revision int64 // since which it is public
+	fileTime *time.Time
 	replaced *[32]byte // in a delta
 	der      []byte    // nil where it was not asked for
 }
@@ -118,7 +119,7 @@ func (s *source) public(ctx context.Context, wanted func(o *object) bool, each f
 		rows, err := pgq.New().ExportPublic(ctx, s.tx, pgq.ExportPublicParams{Repository: s.repository, AfterURI: after, Max: pageRows})
 		page := make([]object, len(rows))
 		for i, r := range rows {
-			page[i] = object{uri: r.URI, hash: [32]byte(r.Hash), size: r.Size, revision: r.FromRevision}
+			page[i] = object{uri: r.URI, hash: [32]byte(r.Hash), size: r.Size, revision: r.FromRevision, fileTime: r.FileTime}
 		}
 		return page, err
 	}, wanted, each)

@@ -38,7 +38,7 @@ func (u UpdateRRDP) Key() string { return u.Repository }
 // that already is so does nothing. Refusals have the codes of RFC 8181
 // section 2.5 and the URI in their Args; an unknown publisher is pub-unknown.
 func (s *Server) Publish(ctx context.Context, publisher string, changes []Change) error {
-	canonical, err := normalise(changes)
+	canonical, err := s.prepare(changes)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (s *Server) Publish(ctx context.Context, publisher string, changes []Change
 // own. The publisher's turn lasts until that transaction ends: it should be
 // short, and should take this step last.
 func (s *Server) PublishTx(ctx context.Context, tx pgx.Tx, publisher string, changes []Change) error {
-	canonical, err := normalise(changes)
+	canonical, err := s.prepare(changes)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Change is one <publish/> or <withdraw/> of a message (RFC 8181 section 2.2).
@@ -12,6 +13,8 @@ type Change struct {
 	URI     string
 	Old     *[32]byte // SHA-256 of the object replaced or withdrawn; nil: there must be none
 	Content []byte    // the object; nil: withdraw
+
+	fileTime time.Time // of Content, see dateFiles
 }
 
 // row is one row of pub_object that is not over (to_revision is null).
@@ -47,9 +50,10 @@ type found struct {
 
 // stored is an object to store.
 type stored struct {
-	uri  string
-	hash [32]byte
-	der  []byte
+	uri      string
+	hash     [32]byte
+	der      []byte
+	fileTime time.Time
 }
 
 // staging is what a message does to the rows.
@@ -151,7 +155,7 @@ func (s *staging) add(c Change, h holding) error {
 		s.dropped = append(s.dropped, c.URI)
 	}
 	if c.Content != nil && !asPublic && !asStaged {
-		s.insert = append(s.insert, stored{uri: c.URI, hash: hash, der: c.Content})
+		s.insert = append(s.insert, stored{uri: c.URI, hash: hash, der: c.Content, fileTime: c.fileTime})
 	}
 	return nil
 }

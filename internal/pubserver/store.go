@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -26,8 +27,9 @@ UPDATE pub_object SET withdrawn = false
 WHERE repository = $1 AND publisher = $2 AND uri = ANY($3::text[]) AND withdrawn`
 
 const sqlStage = `
-INSERT INTO pub_object (repository, publisher, uri, hash, size)
-SELECT $1, $2, n.uri, n.hash, n.size FROM unnest($3::text[], $4::bytea[], $5::integer[]) AS n (uri, hash, size)`
+INSERT INTO pub_object (repository, publisher, uri, hash, size, file_time)
+SELECT $1, $2, n.uri, n.hash, n.size, n.file_time
+FROM unnest($3::text[], $4::bytea[], $5::integer[], $6::timestamptz[]) AS n (uri, hash, size, file_time)`
 
 const sqlCount = `
 UPDATE pub_publisher SET objects = objects + $3, bytes = bytes + $4 WHERE repository = $1 AND handle = $2`
@@ -88,10 +90,10 @@ func (s *staging) sendContents(ctx context.Context, tx pgx.Tx) (hashes, ders [][
 // queueInserts adds the rows of new objects.
 func (s *staging) queueInserts(b *pgx.Batch, repository, publisher string) {
 	n := len(s.insert)
-	hashes, names, sizes := make([][]byte, n), make([]string, n), make([]int32, n)
+	hashes, names, sizes, times := make([][]byte, n), make([]string, n), make([]int32, n), make([]time.Time, n)
 	for i := range s.insert {
 		o := &s.insert[i]
-		hashes[i], names[i], sizes[i] = o.hash[:], o.uri, int32(len(o.der))
+		hashes[i], names[i], sizes[i], times[i] = o.hash[:], o.uri, int32(len(o.der)), o.fileTime
 	}
-	b.Queue(sqlStage, repository, publisher, names, hashes, sizes)
+	b.Queue(sqlStage, repository, publisher, names, hashes, sizes, times)
 }

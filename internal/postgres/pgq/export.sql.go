@@ -13,7 +13,7 @@ import (
 )
 
 const ExportPublic = `-- name: ExportPublic :many
-SELECT uri, hash, size, from_revision::bigint AS from_revision FROM pub_object
+SELECT uri, hash, size, from_revision::bigint AS from_revision, file_time FROM pub_object
 WHERE repository = $1 AND to_revision IS NULL AND from_revision IS NOT NULL AND uri > $2::text
 ORDER BY uri LIMIT $3
 `
@@ -29,6 +29,7 @@ type ExportPublicRow struct {
 	Hash         []byte
 	Size         int32
 	FromRevision int64
+	FileTime     *time.Time
 }
 
 // A page of what the world has, in the order of snapshots.
@@ -46,6 +47,7 @@ func (q *Queries) ExportPublic(ctx context.Context, db DBTX, arg ExportPublicPar
 			&i.Hash,
 			&i.Size,
 			&i.FromRevision,
+			&i.FileTime,
 		); err != nil {
 			return nil, err
 		}

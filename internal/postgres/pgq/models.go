@@ -342,6 +342,8 @@ type PubObject struct {
 	ToRevision *int64
 	// Withdrawn or replaced by its publisher, but the world still sees it; the next serial sets to_revision instead. Almost always false: an index on the few others is small, and the planner knows
 	Withdrawn bool
+	// What the file in the rsync tree says when it was modified: the time the object says itself (RFC 9589), or a second after that of the version before, if that is later. Null: published before this column was there
+	FileTime *time.Time
 }
 
 // Read model of the publishers, and the row that takes turns between messages of one publisher

@@ -210,7 +210,12 @@ func (q *Queries) PubDropStaged(ctx context.Context, db DBTX, arg PubDropStagedP
 }
 
 const PubFreezePublishes = `-- name: PubFreezePublishes :execrows
-UPDATE pub_object SET from_revision = $1::bigint WHERE repository = $2 AND from_revision IS NULL
+UPDATE pub_object n SET from_revision = $1::bigint, file_time = greatest(n.file_time, (
+    SELECT o.file_time + interval '1 second' FROM pub_object o
+    WHERE o.repository = n.repository AND o.publisher = n.publisher AND o.uri = n.uri AND o.from_revision IS NOT NULL
+    ORDER BY o.from_revision DESC LIMIT 1
+))
+WHERE n.repository = $2 AND n.from_revision IS NULL
 `
 
 type PubFreezePublishesParams struct {
@@ -218,7 +223,8 @@ type PubFreezePublishesParams struct {
 	Repository string
 }
 
-// Makes what is staged for publication part of a revision.
+// Makes what is staged for publication part of a revision. No version of an object has a file as old as that of an
+// earlier one: rsync would take two of one size and time for the same.
 func (q *Queries) PubFreezePublishes(ctx context.Context, db DBTX, arg PubFreezePublishesParams) (int64, error) {
 	result, err := db.Exec(ctx, PubFreezePublishes, arg.Revision, arg.Repository)
 	if err != nil {
