@@ -214,7 +214,7 @@ func (p *idp) client(change func(*oidc.Config)) *oidc.Provider {
 }
 
 func (p *idp) config() oidc.Config {
-	return oidc.Config{IssuerURL: p.URL, ClientID: clientID, ClientSecret: clientSecret, ServiceURI: serviceURI, Timeout: 10 * time.Second}
+	return oidc.Config{IssuerURL: p.URL, ClientID: clientID, ClientSecret: clientSecret, ServiceURI: serviceURI, Timeout: time.Minute}
 }
 
 // login is a whole login.

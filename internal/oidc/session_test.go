@@ -63,7 +63,7 @@ func TestDiscoveryIsRefreshed(t *testing.T) {
 // A provider that is known is not waited for long before what it said is used.
 func TestSlowDiscovery(t *testing.T) {
 	p := newIDP(t)
-	client := p.client(func(c *oidc.Config) { c.Timeout = 3 * time.Second })
+	client := p.client(func(c *oidc.Config) { c.Timeout = 9 * time.Second })
 	if _, err := p.login(client); err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func New(t *testing.T) *World {
 	if err := signer.CheckMaster(t.Context(), db, fence, master); err != nil {
 		t.Fatal(err)
 	}
-	peers, err := remote.New(remote.Config{Timeout: 20 * time.Second, UserAgent: "baleen/test"})
+	peers, err := remote.New(remote.Config{Timeout: 2 * time.Minute, UserAgent: "baleen/test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -212,7 +212,7 @@ func TestPeersThatCannotBeAsked(t *testing.T) {
 	w := newWorld(t)
 	w.testbed()
 	w.post("/api/v1/cas", `{"handle":"ca1"}`).empty()
-	peers, err := remote.New(remote.Config{Timeout: 10 * time.Second, UserAgent: "baleen"})
+	peers, err := remote.New(remote.Config{Timeout: time.Minute, UserAgent: "baleen"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,22 +32,22 @@ untrust() {
 }
 
 # start_server FOLDER PORT: starts a testbed in the background and waits until
-# it is active. Sets SERVER_PID and exports what baleenctl needs.
+# it is active. Sets SERVER_PID and REPO, and exports what baleenctl needs.
 start_server() {
   local dir=$1 port=$2
   ! curl -sk -o /dev/null "https://localhost:$port/health" || die "another program listens on port $port: this script would judge that one"
   export BALEEN_TLS_KEYS_DIR=$dir/ssl BALEEN_HTTPS_MODE=${BALEEN_HTTPS_MODE:-existing} BALEEN_TEST_MODE=true BALEEN_BGP_RISWHOIS_ENABLED=${BALEEN_BGP_RISWHOIS_ENABLED:-false}
   export BALEEN_CLI_SERVER=https://localhost:$port/ BALEEN_CLI_TOKEN=interop-test
   BALEEN_ADMIN_TOKEN=interop-test scripts/run-testbed "$dir" "$port" >>"$dir/stdout.log" 2>>"$dir/server.log" &
-  SERVER_PID=$!
+  SERVER_PID=$! REPO=$dir/repo
   local i
-  for i in $(seq 300); do
+  for i in $(seq 1500); do
     if curl -fsSk "https://localhost:$port/health/active" >/dev/null 2>&1 && curl -fsSk "https://localhost:$port/ta/ta.tal" >/dev/null 2>&1; then return 0; fi
     kill -0 "$SERVER_PID" 2>/dev/null || { tail -n 20 "$dir/server.log" >&2; die "the server did not start"; }
     sleep 0.2
   done
   tail -n 20 "$dir/server.log" >&2
-  die "the server was not active after a minute"
+  die "the server was not active after five minutes"
 }
 
 stop_server() {
@@ -57,19 +57,38 @@ stop_server() {
   SERVER_PID=
 }
 
-# settled: waits until no work is due: everything promised is published. The
-# rsync tree may follow RRDP some seconds later, so it looks twice.
-settled() { idle && sleep 5 && idle; }
+# settled [REPO…]: waits until no work is due and everything promised is
+# published, in the repositories of these folders; without one, in $REPO.
+settled() {
+  local repo
+  idle
+  for repo in "${@:-$REPO}"; do followed "$repo"; done
+  idle
+}
+
+# followed REPO: waits until the rsync tree is that of the serial of RRDP, which
+# it may follow some time later.
+followed() {
+  local i note session serial
+  [ -e "$1/rrdp/notification.xml" ] || return 0
+  for i in $(seq 1500); do
+    note=$(<"$1/rrdp/notification.xml")
+    session=${note#*session_id=\"} serial=${note#* serial=\"}
+    [ "$(readlink "$1/rsync/current")" != "tree-${session%%\"*}-${serial%%\"*}" ] || return 0
+    sleep 0.2
+  done
+  die "the rsync tree did not follow RRDP within five minutes"
+}
 
 idle() {
   local i busy
-  for i in $(seq 600); do
+  for i in $(seq 1500); do
     busy=$(bin/baleenctl -f json tasks | python3 -c 'import json,sys; print(sum(k["due"]+k["running"] for k in json.load(sys.stdin)["kinds"].values()))') || die "the queue cannot be read"
     [ "$busy" = 0 ] && return 0
     sleep 0.2
   done
   bin/baleenctl tasks >&2
-  die "work was still due after two minutes"
+  die "work was still due after five minutes"
 }
 
 # judge FOLDER EXPECTED [OPTION…]: all validators over RRDP and rsync; options
