@@ -59,7 +59,7 @@ func (s *Service) publishCA(ctx context.Context, a PublishCA) (tasks.Outcome, er
 // they are due. It returns how long to wait where the clock does not allow a
 // new manifest yet.
 func (s *Service) publishPoint(ctx context.Context, p ca.Point, was castore.Manifest, now time.Time, force bool, rec *castore.Publication) (time.Duration, error) {
-	covers, err := coverage(p)
+	covers, err := sign.Coverage(p)
 	if err != nil {
 		return 0, err
 	}

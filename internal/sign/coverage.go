@@ -1,4 +1,4 @@
-package service
+package sign
 
 import (
 	"crypto/sha256"
@@ -9,14 +9,14 @@ import (
 	"baleen/internal/ca"
 )
 
-// coverage is the hash over all that a manifest and its CRL say, but for their
+// Coverage is the hash over all that a manifest and its CRL say, but for their
 // number and times. It is over JSON of the form
 //
 //	{"Cert":hash,"URI":text,"Files":[{"name":text,"hash":hash},…],"Revoked":[…]}
 //
 // which is stored, and so never changes. A point may have very many files: theirs
 // is written here, not by reflection.
-func coverage(p ca.Point) (ca.Hash, error) {
+func Coverage(p ca.Point) (ca.Hash, error) {
 	h := sha256.New()
 	uri, err := json.Marshal(p.Cert.URI)
 	if err != nil {

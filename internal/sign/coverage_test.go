@@ -1,4 +1,4 @@
-package service
+package sign_test
 
 import (
 	"crypto/sha256"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"baleen/internal/ca"
+	"baleen/internal/sign"
 )
 
 // TestCoverageNeverChanges compares with what encoding/json makes of the same: it
@@ -30,7 +31,7 @@ func TestCoverageNeverChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := coverage(p); err != nil || got != sha256.Sum256(text) {
+		if got, err := sign.Coverage(p); err != nil || got != sha256.Sum256(text) {
 			t.Errorf("%d: %s, %v", i, got, err)
 		}
 	}
@@ -42,7 +43,7 @@ func BenchmarkCoverage(b *testing.B) {
 		p.Files = append(p.Files, ca.File{Name: fmt.Sprintf("31302e302e%x302f32342d3234203d3e203634343936.roa", i)})
 	}
 	for b.Loop() {
-		if _, err := coverage(p); err != nil {
+		if _, err := sign.Coverage(p); err != nil {
 			b.Fatal(err)
 		}
 	}
