@@ -40,7 +40,7 @@ func (n *node) Snapshot(ctx context.Context) (obs.Snapshot, error) {
 	if out.Repo, err = n.repoFigures(ctx); err != nil {
 		return out, err
 	}
-	if f, err := n.service.TAFigures(ctx); err != nil && fault.Code(err) != pgstore.CodeStreamBroken {
+	if f, err := n.service.TA().Figures(ctx); err != nil && fault.Code(err) != pgstore.CodeStreamBroken {
 		return out, err
 	} else if f != nil {
 		out.TA = &obs.TA{NextUpdate: f.NextUpdate, NotAfter: f.NotAfter, Due: f.Due, Waiting: f.Waiting}

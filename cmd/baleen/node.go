@@ -65,6 +65,7 @@ func newNode(ctx context.Context, cfg config.Config, who *users, url string, log
 		return nil, err
 	}
 	n.worker, n.asker = n.newWorker(4+2*runtime.NumCPU()), n.newWorker(askers)
+	n.asker.Beside = true
 	if n.peers, err = remote.New(remote.Config{
 		Timeout: cfg.PeerTimeout.Duration(), RootFiles: cfg.RootCerts, Unchecked: cfg.PeersNoTLS, UserAgent: "baleen/" + obs.Version,
 	}); err != nil {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"baleen/internal/secretfile"
 )
 
 // noted is what this node saw last of the database, kept in a file in the data
@@ -35,17 +37,14 @@ func readNoted(dataDir string) (n noted, err error) {
 	return n, nil
 }
 
-// write replaces the file as a whole.
+// write replaces the file as a whole, on the disk: after a power failure a
+// damaged one would keep this node from becoming active.
 func (n noted) write(dataDir string) error {
 	raw, err := json.Marshal(n)
 	if err != nil {
 		return err
 	}
-	next := notedFile(dataDir) + ".new"
-	if err := os.WriteFile(next, append(raw, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(next, notedFile(dataDir))
+	return secretfile.Replace(notedFile(dataDir), append(raw, '\n'))
 }
 
 // behind says how a database with this epoch, session and serial went back

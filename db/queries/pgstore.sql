@@ -144,7 +144,7 @@ SELECT id, kind, handle, version, deleted_at FROM es_stream WHERE id > @after OR
 
 -- name: GetStreamByID :one
 -- One stream, also when it is deleted.
-SELECT id, kind, handle, version, deleted_at FROM es_stream WHERE id = @id;
+SELECT id, kind, handle, version, created_at, deleted_at FROM es_stream WHERE id = @id;
 
 -- name: ListCommandsToVerify :many
 -- A page of a stream's log with everything the hash chain covers.

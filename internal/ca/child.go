@@ -148,6 +148,10 @@ type RecordChildCerts struct {
 	Key     cert.KeyID   `json:"key"` // that signed
 	Issued  []IssuedCert `json:"issued"`
 	Revoked []cert.KeyID `json:"revoked,omitempty"`
+
+	// Replaces has the certificates of children's keys from which others were made, by key: they must be there still. A
+	// certificate that a child asked for itself replaces any.
+	Replaces map[cert.KeyID]Hash `json:"replaces,omitempty"`
 }
 
 // CommandName names the command in the log.
@@ -166,6 +170,9 @@ func (c RecordChildCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
 		if child == nil || child.Suspended || !signer.Cert.Resources.Intersect(child.Resources).Contains(issued.Resources) || s.keyTaken(issued.Child, c.Class, issued.KeyID) {
 			return nil, fault.New(fault.Conflict, "cert-plan-stale", "child '"+issued.Child+"' changed while its certificate was signed")
 		}
+		if old, made := c.Replaces[issued.KeyID]; made && !s.hasCert(issued.Child, c.Class, issued.KeyID, old) {
+			return nil, fault.New(fault.Conflict, "cert-plan-stale", "child '"+issued.Child+"' got another certificate while this one was signed")
+		}
 	}
 	if s.staged(c.Class, c.Key) != nil {
 		return class.stageCerts(c)
@@ -182,6 +189,16 @@ func (c RecordChildCerts) Process(s *State, _ time.Time) ([]es.Event, error) {
 		events = append(events, class.revokeCerts(revoked)...)
 	}
 	return events, nil
+}
+
+// hasCert says whether a certificate is the one that a child's key has from the
+// current key of the class, or that is kept aside for it.
+func (s *State) hasCert(child, class string, key cert.KeyID, hash Hash) bool {
+	if now, ok := s.Classes[class].Certs[key]; ok {
+		return now.Hash == hash
+	}
+	kept, ok := s.Children[child].Withheld[key]
+	return ok && kept.Class == class && kept.Hash == hash
 }
 
 // stageCerts takes in what the new key of a roll signed for keys that have a

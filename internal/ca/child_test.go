@@ -114,3 +114,18 @@ func TestPlanChildCerts(t *testing.T) {
 	_, err := over.Process(s, noon)
 	wantFault(t, err, fault.Conflict, "cert-plan-stale")
 }
+
+// What a task signed in place of a certificate that the child exchanged
+// meanwhile does not take the place of the new one.
+func TestWhatAChildGotMeanwhileStays(t *testing.T) {
+	whole, less := set(t, "", "10.0.0.0/16", ""), set(t, "", "10.0.0.0/17", "")
+	old := childCert("kid", key(20), less, "20")
+	events := append(certified(t, set(t, "", "10.0.0.0/8", "")), ChildAdded{Child: "kid", Resources: whole}, ChildCertificatesIssued{Class: "0", Certs: []IssuedCert{old}})
+	cmd := RecordChildCerts{Class: "0", Key: key(1), Issued: []IssuedCert{childCert("kid", key(20), less, "21")}, Replaces: map[cert.KeyID]Hash{key(20): old.Hash}}
+	if got, err := cmd.Process(given(t, events...), noon); err != nil || len(got) != 1 {
+		t.Errorf("the same certificate: %+v, %v", got, err)
+	}
+	s := given(t, append(events, ChildCertificatesIssued{Class: "0", Certs: []IssuedCert{childCert("kid", key(20), whole, "22")}})...)
+	_, err := cmd.Process(s, noon)
+	wantFault(t, err, fault.Conflict, "cert-plan-stale")
+}

@@ -3,6 +3,7 @@ package ca
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"time"
 
 	"baleen/internal/es"
@@ -50,7 +51,7 @@ func (c UpdateChild) Process(s *State, now time.Time) ([]es.Event, error) {
 		events = append(events, part...)
 	}
 	if c.Suspend != nil {
-		part, err := suspension(c.Child, *c.Suspend).Process(s, now)
+		part, err := suspension(c.Child, *c.Suspend).Process(s.entitling(c.Child, c.Resources), now)
 		if err != nil {
 			return nil, err
 		}
@@ -63,6 +64,19 @@ func (c UpdateChild) Process(s *State, now time.Time) ([]es.Event, error) {
 		events = append(events, ChildClassMapped{Child: c.Child, Class: c.Class.Ours, Name: c.Class.Theirs})
 	}
 	return events, nil
+}
+
+// entitling gives the state as it is once a child is entitled to other
+// resources; nil: to those that it has.
+func (s *State) entitling(child string, to *resources.Set) *State {
+	if to == nil {
+		return s
+	}
+	after, kid := *s, *s.Children[child]
+	kid.Resources = *to
+	after.Children = maps.Clone(s.Children)
+	after.Children[child] = &kid
+	return &after
 }
 
 // suspension is the command that suspends a child, or ends that.

@@ -131,3 +131,20 @@ func BenchmarkPoints(b *testing.B) {
 		})
 	}
 }
+
+// Keys roll with what there is: routes that are held back do not hold the roll.
+func TestAPauseDoesNotHoldAKeyRoll(t *testing.T) {
+	a := roa(t, "10.0.0.0/16-16 => 1")
+	s := given(t, rollNew(t, set(t, "", "10.0.0.0/8", ""),
+		ROAsConfigured{Added: []ConfiguredROA{{ROA: a}, {ROA: roa(t, "10.1.0.0/16-16 => 1")}}},
+		ROAsIssued{Class: "0", Issued: []IssuedROA{issued("31302e302e302e302f31362d3136203d3e2031.roa", "31", a)}},
+		IssuingPaused{}, KeyActivationStarted{Class: "0", KeyID: key(2)},
+		ROAsStaged{Class: "0", KeyID: key(2), Issued: []IssuedROA{issued("31302e302e302e302f31362d3136203d3e2031.roa", "41", a)}})...)
+	ready := s.ReadyKeys(noon, policy)
+	if len(ready) != 1 {
+		t.Fatalf("ready: %+v", ready)
+	}
+	if got, err := ready[0].Process(s, noon); err != nil || len(got) != 1 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}

@@ -129,22 +129,23 @@ func (c SwitchKeys) Process(s *State, now time.Time) ([]es.Event, error) {
 }
 
 // stagedROAsComplete says whether the staged ROAs authorise exactly what is
-// configured and held under the new key's certificate.
+// wanted under the new key's certificate.
 func (s *State) stagedROAsComplete(k *StagedKey, now time.Time) bool {
+	wants := s.wants(k.Cert.Resources)
 	seen := map[ROA]bool{}
 	for _, issued := range k.ROAs {
 		if !issued.NotAfter.After(now) {
 			return false
 		}
 		for _, r := range issued.Authorizations {
-			if _, ok := s.ROAs[r]; !ok || seen[r] || !k.Cert.Resources.ContainsPrefix(r.Prefix) {
+			if seen[r] || !wants(r) {
 				return false
 			}
 			seen[r] = true
 		}
 	}
 	for r := range s.ROAs {
-		if !seen[r] && k.Cert.Resources.ContainsPrefix(r.Prefix) {
+		if !seen[r] && wants(r) {
 			return false
 		}
 	}

@@ -205,22 +205,25 @@ func (s *State) classOf(parent, parentClass string) *Class {
 	return nil
 }
 
-// settling is how long a certificate is kept that the parent does not list, or
-// offers to exchange for one that ends sooner: a parent whose answers contradict
-// each other must not be asked without end.
+// settling is how long a certificate is kept that the parent does not list, has
+// replaced by another in the same place, or offers to exchange for one that ends
+// sooner: a parent whose answers contradict each other must not be asked without
+// end.
 const settling = 15 * time.Minute
 
 // wantsUpdate says whether to ask for a new certificate: when the resources
-// differ, when the parent has none for this key or publishes it elsewhere, or
-// when it would now certify for a considerably different time (a tenth of what
-// remains, or a week).
+// differ, when the parent has none for this key or another one than we know (it
+// may hold less, if what we are entitled to shrank and grew again before we
+// asked), or when it would now certify for a considerably different time (a
+// tenth of what remains, or a week).
 func (k *CertifiedKey) wantsUpdate(e Entitlement, now time.Time) bool {
 	if !k.Cert.Resources.Equal(e.Resources) {
 		return true
 	}
 	settled := now.Sub(k.Cert.NotBefore) > settling
 	listed, found, known := e.lists(k.KeyID)
-	if known && !found && settled || found && listed.URI != k.Cert.URI && listed.Hash != k.Cert.Hash {
+	replaced := found && !slices.ContainsFunc(e.Issued, func(c ListedCert) bool { return c.KeyID == k.KeyID && c.Hash == k.Cert.Hash })
+	if known && !found && settled || replaced && (settled || listed.URI != k.Cert.URI) {
 		return true
 	}
 	if !e.NotAfter.After(now) {

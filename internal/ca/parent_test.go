@@ -3,6 +3,7 @@ package ca
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"baleen/internal/es"
 	"baleen/internal/fault"
@@ -71,6 +72,41 @@ func TestUpdateEntitlements(t *testing.T) {
 	wantFault(t, err, fault.Conflict, "class-without-key")
 	_, err = UpdateEntitlements{Parent: "other"}.Process(s, noon)
 	wantFault(t, err, fault.NotFound, "ca-parent-unknown")
+}
+
+// Where the parent has replaced our certificate, with what we are entitled to
+// or, until we ask, with less, we ask.
+func TestAReplacedCertificateIsAskedFor(t *testing.T) {
+	held := set(t, "", "10.0.0.0/8", "")
+	s := given(t, certified(t, held)...)
+	ours, other, elsewhere := s.Classes["0"].Current.Cert, HashOf(nil), "rsync://localhost/repo/moved/0/x.cer"
+	fresh := noon.Add(-50 * time.Minute)
+	for name, tc := range map[string]struct {
+		uri    string
+		hashes []Hash // that the parent lists for our key
+		at     time.Time
+		asked  bool
+	}{
+		"ours":                   {ours.URI, []Hash{ours.Hash}, noon, false},
+		"ours in another place":  {elsewhere, []Hash{ours.Hash}, noon, false},
+		"replaced":               {ours.URI, []Hash{other}, noon, true},
+		"replaced, but not long": {ours.URI, []Hash{other}, fresh, false},
+		"replaced and moved":     {elsewhere, []Hash{other}, fresh, true},
+		"ours beside another":    {ours.URI, []Hash{other, ours.Hash}, noon, false},
+	} {
+		e := Entitlement{Class: "0", Resources: held, NotAfter: noon.Add(52 * week)}
+		for _, h := range tc.hashes {
+			e.Issued = append(e.Issued, ListedCert{URI: tc.uri, Hash: h, KeyID: key(1)})
+		}
+		var want []es.Event
+		if tc.asked {
+			want = []es.Event{CertificateRequested{Class: "0", Parent: "up", KeyID: key(1)}}
+		}
+		got, err := UpdateEntitlements{Parent: "up", Entitlements: []Entitlement{e}}.Process(s, tc.at)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, want)
+		}
+	}
 }
 
 // A name of a class is never used again, also when its class is gone.

@@ -85,6 +85,9 @@ type Point struct {
 	Repository string // service URI
 	Files      []File // sorted by name
 	Revoked    []Revocation
+
+	// Restored says that the database went back once: the world may have seen manifests of the key that are in no row.
+	Restored bool
 }
 
 // File is a published object by name and hash.
@@ -119,7 +122,7 @@ func (s *State) Points(now time.Time) []Point {
 
 // point is what a key must publish, without its files.
 func (s *State) point(c *Class, k *CertifiedKey, now time.Time) Point {
-	p := Point{Class: c.Name, Key: k.KeyID, Cert: k.Cert}
+	p := Point{Class: c.Name, Key: k.KeyID, Cert: k.Cert, Restored: s.RestoreEpoch != 0}
 	if r := s.repositoryOf(k); r != nil {
 		p.Repository = r.ServiceURI
 	}

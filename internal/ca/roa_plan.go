@@ -22,6 +22,8 @@ type ROAPlan struct {
 	Issue    []PlannedROA // what was configured last comes first: a single change does not wait behind a large job
 	Withdraw []string     // file names
 	Wanted   int          // objects that the key should have in all
+
+	leaving map[string][]ROA // the routes of what is to be withdrawn, by file name
 }
 
 // PlannedROA is a ROA object to sign.
@@ -32,6 +34,25 @@ type PlannedROA struct {
 
 // Empty says that nothing is to do.
 func (p ROAPlan) Empty() bool { return len(p.Issue)+len(p.Withdraw) == 0 }
+
+// Withdrawals gives what is to be withdrawn once these are issued: what authorises
+// a route that is to have another object, which is still to be signed, waits for
+// that. So no route is without its authorization while objects change their form.
+func (p ROAPlan) Withdrawals(issued []IssuedROA) []string {
+	done := make(map[string]bool, len(issued))
+	for _, i := range issued {
+		done[i.Name] = true
+	}
+	open := map[ROA]bool{}
+	for _, planned := range p.Issue {
+		for _, r := range planned.ROAs {
+			open[r] = open[r] || !done[planned.Name]
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(p.Withdraw), func(name string) bool {
+		return slices.ContainsFunc(p.leaving[name], func(r ROA) bool { return open[r] })
+	})
+}
 
 // PlanROAs compares what is wanted with what is issued in every class, and
 // renews what would expire soon.
@@ -76,9 +97,11 @@ func (s *State) planROAs(c *Class, k *CertifiedKey, have map[string]IssuedROA, n
 	}
 	stays := make(map[string]bool, found)
 	w.each(func(name []byte, _ []ROA) { stays[string(name)] = true })
+	plan.leaving = map[string][]ROA{}
 	for _, file := range slices.Sorted(maps.Keys(have)) {
 		if !stays[file] {
 			plan.Withdraw = append(plan.Withdraw, file)
+			plan.leaving[file] = have[file].Authorizations
 		}
 	}
 	return plan
@@ -172,13 +195,16 @@ func (w wantedROAs) each(f func(name []byte, routes []ROA)) {
 }
 
 // aggregates decides between one object per route and one per AS. Between the
-// two thresholds a class stays as it is, so that it does not swing.
+// two thresholds a class stays as it is, so that it does not swing; one that is
+// on its way from one form to the other gets one per route.
 func (c *Class) aggregates(n int, p Policy) bool {
-	for name := range c.ROAs {
-		if strings.HasPrefix(name, "AS") {
-			return n >= p.ROADeaggregate
-		}
-		break
+	if len(c.ROAs) == 0 {
+		return n > p.ROAAggregate
 	}
-	return n > p.ROAAggregate
+	for name := range c.ROAs {
+		if !strings.HasPrefix(name, "AS") {
+			return n > p.ROAAggregate
+		}
+	}
+	return n >= p.ROADeaggregate
 }

@@ -202,5 +202,5 @@ func (s *State) Held() resources.Set {
 
 // Type tells the event store how this aggregate is kept.
 func Type() es.Type[State] {
-	return es.Type[State]{Kind: Kind, Apply: apply, Codec: codec(), Format: 1}
+	return es.Type[State]{Kind: Kind, Apply: apply, Codec: codec(), End: Deleted{}.EventName(), Format: 1}
 }

@@ -54,7 +54,8 @@ type SuspendChild struct {
 // CommandName names the command in the log.
 func (SuspendChild) CommandName() string { return "suspend_child" }
 
-// Process does nothing for a child that is suspended or has no certificate.
+// Process does nothing for a child that is suspended or has no certificate. One
+// that is kept aside still, because it was not issued anew yet, stays there.
 func (c SuspendChild) Process(s *State, _ time.Time) ([]es.Event, error) {
 	child := s.Children[c.Child]
 	switch {
@@ -71,7 +72,7 @@ func (c SuspendChild) Process(s *State, _ time.Time) ([]es.Event, error) {
 			events = append(events, ChildCertificatesRevoked{Class: name, Keys: keys, Suspended: true})
 		}
 	}
-	if len(events) == 0 {
+	if len(events)+len(child.Withheld) == 0 {
 		return nil, nil
 	}
 	return append(events, ChildSuspended(c)), nil

@@ -205,3 +205,35 @@ func TestWithheldGoesWithItsClassAndKey(t *testing.T) {
 		t.Errorf("revoked: %v", got)
 	}
 }
+
+// A child that is suspended again before its certificates were issued anew is
+// suspended: nothing of it is published.
+func TestSuspendAgainAtOnce(t *testing.T) {
+	events := then(t, family(t), SuspendChild{Child: "kid"}, noon)
+	events = then(t, events, UnsuspendChild{Child: "kid"}, noon)
+	events = then(t, events, SuspendChild{Child: "kid"}, noon)
+	s := given(t, events...)
+	if got := s.SuspendedChildren(); !reflect.DeepEqual(got, []string{"kid"}) {
+		t.Errorf("suspended: %v", got)
+	}
+	if plans := s.PlanChildCerts(noon); len(plans) != 0 {
+		t.Errorf("planned: %+v", plans)
+	}
+	events = then(t, events, UnsuspendChild{Child: "kid"}, noon)
+	if plans := given(t, events...).PlanChildCerts(noon); len(plans) != 1 || len(plans[0].Shrink) != 1 {
+		t.Errorf("active again: %+v", plans)
+	}
+}
+
+// With what a child may have from now on it is decided what fits it when it is
+// active again.
+func TestUnsuspendWithOtherResources(t *testing.T) {
+	less, whole, active := set(t, "", "10.0.0.0/17", ""), set(t, "", "10.0.0.0/16", ""), false
+	events := then(t, family(t), SuspendChild{Child: "kid"}, noon)
+	events = append(events, ChildResourcesUpdated{Child: "kid", Resources: less})
+	events = then(t, events, UpdateChild{Child: "kid", Resources: &whole, Suspend: &active}, noon)
+	s := given(t, events...)
+	if plans := s.PlanChildCerts(noon); s.Children["kid"].Suspended || len(plans) != 1 || len(plans[0].Shrink) != 1 {
+		t.Errorf("planned: %+v", plans)
+	}
+}

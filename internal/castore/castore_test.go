@@ -191,3 +191,17 @@ func TestStatus(t *testing.T) {
 		}
 	}
 }
+
+// What a peer said is noted whatever characters it has: U+0000 is not for the
+// database, and must not leave the outcome before it as the last one.
+func TestStatusOfOddWords(t *testing.T) {
+	d := newDesk(t)
+	odd := &fault.Error{Kind: fault.Unavailable, Code: "sys-http-client", Msg: "status 403 No\x00 way\xff", Args: map[string]string{"cause": "No\x00 way"}}
+	if err := d.NoteRepo(t.Context(), d.fence, d.stream, castore.Exchanged{URI: "https://h/rfc8181/ca1/", At: noon, Err: odd}); err != nil {
+		t.Fatal(err)
+	}
+	x, _, err := d.RepoStatus(t.Context(), d.stream)
+	if err != nil || x.Fault == nil || x.Fault.Msg != "status 403 No? way?" || x.Fault.Args["cause"] != "No? way" {
+		t.Errorf("%+v, %v", x.Fault, err)
+	}
+}

@@ -47,11 +47,11 @@ func faultOf(err error) *Fault {
 	}
 	var f *fault.Error
 	if errors.As(err, &f) && f.Kind != fault.Internal {
-		args := f.Args
-		if args == nil {
-			args = map[string]string{}
+		args := make(map[string]string, len(f.Args))
+		for name, value := range f.Args {
+			args[name] = postgres.Text(value)
 		}
-		return &Fault{Label: f.Code, Msg: err.Error(), Args: args}
+		return &Fault{Label: f.Code, Msg: postgres.Text(err.Error()), Args: args}
 	}
 	return &Fault{Label: "sys-internal", Msg: "Internal error: see the server's log", Args: map[string]string{}}
 }

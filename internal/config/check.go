@@ -198,6 +198,10 @@ func (l *loader) checkTiming() {
 		l.must(t.PublishNextJitter <= t.PublishNext/2, "TIMING_PUBLISH_NEXT_JITTER_HOURS", "must be at most half of BALEEN_%s (%d)", next, t.PublishNext)
 		l.must(t.PublishBeforeNext >= 1 && t.PublishBeforeNext < t.PublishNext, "TIMING_PUBLISH_HOURS_BEFORE_NEXT", "must be at least 1 and less than BALEEN_%s (%d)", next, t.PublishNext)
 	}
+	// A manifest that is issued again must be in a serial before the one before it ends (RFC 9286 section 4.2.1).
+	const before = "TIMING_PUBLISH_HOURS_BEFORE_NEXT"
+	l.must(l.bad[Prefix+before] || l.bad[Prefix+next] || l.cfg.RRDP.IntervalMin.Duration() <= t.PublishBeforeNext.Duration()/2,
+		"RRDP_DELTA_INTERVAL_MIN_SECONDS", "must be at most half of BALEEN_%s (%d): otherwise manifests would end before the next ones are seen", before, t.PublishBeforeNext)
 	for _, v := range []struct {
 		kind         string
 		valid, renew Weeks

@@ -146,7 +146,7 @@ type TATiming struct {
 
 // RRDP says which deltas the publication server keeps.
 type RRDP struct {
-	IntervalMin     Seconds `envconfig:"INTERVAL_MIN_SECONDS" default:"0" desc:"least time between two RRDP serials; changes wait that long"`
+	IntervalMin     Seconds `envconfig:"INTERVAL_MIN_SECONDS" default:"0" desc:"least time between two RRDP serials; changes wait that long. At most half of BALEEN_TIMING_PUBLISH_HOURS_BEFORE_NEXT"`
 	FilesMinNr      uint32  `envconfig:"FILES_MIN_NR" default:"5" desc:"at least so many deltas are kept"`
 	FilesMinSeconds Seconds `envconfig:"FILES_MIN_SECONDS" default:"1200" desc:"and all that are younger than this"`
 	FilesMaxNr      uint32  `envconfig:"FILES_MAX_NR" default:"50" desc:"beyond both, never more than so many"`

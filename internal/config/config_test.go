@@ -211,6 +211,8 @@ func TestChecks(t *testing.T) {
 		{"TESTBED_MAX_REGISTRATIONS", []string{"TESTBED_MAX_REGISTRATIONS", "-1"}},
 		{"TESTBED_EXPIRE_DAYS", []string{"TESTBED_EXPIRE_DAYS", "99999"}},
 		{"TESTBED_PROXIES", []string{"TESTBED_PROXIES", "192.0.2.1,proxy.example.net"}},
+		{"RRDP_DELTA_INTERVAL_MIN_SECONDS", []string{"RRDP_DELTA_INTERVAL_MIN_SECONDS", "14401"}},
+		{"RRDP_DELTA_INTERVAL_MIN_SECONDS", []string{"RRDP_DELTA_INTERVAL_MIN_SECONDS", "1801", "TIMING_PUBLISH_HOURS_BEFORE_NEXT", "1"}},
 		{"TESTBED_TA_URI", []string{"TESTBED_TA_AIA", "rsync://h/x", "TESTBED_TA_URI", "http://h/x", "TESTBED_RRDP_BASE_URI", "https://h/", "TESTBED_RSYNC_JAIL", "rsync://h/"}},
 		{"TESTBED_RSYNC_JAIL", []string{"TESTBED_TA_AIA", "rsync://h/x", "TESTBED_TA_URI", "https://h/x", "TESTBED_RRDP_BASE_URI", "https://h/"}},
 		{"CA_REFRESH_PARENTS_BATCH_SIZE", []string{"CA_REFRESH_PARENTS_BATCH_SIZE", "0"}},

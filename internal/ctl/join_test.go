@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"baleen/internal/rpki/resources"
@@ -177,14 +180,25 @@ func TestJoinNeedsTestbed(t *testing.T) {
 		f.mu.Lock()
 		f.cas["testbed"] = testbed
 		f.mu.Unlock()
-		j := &joiner{client: &client{base: f.URL, http: f.Client()}, patience: 10 * time.Millisecond}
-		if err := j.join(t.Context(), "ca1", wanted); err == nil || err.Error() != want {
-			t.Errorf("got %v, want %s", err, want)
-		}
+		synctest.Test(t, func(t *testing.T) { // so that the patience costs no time, and every answer comes within it
+			j := newJoiner(&client{base: f.URL, http: &http.Client{Transport: direct{f.Config.Handler}}}, nil)
+			if err := j.join(t.Context(), "ca1", wanted); err == nil || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		})
 	}
 	if len(f.writes) != 0 {
 		t.Errorf("wrote %q", f.writes)
 	}
+}
+
+// direct has a handler answer without a network.
+type direct struct{ http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	rec := httptest.NewRecorder()
+	d.ServeHTTP(rec, r)
+	return rec.Result(), nil
 }
 
 func TestRetryEnds(t *testing.T) {

@@ -94,6 +94,9 @@ type Type[S any] struct {
 	Apply func(s *S, m Meta, e Event)
 	Codec Codec
 
+	// End is the name of the event that ends a stream, in today's form; empty: a stream of this type does not end.
+	End string
+
 	// Format numbers the JSON form of S together with the meaning of Apply. Raise it when either changes: snapshots of
 	// another format are ignored.
 	Format int

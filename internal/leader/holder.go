@@ -33,7 +33,7 @@ func (r *runner) suspect(ctx context.Context, s *session, o *suspicion) {
 		*o = suspicion{pid: h.Pid, since: now}
 	}
 	o.next = now.Add(r.timing.heartbeat)
-	if !odd || o.said || now.Sub(o.since) < r.timing.idle {
+	if !odd || o.said || now.Sub(o.since) < r.timing.odd {
 		return
 	}
 	o.said = true

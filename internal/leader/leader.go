@@ -42,13 +42,14 @@ type timing struct {
 	idle      time.Duration // after so long without a sign of life the server frees the lock
 	maxPause  time.Duration // longest wait before the next try after a failure
 	fence     time.Duration // how long a take-over waits for transactions of the node before it, until it ends them
+	odd       time.Duration // after so long what is odd about the holder of the lock is said
 }
 
 // normal is the timing outside tests. Trust ends before the server frees the
 // lock, so that two nodes never both think that they are active.
 var normal = timing{
 	poll: 250 * time.Millisecond, heartbeat: 2 * time.Second, trust: 8 * time.Second, idle: 10 * time.Second,
-	maxPause: 2 * time.Second, fence: 500 * time.Millisecond,
+	maxPause: 2 * time.Second, fence: 500 * time.Millisecond, odd: 10 * time.Second,
 }
 
 // Node is one process that may become active.

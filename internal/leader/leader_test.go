@@ -43,17 +43,22 @@ type node struct {
 
 func start(t *testing.T, url, name string, hurry bool) *node {
 	t.Helper()
+	return run(t, &leader.Node{URL: url, Name: name}, map[bool]func(*leader.Node){true: (*leader.Node).Hurry}[hurry])
+}
+
+func run(t *testing.T, one *leader.Node, patience func(*leader.Node)) *node {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	n := &node{terms: make(chan term), log: &logBuffer{}}
-	one := &leader.Node{URL: url, Name: name, Log: slog.New(slog.NewTextHandler(n.log, nil))}
-	if hurry {
-		one.Hurry()
+	one.Log = slog.New(slog.NewTextHandler(n.log, nil))
+	if patience != nil {
+		patience(one)
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		err := one.Run(ctx, func(ctx context.Context, l *leader.Lease) error {
-			it := term{node: name, lease: l, ctx: ctx, leave: make(chan error)}
+			it := term{node: one.Name, lease: l, ctx: ctx, leave: make(chan error)}
 			select {
 			case n.terms <- it:
 			case <-ctx.Done():
@@ -67,7 +72,7 @@ func start(t *testing.T, url, name string, hurry bool) *node {
 			}
 		})
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", one.Name, err)
 		}
 	}()
 	n.stop = func() {
@@ -303,13 +308,16 @@ func TestDatabaseThatIsAway(t *testing.T) {
 func TestSilence(t *testing.T) {
 	url := testdb.URL(t)
 	wire := newWire(t, url)
-	a := start(t, wire.url, "a", true)
-	b := start(t, url, "b", true)
+	anew := func(url, name string) *node {
+		return run(t, &leader.Node{URL: url, Name: name}, (*leader.Node).Distrust)
+	}
+	a := anew(wire.url, "a")
+	b := anew(url, "b")
 	first := receive(t, "a or b", a.terms, b.terms)
 	if first.node == "b" {
 		b.stop()
 		first = a.term(t)
-		b = start(t, url, "b", true)
+		b = anew(url, "b")
 	}
 	wire.freeze()
 	ended(t, first)

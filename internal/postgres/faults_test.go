@@ -113,11 +113,15 @@ func TestRealDeadlock(t *testing.T) {
 func TestIdleInTransaction(t *testing.T) {
 	cfg := testdb.URL(t)
 	watcher := open(t, cfg)
-	pool := open(t, cfg+sep(cfg)+"idle_in_transaction_session_timeout=100")
+	pool := open(t, cfg)
 	fence := testdb.Fence(t, pool)
 	linger := func(tx pgx.Tx) error {
 		var pid int
 		if err := tx.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+			return err
+		}
+		// Only now: what this process does before may take its time.
+		if _, err := tx.Exec(t.Context(), "SET LOCAL idle_in_transaction_session_timeout = 100"); err != nil {
 			return err
 		}
 		return ends(t.Context(), watcher, pid)
@@ -167,12 +171,12 @@ func ends(ctx context.Context, pool *pgxpool.Pool, pid int) error {
 // What reads for long is not cut off by the time limit of a role.
 func TestSnapshotsMayTakeLong(t *testing.T) {
 	url := testdb.URL(t)
-	pool := open(t, url+sep(url)+"statement_timeout=50")
-	if _, err := pool.Exec(t.Context(), "SELECT pg_sleep(0.2)"); fault.Of(postgres.Classify(err)) != fault.Unavailable {
+	pool := open(t, url+sep(url)+"statement_timeout=500") // which other statements keep on a busy machine too
+	if _, err := pool.Exec(t.Context(), "SELECT pg_sleep(60)"); fault.Of(postgres.Classify(err)) != fault.Unavailable {
 		t.Errorf("the limit: %v", err)
 	}
 	err := postgres.InSnapshot(t.Context(), pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(t.Context(), "SELECT pg_sleep(0.2)")
+		_, err := tx.Exec(t.Context(), "SELECT pg_sleep(0.6)")
 		return err
 	})
 	if err != nil {

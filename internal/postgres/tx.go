@@ -135,11 +135,12 @@ func release(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// finish runs f and ends tx.
+// finish runs f and ends tx. What bounds the end begins when f is done: f may
+// take as long as it needs.
 func finish(ctx context.Context, tx pgx.Tx, f func(tx pgx.Tx) error) error {
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
-	defer cancel()
 	defer func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+		defer cancel()
 		_ = tx.Rollback(end) // does nothing once committed
 	}()
 	if err := f(tx); err != nil {
@@ -148,6 +149,8 @@ func finish(ctx context.Context, tx pgx.Tx, f func(tx pgx.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
 	if err := tx.Commit(end); err != nil {
 		return fmt.Errorf("commit: %w", commitError(err))
 	}

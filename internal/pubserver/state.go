@@ -38,7 +38,7 @@ type Publisher struct {
 
 // Type describes the aggregate to the event store.
 func Type() es.Type[State] {
-	return es.Type[State]{Kind: "repository", Apply: (*State).apply, Codec: es.Codec{
+	return es.Type[State]{Kind: "repository", Apply: (*State).apply, End: RepositoryCleared{}.EventName(), Codec: es.Codec{
 		"repository_initialized/1": es.JSON[RepositoryInitialized],
 		"repository_cleared/1":     es.JSON[RepositoryCleared],
 		"publisher_added/1":        es.JSON[PublisherAdded],

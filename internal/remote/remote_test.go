@@ -21,7 +21,7 @@ import (
 func client(t *testing.T, c remote.Config) *remote.Client {
 	t.Helper()
 	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
+		c.Timeout = time.Minute
 	}
 	c.UserAgent = "baleen/test"
 	made, err := remote.New(c)
@@ -59,33 +59,34 @@ func TestPost(t *testing.T) {
 // What a peer does wrong is Unavailable, says what happened and names the peer.
 func TestFailures(t *testing.T) {
 	for name, c := range map[string]struct {
-		handler http.HandlerFunc
-		want    string
+		handler  http.HandlerFunc
+		patience time.Duration // zero: enough
+		want     string
 	}{
-		"refusal with a text": {func(w http.ResponseWriter, _ *http.Request) {
+		"refusal with a text": {handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(w, "{\"msg\":\"unknown\nchild\x1b[31m\"}")
-		}, `status 403 Forbidden: {"msg":"unknown child[31m"}`},
-		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+		}, want: `status 403 Forbidden: {"msg":"unknown child[31m"}`},
+		"redirect": {handler: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://elsewhere.example/", http.StatusTemporaryRedirect)
-		}, "status 307 Temporary Redirect, it points to https://elsewhere.example/"},
-		"too long": {func(w http.ResponseWriter, _ *http.Request) {
+		}, want: "status 307 Temporary Redirect, it points to https://elsewhere.example/"},
+		"too long": {handler: func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, strings.Repeat("x", 101))
-		}, "the answer is longer than 100 octets"},
-		"breaks off": {func(w http.ResponseWriter, _ *http.Request) {
+		}, want: "the answer is longer than 100 octets"},
+		"breaks off": {handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "50")
 			_, _ = io.WriteString(w, "half")
 			panic(http.ErrAbortHandler)
-		}, "EOF"},
-		"silent": {func(_ http.ResponseWriter, r *http.Request) {
+		}, want: "EOF"},
+		"silent": {handler: func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client is gone
 			<-r.Context().Done()
-		}, "no complete answer within 200ms"},
+		}, patience: 200 * time.Millisecond, want: "no complete answer within 200ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := httptest.NewServer(c.handler)
 			defer srv.Close()
-			_, err := client(t, remote.Config{Timeout: 200 * time.Millisecond}).Post(t.Context(), message(srv.URL))
+			_, err := client(t, remote.Config{Timeout: c.patience}).Post(t.Context(), message(srv.URL))
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), srv.URL) {
 				t.Errorf("got %v, want %q about %s", err, c.want, srv.URL)
 			}

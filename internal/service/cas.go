@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -13,33 +12,16 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/pubserver"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
-	"baleen/internal/sign"
 )
-
-// identityYears is how long a BPKI trust anchor is good for; it is made once
-// and stands in the set-up documents of every peer.
-const identityYears = 15
 
 // newIdentity makes a key and a self-signed certificate for the protocols.
 func (s *Service) newIdentity(ctx context.Context, purpose string) (ca.Identity, error) {
-	id, err := s.Keys.Generate(ctx, purpose)
-	if err != nil {
-		return ca.Identity{}, err
-	}
-	key, err := s.Keys.Signer(ctx, id)
-	if err != nil {
-		return ca.Identity{}, err
-	}
-	now := s.Now().UTC().Truncate(time.Second)
-	der, err := cert.SelfSignIdentity(key, now.Add(-sign.Backdate), now.AddDate(identityYears, 0, 0))
-	if err != nil {
-		return ca.Identity{}, err
-	}
-	return ca.Identity{KeyID: id, Cert: der}, nil
+	return peer.NewIdentity(ctx, s.Keys, purpose, s.Now())
 }
 
 // CreateCA makes a CA with an identity key of its own.
@@ -96,16 +78,16 @@ func (s *Service) ConfigureROAs(ctx context.Context, actor es.Actor, handle stri
 // AddChild makes another CA a child and gives the answer to its child_request.
 // The parent may be the trust anchor.
 func (s *Service) AddChild(ctx context.Context, actor es.Actor, parent string, cmd ca.AddChild, ifVersion *int64) (oob.ParentResponse, error) {
-	id, err := cert.DecodeIdentity(cmd.IDCert, s.Now())
+	key, err := peer.CheckIdentity(cmd.IDCert, s.Now())
 	if err != nil {
-		return oob.ParentResponse{}, &fault.Error{Kind: fault.Invalid, Code: "rfc-8183-xml", Msg: "RFC 8183 XML issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
+		return oob.ParentResponse{}, err
 	}
 	if err := oob.CheckHandle(cmd.Child); err != nil {
 		return oob.ParentResponse{}, fault.New(fault.Invalid, "general-error", "child handle: "+err.Error())
 	}
-	cmd.IDKey = id.KeyID
+	cmd.IDKey = key
 	if parent == taHandle {
-		err = s.addTAChild(ctx, actor, cmd, ifVersion)
+		err = s.TA().AddChild(ctx, actor, cmd, ifVersion)
 	} else {
 		_, err = s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	}
@@ -128,11 +110,11 @@ func (s *Service) UpdateChild(ctx context.Context, actor es.Actor, parent string
 		return s.SetChildSuspended(ctx, actor, parent, cmd.Child, *cmd.Suspend, ifVersion)
 	}
 	if len(cmd.IDCert) > 0 {
-		id, err := cert.DecodeIdentity(cmd.IDCert, s.Now())
+		key, err := peer.CheckIdentity(cmd.IDCert, s.Now())
 		if err != nil {
-			return &fault.Error{Kind: fault.Invalid, Code: "rfc-8183-xml", Msg: "RFC 8183 XML issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
+			return err
 		}
-		cmd.IDKey = id.KeyID
+		cmd.IDKey = key
 	}
 	_, err := s.execute(ctx, parent, cmd, pgstore.Write{Actor: actor, IfVersion: ifVersion})
 	return err
@@ -143,7 +125,7 @@ func (s *Service) UpdateChild(ctx context.Context, actor es.Actor, parent string
 func (s *Service) ParentResponse(ctx context.Context, parent, child string) (oob.ParentResponse, error) {
 	r := oob.ParentResponse{ParentHandle: parent, ChildHandle: child, ServiceURI: s.Config.ServiceURI + "rfc6492/" + parent}
 	if parent == taHandle {
-		id, err := s.taIdentity(ctx, child)
+		id, err := s.TA().IdentityFor(ctx, child)
 		r.IDCert = id
 		return r, err
 	}
@@ -189,7 +171,7 @@ func (s *Service) RepoStatus(ctx context.Context, handle string) (castore.Exchan
 	if err != nil || !ok {
 		return x, false, nil, err
 	}
-	if publisher, here := s.local(x.URI, "rfc8181/"); here {
+	if publisher, here := s.repositories().Local(x.URI); here {
 		files, err := s.Pubs.Files(ctx, publisher)
 		return x, true, files, err
 	}

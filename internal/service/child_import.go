@@ -53,15 +53,15 @@ func (s *Service) ExportChild(ctx context.Context, parent, name string) (Delegat
 // open, record. When it succeeds the child is there with its certificate, and
 // all of it is one step in the history.
 func (s *Service) ImportChild(ctx context.Context, actor es.Actor, parent string, in DelegatedChild, ifVersion *int64) error {
-	id, err := cert.DecodeIdentity(in.IDCert, s.Now())
+	key, err := peer.CheckIdentity(in.IDCert, s.Now())
 	if err != nil {
-		return &fault.Error{Kind: fault.Invalid, Code: "rfc-8183-xml", Msg: "RFC 8183 XML issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
+		return err
 	}
 	req, err := s.importedRequest(in)
 	if err != nil {
 		return err
 	}
-	cmd := ca.ImportChild{Child: in.Name, IDCert: in.IDCert, IDKey: id.KeyID, Resources: in.Resources, ClassName: in.ClassName}
+	cmd := ca.ImportChild{Child: in.Name, IDCert: in.IDCert, IDKey: key, Resources: in.Resources, ClassName: in.ClassName}
 	err = s.importChild(ctx, pgstore.Write{Actor: actor, IfVersion: ifVersion}, parent, cmd, req)
 	if fault.Of(err) == fault.Conflict && fault.Code(err) == "cert-plan-stale" { // the CA changed meanwhile: decide again, once
 		err = s.importChild(ctx, pgstore.Write{Actor: actor, IfVersion: ifVersion}, parent, cmd, req)

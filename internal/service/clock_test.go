@@ -15,6 +15,7 @@ import (
 	"baleen/internal/rpki/manifest"
 	"baleen/internal/service"
 	"baleen/internal/tasks"
+	"baleen/internal/trustanchor"
 )
 
 // said is what a publication point says about time.
@@ -69,7 +70,7 @@ func TestClockJumps(t *testing.T) {
 		if err := w.Configure("ca1", cmd); err != nil {
 			t.Fatal(err)
 		}
-		w.enqueue(service.PublishCA{CA: "testbed", Force: true}, service.SignTA{Renew: true})
+		w.enqueue(service.PublishCA{CA: "testbed", Force: true}, trustanchor.Sign{Renew: true})
 		w.Settle()
 		now := w.Now()
 		for _, name := range publishers {
@@ -125,7 +126,7 @@ func (w *world) complete(at time.Time, routes int) {
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	anchor, err := w.TACertificate(w.T.Context())
+	anchor, err := w.TA().Certificate(w.T.Context())
 	if err != nil {
 		w.T.Fatal(err)
 	}

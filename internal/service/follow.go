@@ -9,7 +9,9 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/rpki/cert"
+	"baleen/internal/ta"
 	"baleen/internal/tasks"
+	"baleen/internal/trustanchor"
 )
 
 // Follow is the one table that says which event causes which task. It runs in
@@ -95,6 +97,26 @@ func followKeys(handle string, e es.Event) []tasks.Scheduled {
 		return out
 	default:
 		return followTA(e)
+	}
+}
+
+// followTA is the trust anchor's part of the table.
+func followTA(e es.Event) []tasks.Scheduled {
+	switch e := e.(type) {
+	case ta.ChildRequestAdded, ta.SignerRequestMade, ta.ChildRemoved:
+		return now(trustanchor.Sign{})
+	case ta.ChildUpdated:
+		return now(RefreshCA{CA: e.Child})
+	case ta.SignerAdded, ta.SignerUpdated:
+		return now(trustanchor.Publish{})
+	case ta.SignerResponseReceived:
+		out := now(trustanchor.Publish{})
+		for child := range e.Response.Children {
+			out = append(out, now(RefreshCA{CA: child})...)
+		}
+		return out
+	default:
+		return nil
 	}
 }
 

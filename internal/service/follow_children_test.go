@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"testing"
+	"time"
 
 	"baleen/internal/ca"
 	"baleen/internal/rpki/oob"
@@ -75,6 +76,17 @@ func TestChildrenFollowTheirParentsAtOnce(t *testing.T) {
 	w.Must(w.RemoveChild(t.Context(), operator, "testbed", "kid-a", service.AnyVersion))
 	w.adopt("a", "testbed", whole["a"])
 	holds("class regained", whole, 1)
+
+	// What was lost and regained before the child asked again, which the testbed cannot tell it, is there again: the child
+	// sees that its certificate was replaced.
+	w.Pass(time.Hour)
+	for _, held := range []resources.Set{small, whole["a"]} {
+		w.Must(w.UpdateChildResources(t.Context(), operator, "testbed", "kid-a", held))
+		w.Settle()
+	}
+	w.Must(w.SyncParents(t.Context(), "a"))
+	holds("regained at once", whole, 1)
+	w.WantRoutes("regained at once", "10.32.0.0/16-16 => 64496")
 
 	// Nothing goes on by itself: whoever asks without need changes nothing.
 	before := w.Count("es_command")

@@ -71,7 +71,8 @@ func (s *Service) issueCA(ctx context.Context, a IssueCA) (tasks.Outcome, error)
 
 // issueROAs carries out one batch of a plan that was made for a version, and
 // tells whether more is left. What is withdrawn goes with the first: a route that
-// lost its authorization must not wait.
+// lost its authorization must not wait. What is replaced by objects of another
+// name goes with those.
 func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan, planned int64) (more bool, err error) {
 	auth, err := s.maker().Authority(ctx, p.Key, p.Issuer)
 	if err != nil {
@@ -87,7 +88,7 @@ func (s *Service) issueROAs(ctx context.Context, handle string, p ca.ROAPlan, pl
 	if err != nil {
 		return false, err
 	}
-	cmd := ca.RecordROAs{Class: p.Class, Key: p.Key.String(), Issued: issued, Withdrawn: p.Withdraw}
+	cmd := ca.RecordROAs{Class: p.Class, Key: p.Key.String(), Issued: issued, Withdrawn: p.Withdrawals(issued)}
 	if _, err := s.execute(ctx, handle, cmd, s.recording("ca_issue", ders)); err != nil {
 		return false, fmt.Errorf("record ROAs of %s: %w", handle, err)
 	}
@@ -105,7 +106,7 @@ func (s *Service) shrinkCerts(ctx context.Context, handle string, p ca.CertPlan)
 	}
 	revoke := p.Revoke
 	for start := 0; start == 0 || start < len(p.Shrink); start += issueBatch {
-		cmd := ca.RecordChildCerts{Class: p.Class, Key: p.Key, Revoked: revoke}
+		cmd := ca.RecordChildCerts{Class: p.Class, Key: p.Key, Revoked: revoke, Replaces: map[cert.KeyID]ca.Hash{}}
 		var ders [][]byte
 		for _, sh := range p.Shrink[start:min(start+issueBatch, len(p.Shrink))] {
 			issued, der, err := s.signAgain(ctx, auth, p, sh)
@@ -113,6 +114,7 @@ func (s *Service) shrinkCerts(ctx context.Context, handle string, p ca.CertPlan)
 				return err
 			}
 			cmd.Issued, ders = append(cmd.Issued, issued), append(ders, der)
+			cmd.Replaces[sh.Old.KeyID] = sh.Old.Hash
 		}
 		if _, err := s.execute(ctx, handle, cmd, s.recording("ca_issue", ders)); err != nil {
 			return err

@@ -40,12 +40,8 @@ func (s *Service) Overtake(ctx context.Context, epoch int64, reason string) erro
 			return fmt.Errorf("CA %s: %w", h, err)
 		}
 	}
-	var next []tasks.Scheduled
-	if here, err := s.signerIsHere(ctx); err != nil {
-		return err
-	} else if here {
-		next = now(SignTA{Renew: true, Number: uint64(at.Unix())}, PublishTA{})
-	} else if next, err = s.republishTA(ctx); err != nil {
+	next, err := s.TA().Overtake(ctx, at)
+	if err != nil {
 		return err
 	}
 	s.Log.Info("what the world may have seen is overtaken", "cas", len(handles))

@@ -69,6 +69,27 @@ func TestRestoreIsOvertaken(t *testing.T) {
 	}
 }
 
+// The restore may have lost the first manifest of a key too: the world saw its
+// numbers from 1 on, so that the key's next manifest cannot begin there.
+func TestRestoreThatLostTheFirstManifest(t *testing.T) {
+	w := newWorld(t)
+	w.Start()
+	w.Join("ca1", "testbed", set("AS64496", "10.0.0.0/8", ""))
+	w.Settle()
+	w.Exec("DELETE FROM ca_manifest m USING es_stream s WHERE s.id = m.stream_id AND s.handle = 'ca1'")
+	moved := w.Now()
+	if err := w.Overtake(t.Context(), 7, "another timeline"); err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	if n := w.ManifestNumber("ca1"); n < moved.Unix() {
+		t.Errorf("manifest number is %d, want at least %d", n, moved.Unix())
+	}
+	if _, err := w.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
 // noted counts the restores in a CA's history.
 func (w *world) noted(name string) (n int) {
 	w.T.Helper()

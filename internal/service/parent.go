@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -35,23 +34,23 @@ type parentLink interface {
 	Revoke(ctx context.Context, class string, key cert.KeyID) error
 }
 
-// local says whether a service URI is one of this server, and gives what
-// stands behind the prefix.
-func (s *Service) local(uri, prefix string) (handle string, ok bool) {
-	rest, ok := strings.CutPrefix(uri, s.Config.ServiceURI+prefix)
+// local says whether a service URI is one of this server, and which parent has
+// it.
+func (s *Service) local(uri string) (handle string, ok bool) {
+	rest, ok := strings.CutPrefix(uri, s.Config.ServiceURI+"rfc6492/")
 	return strings.TrimSuffix(rest, "/"), ok
 }
 
 // link gives a CA the way to a parent.
 func (s *Service) link(ctx context.Context, child string, p ca.Parent) (parentLink, error) {
-	handle, ok := s.local(p.ServiceURI, "rfc6492/")
+	handle, ok := s.local(p.ServiceURI)
 	switch {
 	case !ok:
 		l := peer.ParentLink{Speaker: s.speaker(), CA: child, Parent: p, Keep: s.keep}
 		err := s.view(ctx, child, func(st *ca.State, _ int64) error { l.Identity = st.Identity; return nil })
 		return l, err
 	case handle == taHandle:
-		return taLink{s: s, child: p.ChildHandle}, nil
+		return s.TA().Child(p.ChildHandle), nil
 	default:
 		return neighbour{localLink{s: s, parent: handle, child: p.ChildHandle, actor: es.Actor{Name: "child:" + p.ChildHandle}}}, nil
 	}
@@ -74,7 +73,7 @@ func (s *Service) syncParent(ctx context.Context, a SyncParent) (tasks.Outcome, 
 	if err != nil || !ready {
 		return tasks.Outcome{}, err
 	}
-	if _, here := s.local(contact.ServiceURI, "rfc6492/"); !here {
+	if _, here := s.local(contact.ServiceURI); !here {
 		return tasks.Outcome{Then: now(AskParent(a))}, nil
 	}
 	return s.syncNow(ctx, a, contact)
@@ -179,9 +178,7 @@ func (s *Service) verifyGranted(got peer.Granted, r ca.CertRequest, pub crypto.P
 
 // dropKeys destroys keys that were made in vain.
 func (s *Service) dropKeys(ctx context.Context, keys []cert.KeyID) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if err := s.inTx(ctx, func(tx pgx.Tx) error { return s.Keys.Destroy(ctx, tx, keys...) }); err != nil {
+	if err := s.Keys.Discard(ctx, keys...); err != nil {
 		s.Log.Warn("keys that were made in vain could not be destroyed", "keys", texts(keys), "error", err)
 	}
 }

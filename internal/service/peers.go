@@ -10,7 +10,6 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/peer"
 	"baleen/internal/rpki/cert"
-	"baleen/internal/ta"
 )
 
 // speaker says what this server has to say to peers.
@@ -43,27 +42,15 @@ type parents struct{ s *Service }
 
 // Meet finds a parent, and its child that sent a message.
 func (p parents) Meet(ctx context.Context, handle string, sender func(child string, idCert []byte) bool) (found peer.Provider, err error) {
-	meet := func(name string, idCert []byte) {
-		if sender(name, idCert) {
-			found.Child, found.IDCert = name, idCert
-		}
-	}
 	if handle == taHandle {
-		err = p.s.viewProxy(ctx, func(st *ta.ProxyState) error {
-			found.Identity = ca.Identity(st.Identity)
-			for name, c := range st.Children {
-				if !c.Leaving {
-					meet(name, c.IDCert)
-				}
-			}
-			return nil
-		})
-		return found, err
+		return p.s.TA().Meet(ctx, sender)
 	}
 	err = p.s.view(ctx, handle, func(st *ca.State, _ int64) error {
 		found.Identity = st.Identity
 		for name, c := range st.Children {
-			meet(name, c.IDCert)
+			if sender(name, c.IDCert) {
+				found.Child, found.IDCert = name, c.IDCert
+			}
 		}
 		return nil
 	})
@@ -74,7 +61,7 @@ func (p parents) Meet(ctx context.Context, handle string, sender func(child stri
 // anchor suspends nobody.
 func (p parents) Hear(ctx context.Context, handle, child, userAgent string, key cert.KeyID) (peer.ChildSide, error) {
 	if handle == taHandle {
-		return taLink{s: p.s, child: child}, nil
+		return p.s.TA().Child(child), nil
 	}
 	actor := es.Actor{Name: "child:" + child, KeyID: key.String()}
 	return localLink{s: p.s, parent: handle, child: child, actor: actor}, p.s.touchChild(ctx, handle, child, userAgent)

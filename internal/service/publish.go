@@ -66,7 +66,7 @@ func (s *Service) publishPoint(ctx context.Context, p ca.Point, was castore.Mani
 	next := was
 	due := was.NextUpdate.Before(now.Add(s.Config.Manifest.Before))
 	if force || due || was.Number == 0 || was.Covers != covers {
-		e, err := s.nextEdition(was, now)
+		e, err := s.nextEdition(p, was, now)
 		if err != nil {
 			return 0, err
 		}
@@ -102,8 +102,9 @@ func (s *Service) publishPoint(ctx context.Context, p ca.Point, was castore.Mani
 }
 
 // nextEdition numbers the next manifest and CRL. The number rises by exactly
-// one, and thisUpdate is always later than before (RFC 9286 section 4.2.1).
-func (s *Service) nextEdition(was castore.Manifest, now time.Time) (sign.Edition, error) {
+// one, and thisUpdate is always later than before (RFC 9286 section 4.2.1). After
+// a restore, which may have lost the first ones of a key, they begin at the Unix time.
+func (s *Service) nextEdition(p ca.Point, was castore.Manifest, now time.Time) (sign.Edition, error) {
 	jitter, err := upTo(s.Config.Manifest.Jitter)
 	if err != nil {
 		return sign.Edition{}, err
@@ -111,6 +112,9 @@ func (s *Service) nextEdition(was castore.Manifest, now time.Time) (sign.Edition
 	e := sign.Edition{Number: was.Number + 1, ThisUpdate: now.Add(-sign.Backdate)}
 	if earliest := was.ThisUpdate.Add(time.Second); was.Number > 0 && e.ThisUpdate.Before(earliest) {
 		e.ThisUpdate = earliest
+	}
+	if was.Number == 0 && p.Restored {
+		e.Number, e.ThisUpdate = now.Unix(), now
 	}
 	e.NextUpdate = later(now, e.ThisUpdate).Add(s.Config.Manifest.Next + jitter).Truncate(time.Second)
 	return e, nil

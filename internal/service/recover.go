@@ -4,9 +4,9 @@ import (
 	"context"
 
 	"baleen/internal/es/pgstore"
-	"baleen/internal/fault"
 	"baleen/internal/pubserver"
 	"baleen/internal/tasks"
+	"baleen/internal/trustanchor"
 )
 
 // Recover rebuilds everything from the log: snapshots that do not fit are set
@@ -39,11 +39,10 @@ func (s *Service) Recover(ctx context.Context) (pgstore.Recovered, error) {
 			args = append(args, RefreshCA{CA: h}, IssueCA{CA: h}, PublishCA{CA: h, Force: true}, SyncRepo{CA: h})
 		}
 	}
-	switch _, err := s.Signer.StreamID(ctx, taHandle); {
-	case err == nil && !broken[[2]string{s.Signer.Type.Kind, taHandle}]:
-		args = append(args, SignTA{Renew: true}, PublishTA{})
-	case err != nil && fault.Code(err) != pgstore.CodeStreamUnknown:
+	if here, err := s.TA().SignerIsHere(ctx); err != nil {
 		return all, err
+	} else if here && !broken[[2]string{s.Signer.Type.Kind, taHandle}] {
+		args = append(args, trustanchor.Sign{Renew: true}, trustanchor.Publish{})
 	}
 	if err := s.schedule(ctx, args...); err != nil {
 		return all, err

@@ -26,7 +26,7 @@ func TestRelyingPartyForgivesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	anchor, err := w.TACertificate(t.Context())
+	anchor, err := w.TA().Certificate(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/peer"
+	"baleen/internal/publisher"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/tasks"
 )
@@ -146,7 +147,7 @@ func (s *Service) sayFarewell(ctx context.Context, f farewell) {
 		}
 	}
 	for _, r := range f.repos {
-		if err := s.publishDifference(ctx, s.repoLink(f.ca, f.identity, r), nil); err != nil {
+		if err := s.repositories().Bring(ctx, publisher.Publisher{Handle: f.ca, Identity: f.identity, Repository: r}, nil); err != nil {
 			s.Log.Warn("a repository of a CA that is deleted was not emptied", "ca", f.ca, "repository", r.ServiceURI, "error", err)
 		}
 	}
@@ -225,7 +226,7 @@ func (s *Service) leaveRepos(ctx context.Context, a LeaveRepos) (tasks.Outcome, 
 		cmd := ca.LeaveRepository{ServiceURI: r.ServiceURI, SIABase: r.SIABase}
 		var err error
 		if r.ServiceURI != current { // else the next publication takes care of it
-			err = s.publishDifference(ctx, s.repoLink(a.CA, id, r), nil)
+			err = s.repositories().Bring(ctx, publisher.Publisher{Handle: a.CA, Identity: id, Repository: r}, nil)
 		}
 		if err != nil && (job == nil || job.Failures < leaveTries-1) {
 			failed = errors.Join(failed, fmt.Errorf("empty repository %s: %w", r.ServiceURI, err))
@@ -252,11 +253,10 @@ func (s *Service) emptyRepo(ctx context.Context, a EmptyRepo) (tasks.Outcome, er
 	if _, err := s.CAs.StreamID(ctx, a.CA); err == nil || fault.Code(err) != "stream-unknown" {
 		return tasks.Outcome{}, err
 	}
-	publisher, ok := s.local(a.ServiceURI, "rfc8181/")
-	if !ok {
+	if _, ok := s.repositories().Local(a.ServiceURI); !ok {
 		return tasks.Outcome{}, nil // its identity is gone: nobody there would listen
 	}
-	return tasks.Outcome{}, s.publishDifference(ctx, localRepo{pubs: s.Pubs, publisher: publisher}, nil)
+	return tasks.Outcome{}, s.repositories().Bring(ctx, publisher.Publisher{Handle: a.CA, Repository: ca.Repository{ServiceURI: a.ServiceURI}}, nil)
 }
 
 // untilAnswered makes any refusal of a peer one after which it is asked again:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,6 +16,7 @@ import (
 	"baleen/internal/fault"
 	"baleen/internal/peer"
 	"baleen/internal/postgres"
+	"baleen/internal/publisher"
 	"baleen/internal/pubserver"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/tasks"
@@ -35,7 +35,7 @@ func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handl
 	if err := s.view(ctx, handle, func(st *ca.State, _ int64) error { id = st.Identity; return nil }); err != nil {
 		return err
 	}
-	if err := s.askRepo(ctx, s.repoLink(handle, id, repo), repo.SIABase); err != nil {
+	if err := s.repositories().Check(ctx, publisher.Publisher{Handle: handle, Identity: id, Repository: repo}); err != nil {
 		return &fault.Error{
 			Kind: fault.Invalid, Code: "ca-repo-issue", Args: map[string]string{"ca": handle, "cause": err.Error()}, Err: err,
 			Msg: "CA '" + handle + "' cannot get response from repository '" + err.Error() + "'. Is the 'service_uri' in the XML reachable? " +
@@ -44,22 +44,6 @@ func (s *Service) ConfigureRepository(ctx context.Context, actor es.Actor, handl
 		}
 	}
 	return s.moveTo(ctx, pgstore.Write{Actor: actor, IfVersion: ifVersion}, handle, repo)
-}
-
-// askRepo says whether the repository knows the publisher, and under this base
-// as far as it tells.
-func (s *Service) askRepo(ctx context.Context, link repoLink, base string) error {
-	if here, ok := link.(localRepo); ok {
-		r, err := s.Pubs.Response(ctx, here.publisher)
-		if err != nil {
-			return err
-		}
-		if r.SIABase != base {
-			return fmt.Errorf("the repository lets publisher %s publish below %s, not %s", here.publisher, r.SIABase, base)
-		}
-	}
-	_, err := link.List(ctx)
-	return err
 }
 
 // syncRepo compares what the repository has with what the CA wants published
@@ -91,7 +75,7 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 	if err != nil || len(repos) == 0 {
 		return tasks.Outcome{}, err
 	}
-	if !patient && slices.ContainsFunc(repos, func(r ca.Repository) bool { _, here := s.local(r.ServiceURI, "rfc8181/"); return !here }) {
+	if !patient && slices.ContainsFunc(repos, func(r ca.Repository) bool { _, here := s.repositories().Local(r.ServiceURI); return !here }) {
 		return tasks.Outcome{Then: now(SendRepo{CA: handle})}, nil
 	}
 	leave, wait := s.visit(repos)
@@ -108,7 +92,7 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 	if err != nil {
 		return tasks.Outcome{}, err
 	}
-	err = s.publishDifference(ctx, s.repoLink(handle, id, repos[0]), castore.WantedAt(wanted, repos[0].ServiceURI, true))
+	err = s.repositories().Bring(ctx, publisher.Publisher{Handle: handle, Identity: id, Repository: repos[0]}, castore.WantedAt(wanted, repos[0].ServiceURI, true))
 	if note := s.Rows.NoteRepo(ctx, s.Fence, stream, castore.Exchanged{URI: repos[0].ServiceURI, At: s.Now(), Err: err}); note != nil && err == nil {
 		err = note
 	}
@@ -118,59 +102,12 @@ func (s *Service) syncRepository(ctx context.Context, handle string, patient boo
 		return tasks.Outcome{}, untilAnswered(err)
 	}
 	for _, old := range repos[1:] {
-		err = errors.Join(err, s.publishDifference(ctx, s.repoLink(handle, id, old), castore.WantedAt(wanted, old.ServiceURI, false)))
+		err = errors.Join(err, s.repositories().Bring(ctx, publisher.Publisher{Handle: handle, Identity: id, Repository: old}, castore.WantedAt(wanted, old.ServiceURI, false)))
 	}
 	if err != nil {
 		return tasks.Outcome{}, untilAnswered(err)
 	}
 	return tasks.Outcome{}, nil
-}
-
-// publishDifference makes the repository hold exactly what is wanted.
-func (s *Service) publishDifference(ctx context.Context, link repoLink, wanted map[string]ca.Hash) error {
-	have, err := link.List(ctx)
-	if err != nil {
-		return err
-	}
-	changes, fresh := difference(wanted, have)
-	if len(changes) == 0 {
-		return nil
-	}
-	ders, err := s.Rows.DERs(ctx, fresh)
-	if err != nil {
-		return err
-	}
-	for i := range changes {
-		if h, ok := wanted[changes[i].URI]; ok {
-			changes[i].Content = ders[h]
-		}
-	}
-	return link.Publish(ctx, changes)
-}
-
-// difference gives the changes that turn what the repository has into what is
-// wanted, ordered by URI, and the objects that are needed for them.
-func difference(wanted map[string]ca.Hash, have []pubserver.Object) (changes []pubserver.Change, fresh []ca.Hash) {
-	seen := make(map[string]bool, len(have))
-	for _, o := range have {
-		seen[o.URI] = true
-		h, ok := wanted[o.URI]
-		if ok && h == ca.Hash(o.Hash) {
-			continue
-		}
-		old := o.Hash
-		changes = append(changes, pubserver.Change{URI: o.URI, Old: &old})
-		if ok {
-			fresh = append(fresh, h)
-		}
-	}
-	for uri, h := range wanted {
-		if !seen[uri] {
-			changes, fresh = append(changes, pubserver.Change{URI: uri}), append(fresh, h)
-		}
-	}
-	slices.SortFunc(changes, func(a, b pubserver.Change) int { return strings.Compare(a.URI, b.URI) })
-	return changes, fresh
 }
 
 // updateRRDP freezes what was staged into the next serial and makes its files.
@@ -206,38 +143,14 @@ func sooner(a, b time.Time) time.Time {
 // visit is enter for the first of the repositories that is outside this server.
 func (s *Service) visit(repos []ca.Repository) (leave func(), wait time.Duration) {
 	for _, r := range repos {
-		if _, here := s.local(r.ServiceURI, "rfc8181/"); !here {
+		if _, here := s.repositories().Local(r.ServiceURI); !here {
 			return s.crowd.Enter(peer.ServerOf(r.ServiceURI), s.Now())
 		}
 	}
 	return func() {}, 0
 }
 
-// repoLink is the publication protocol as a publisher sees it (RFC 8181),
-// whether the repository is another process or this one.
-type repoLink interface {
-	List(ctx context.Context) ([]pubserver.Object, error)
-	Publish(ctx context.Context, changes []pubserver.Change) error
-}
-
-// repoLink gives the way to the repository of a CA.
-func (s *Service) repoLink(handle string, id ca.Identity, repo ca.Repository) repoLink {
-	if publisher, ok := s.local(repo.ServiceURI, "rfc8181/"); ok {
-		return localRepo{pubs: s.Pubs, publisher: publisher}
-	}
-	return peer.RepoLink{Speaker: s.speaker(), CA: handle, Identity: id, Repo: repo}
-}
-
-// localRepo reaches the repository of this server by function call.
-type localRepo struct {
-	pubs      *pubserver.Server
-	publisher string
-}
-
-func (l localRepo) List(ctx context.Context) ([]pubserver.Object, error) {
-	return l.pubs.List(ctx, l.publisher)
-}
-
-func (l localRepo) Publish(ctx context.Context, changes []pubserver.Change) error {
-	return l.pubs.Publish(ctx, l.publisher, changes)
+// repositories are where CAs publish, in this server and elsewhere.
+func (s *Service) repositories() publisher.Repositories {
+	return publisher.Repositories{ServiceURI: s.Config.ServiceURI, Pubs: s.Pubs, Objects: s.Rows, Speaker: s.speaker()}
 }

@@ -84,7 +84,7 @@ func TestNoStateOfARollLosesARoute(t *testing.T) {
 	w.WantPublished("ca1", 0, 0, 0)
 	w.WantPublished("other", 1, 1, 2)
 
-	anchor, err := w.TACertificate(ctx)
+	anchor, err := w.TA().Certificate(ctx)
 	w.Must(err)
 	valid := 0
 	states := w.states()

@@ -8,6 +8,7 @@ import (
 
 	"baleen/internal/pubserver"
 	"baleen/internal/tasks"
+	"baleen/internal/trustanchor"
 )
 
 // StartCAs looks, after a start, at a page of the CAs: what should come by
@@ -31,7 +32,7 @@ func (s *Service) ScheduleStart(ctx context.Context) error {
 	begin := s.Now()
 	s.activeSince.Store(&begin)
 	return s.waking(s.inTx(ctx, func(tx pgx.Tx) error {
-		recurring := now(Renew{}, RenewTA{}, SnapshotLog{}, ArchiveLog{})
+		recurring := now(Renew{}, trustanchor.Renew{}, SnapshotLog{}, ArchiveLog{})
 		if s.Config.Testbed.Enabled {
 			recurring = append(recurring, now(ExpireTestbed{})...)
 		}

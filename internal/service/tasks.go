@@ -1,6 +1,9 @@
 package service
 
-import "baleen/internal/tasks"
+import (
+	"baleen/internal/tasks"
+	"baleen/internal/trustanchor"
+)
 
 // All tasks of the service. Kind and Key merge pending twins; running a task
 // twice is harmless, because the second plan is empty.
@@ -151,9 +154,6 @@ func (s *Service) Register(w, peers *tasks.Worker) {
 	tasks.Register(w, s.republish)
 	tasks.Register(w, s.renew)
 	tasks.Register(w, s.updateRRDP)
-	tasks.Register(w, s.signTA)
-	tasks.Register(w, s.publishTA)
-	tasks.Register(w, s.renewTA)
 	tasks.Register(w, s.expireTestbed)
 	tasks.Register(w, s.snapshotLog)
 	tasks.Register(w, s.archiveLog)
@@ -163,4 +163,5 @@ func (s *Service) Register(w, peers *tasks.Worker) {
 	tasks.Register(w, s.refreshAnnouncements)
 	tasks.Register(w, s.forceReissue)
 	tasks.Register(w, s.clearRepository)
+	trustanchor.Register(w, s.TA)
 }

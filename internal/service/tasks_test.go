@@ -31,10 +31,6 @@ func TestTasksAreFrozen(t *testing.T) {
 		{service.Renew{}, "cas_renew", "all", `{}`},
 		{service.SnapshotLog{}, "log_snapshot", "all", `{}`},
 		{service.ArchiveLog{}, "log_archive", "all", `{}`},
-		{service.SignTA{}, "ta_sign", "ta", `{}`},
-		{service.SignTA{Renew: true, Number: 7}, "ta_sign", "ta renew", `{"renew":true,"number":7}`},
-		{service.PublishTA{}, "ta_publish", "ta", `{}`},
-		{service.RenewTA{}, "ta_renew", "ta", `{}`},
 		{service.ExpireTestbed{}, "testbed_expire", "testbed", `{}`},
 		{pubserver.UpdateRRDP{Repository: "0"}, "rrdp_update", "0", `{"repository":"0"}`},
 	} {

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"crypto/rsa"
 	"fmt"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"baleen/internal/fault"
 	"baleen/internal/pubserver"
 	"baleen/internal/rpki/cert"
-	"baleen/internal/rpki/oob"
 	"baleen/internal/rpki/resources"
 	"baleen/internal/testbed"
 )
@@ -26,9 +24,6 @@ type Testbed struct {
 	TAURI       string // https URI of it
 	RRDPBaseURI string // https, ends in a slash
 	RsyncJail   string // rsync, ends in a slash
-
-	TAKey    *rsa.PrivateKey // of the trust anchor; nil: a new one
-	TANumber uint64          // of its first manifest; 0: 1
 }
 
 // InitPublicationServer starts the publication server with an identity of its
@@ -56,7 +51,7 @@ func (s *Service) EnsureTestbed(ctx context.Context, t Testbed) error {
 		do   func(ctx context.Context, t Testbed) error
 	}{
 		{"publication server", s.ensurePublicationServer},
-		{"trust anchor", s.EnsureTA},
+		{"trust anchor", s.ensureTA},
 		{"CA testbed", s.ensureTestbedCA},
 	}
 	for _, step := range steps {
@@ -109,19 +104,11 @@ func (s *Service) ensureTestbedCA(ctx context.Context, _ Testbed) error {
 
 // publishLocally makes a CA a publisher of this server's repository.
 func (s *Service) publishLocally(ctx context.Context, handle string, idCert []byte) error {
-	answer, err := s.ensurePublisher(ctx, handle, idCert)
+	answer, err := s.repositories().Join(ctx, SystemActor, handle, idCert)
 	if err != nil {
 		return err
 	}
 	return s.ConfigureRepository(ctx, SystemActor, handle, answer, AnyVersion)
-}
-
-func (s *Service) ensurePublisher(ctx context.Context, handle string, idCert []byte) (oob.RepositoryResponse, error) {
-	answer, err := s.Pubs.AddPublisher(ctx, SystemActor, oob.PublisherRequest{PublisherHandle: handle, IDCert: idCert})
-	if fault.Code(err) == "pub-duplicate" {
-		return s.Pubs.Response(ctx, handle)
-	}
-	return answer, err
 }
 
 // WaitForTestbed waits until the testbed's CA holds resources, asking ten times

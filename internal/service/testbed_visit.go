@@ -12,8 +12,8 @@ import (
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
+	"baleen/internal/peer"
 	"baleen/internal/pubserver"
-	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
 	"baleen/internal/tasks"
 	"baleen/internal/testbed"
@@ -51,11 +51,11 @@ func (s *Service) registrations() testbed.Registrations {
 // refused leaves no trace in the log, so that strangers cannot fill it.
 func (s *Service) RegisterChild(ctx context.Context, from netip.Addr, cmd ca.AddChild) (oob.ParentResponse, error) {
 	defer s.locks.Lock("testbed")()
-	id, err := cert.DecodeIdentity(cmd.IDCert, s.Now())
+	key, err := peer.CheckIdentity(cmd.IDCert, s.Now())
 	if err != nil {
-		return oob.ParentResponse{}, badIdentity(err)
+		return oob.ParentResponse{}, err
 	}
-	cmd.IDKey = id.KeyID
+	cmd.IDKey = key
 	v := testbed.Visit{Kind: testbed.Child, Handle: cmd.Child, From: from, At: s.Now()}
 	if err := s.registrations().Check(ctx, v, s.Config.Testbed.Limits); err != nil {
 		return oob.ParentResponse{}, err
@@ -164,8 +164,4 @@ func (s *Service) expire(ctx context.Context, r testbed.Registration) error {
 		return s.inTx(ctx, func(tx pgx.Tx) error { return testbed.End(ctx, tx, r.Kind, r.Handle, s.Now()) })
 	}
 	return err
-}
-
-func badIdentity(err error) error {
-	return &fault.Error{Kind: fault.Invalid, Code: "rfc-8183-xml", Msg: "RFC 8183 XML issue: " + err.Error(), Args: map[string]string{"cause": err.Error()}}
 }

@@ -14,6 +14,9 @@ func newWorld(t *testing.T) *world {
 	return &world{testworld.New(t)}
 }
 
+// got gives a value that must be there.
+func got[T any](w *world) func(v T, err error) T { return testworld.Got[T](w.World) }
+
 // The short names are for the tests' tables.
 var (
 	operator  = testworld.Operator

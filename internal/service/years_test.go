@@ -6,7 +6,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"baleen/internal/service"
 	"baleen/internal/signer"
 	"baleen/internal/testkeys"
-	"baleen/internal/testworld"
 )
 
 const (
@@ -142,10 +140,10 @@ func TestNothingExpires(t *testing.T) {
 func TestNothingExpiresWithAnOfflineSigner(t *testing.T) {
 	w := newWorld(t)
 	log := w.Listen()
-	o := w.startOffline()
+	o := w.StartOffline()
 	w.Join("online", "ta", resources.AllResources())
-	o.announces()
-	o.exchange()
+	o.Announces()
+	o.Exchange()
 	w.Join("ca1", "online", set("AS64496", "10.0.0.0/8", ""))
 	w.furnish("ca1")
 	w.few()
@@ -157,67 +155,15 @@ func TestNothingExpiresWithAnOfflineSigner(t *testing.T) {
 	for n := range int(span / week) {
 		years.step(week)
 		since := n%8 + 1 // weeks since the last exchange
-		if since >= 6 || !o.state.Objects.HeldBy("online")[0].NotAfter.After(w.Now().Add(26*week)) {
-			w.wantReminder(log, "is due")
+		if since >= 6 || !o.State.Objects.HeldBy("online")[0].NotAfter.After(w.Now().Add(26*week)) {
+			w.WantReminder(log, "is due")
 		} else {
-			w.wantReminder(log, "")
+			w.WantReminder(log, "")
 		}
 		if since == 8 {
-			o.exchange()
-			w.wantReminder(log, "")
+			o.Exchange()
+			w.WantReminder(log, "")
 		}
 	}
 	years.renewed()
-}
-
-// Without an exchange the log becomes louder, and in the end nothing is valid. An
-// exchange mends it, also then.
-func TestForgottenExchange(t *testing.T) {
-	w := newWorld(t)
-	log := w.Listen()
-	o := w.startOffline()
-	if f := got[*service.TAFigures](w)(w.TAFigures(t.Context())); f == nil || f.Due || f.Waiting || !f.NextUpdate.Equal(o.state.Objects.NextUpdate) || !f.NotAfter.Equal(o.state.TA.NotAfter) {
-		t.Errorf("in the beginning: %+v", f)
-	}
-	w.Join("online", "ta", resources.AllResources())
-	if f := got[*service.TAFigures](w)(w.TAFigures(t.Context())); !f.Waiting || !strings.Contains(log.Take(), "children wait for the trust anchor's signer") {
-		t.Errorf("a child asked: %+v", f)
-	}
-	if i := got[service.TAIssues](w)(w.TAIssues(t.Context())); len(i.Issues) != 1 || i.Issues[0].Label != "ta-children-waiting" || !i.NextUpdate.Equal(o.state.Objects.NextUpdate) {
-		t.Errorf("a child asked: %+v", i)
-	}
-	o.exchange()
-	for _, after := range []struct {
-		weeks time.Duration
-		says  string
-		valid bool
-	}{{5, "", true}, {2, "is due", true}, {4, "is late", true}, {2, "is over", false}} {
-		w.Pass(after.weeks * week)
-		w.Settle()
-		w.wantReminder(log, after.says)
-		if _, err := w.Validate(); (err == nil) != after.valid {
-			t.Errorf("log says %q: %v", after.says, err)
-		}
-	}
-	o.exchange()
-	w.wantReminder(log, "")
-	w.Routes()
-}
-
-// wantReminder wants the log to have a line about an exchange that is due, and
-// the figures to agree.
-func (w *world) wantReminder(log *testworld.Journal, want string) {
-	w.T.Helper()
-	text := log.Take()
-	if want == "" && strings.Contains(text, "next_update") || !strings.Contains(text, want) {
-		w.T.Errorf("%v: the log says %s, want %q", w.Now(), text, want)
-	}
-	labels := map[string]string{"is due": "ta-exchange-due", "is late": "ta-exchange-late", "is over": "ta-manifest-over"}
-	issues := got[service.TAIssues](w)(w.TAIssues(w.T.Context())).Issues
-	if (len(issues) > 0) != (want != "") || len(issues) > 0 && (issues[0].Label != labels[want] || issues[0].Args["next_update"] == "") {
-		w.T.Errorf("%v: issues %+v, want %q", w.Now(), issues, labels[want])
-	}
-	if f := got[*service.TAFigures](w)(w.TAFigures(w.T.Context())); f.Due != (want != "") {
-		w.T.Errorf("%v: %+v, want %q", w.Now(), f, want)
-	}
 }

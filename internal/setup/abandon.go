@@ -136,7 +136,7 @@ func (s *Importer) leaveParent(ctx context.Context, actor es.Actor, parent, chil
 	known := false
 	var err error
 	if parent == ta.Handle {
-		err = s.Service.ViewTA(ctx, func(st *ta.ProxyState) error {
+		err = s.Service.TA().View(ctx, func(st *ta.ProxyState) error {
 			c := st.Children[child]
 			known = c != nil && !c.Leaving && bytes.Equal(c.IDCert, id)
 			return nil
@@ -154,7 +154,7 @@ func (s *Importer) leaveParent(ctx context.Context, actor es.Actor, parent, chil
 	case err != nil:
 		return err
 	case parent == ta.Handle:
-		return s.Service.RemoveTAChild(ctx, actor, child)
+		return s.Service.TA().RemoveChild(ctx, actor, child)
 	}
 	return s.Service.RemoveChild(ctx, actor, parent, child, service.AnyVersion)
 }

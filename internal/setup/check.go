@@ -245,7 +245,7 @@ func (s *Importer) checkImportedCA(ctx context.Context, c ImportCA, newTA bool) 
 // this name. A CA that is to be made by the import has none.
 func (s *Importer) hasChild(ctx context.Context, parent, child string) (has bool, err error) {
 	if parent == ta.Handle {
-		err = s.Service.ViewTA(ctx, func(st *ta.ProxyState) error { has = st.Children[child] != nil; return nil })
+		err = s.Service.TA().View(ctx, func(st *ta.ProxyState) error { has = st.Children[child] != nil; return nil })
 		return has, err
 	}
 	err = s.Service.ViewCA(ctx, parent, func(st *ca.State, _ int64) error { has = st.Children[child] != nil; return nil })

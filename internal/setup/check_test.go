@@ -142,7 +142,7 @@ func TestImportedTrustAnchorKey(t *testing.T) {
 				return nil
 			}))
 			w.imported()
-			der, err := w.TACertificate(t.Context())
+			der, err := w.TA().Certificate(t.Context())
 			w.Must(err)
 			c, err := x509.ParseCertificate(der)
 			if err != nil || !c.PublicKey.(*rsa.PublicKey).Equal(key.Public()) {

@@ -18,6 +18,7 @@ import (
 	"baleen/internal/rpki/resources"
 	"baleen/internal/service"
 	"baleen/internal/tasks"
+	"baleen/internal/trustanchor"
 )
 
 // Importer makes whole set-ups, and the CAs of a benchmark, with what the
@@ -189,7 +190,7 @@ func (s *Importer) prepareImport(ctx context.Context, a ImportCAs, m Import) err
 		if err != nil {
 			return err
 		}
-		if err := s.Service.EnsureTA(ctx, service.Testbed{TAAIA: t.AIA, TAURI: t.URI, TAKey: key, TANumber: t.ManifestNumber}); err != nil {
+		if err := s.Service.TA().Ensure(ctx, service.SystemActor, trustanchor.Root{Rsync: t.AIA, HTTPS: t.URI, Key: key, Number: t.ManifestNumber}); err != nil {
 			return err
 		}
 	}

@@ -184,6 +184,17 @@ func (k *Keys) Destroy(ctx context.Context, tx pgx.Tx, ids ...cert.KeyID) error 
 	return nil
 }
 
+// discardPatience is how long it may take to discard keys.
+const discardPatience = 5 * time.Second
+
+// Discard destroys keys that were made in vain, in a transaction of its own and
+// also when ctx is over.
+func (k *Keys) Discard(ctx context.Context, ids ...cert.KeyID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardPatience)
+	defer cancel()
+	return postgres.InFencedTx(ctx, k.DB, k.Fence, func(tx pgx.Tx) error { return k.Destroy(ctx, tx, ids...) })
+}
+
 func (k *Keys) cacheSize() int {
 	if k.CacheSize == 0 {
 		return 256

@@ -215,6 +215,23 @@ func TestDestroyThatRollsBack(t *testing.T) {
 	signs(t, k, id)
 }
 
+// What was made in vain goes also if that is because time was up.
+func TestDiscard(t *testing.T) {
+	k := newKeys(t)
+	id := generateOne(t, k)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := k.Discard(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	_, err := another(k).Signer(t.Context(), id)
+	hasCode(t, err, fault.NotFound, CodeDestroyed)
+	_, err = k.Signer(t.Context(), id)
+	hasCode(t, err, fault.NotFound, CodeDestroyed)
+	testdb.Fence(t, k.DB) // another node takes over
+	hasCode(t, k.Discard(t.Context(), id), fault.Unavailable, postgres.CodeNotActive)
+}
+
 func TestStaleNodeStoresNoKey(t *testing.T) {
 	k := newKeys(t)
 	testdb.Fence(t, k.DB) // another node takes over

@@ -48,7 +48,10 @@ func (d *decoder) object(s span, v reflect.Value) error {
 				return d.fail(key.to, "duplicate field `%s`", f.name)
 			}
 			seen[i] = true
-			return d.value(value, v.FieldByIndex(f.index))
+			if to := v.FieldByIndex(f.index); !f.optional || d.text[value.from] != 'n' {
+				return d.value(value, to)
+			}
+			return nil // null says that an optional field is not given
 		}
 		return nil
 	})

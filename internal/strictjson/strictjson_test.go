@@ -75,6 +75,21 @@ func TestWhatIsOptionalMayBeMissing(t *testing.T) {
 	}
 }
 
+// Who writes every field writes null for what is not given.
+func TestWhatIsOptionalMayBeNull(t *testing.T) {
+	var got api.UpdateChildRequest
+	text := `{"id_cert":null,"resources":null,"suspend":true,"resource_class_name_mapping":null}`
+	if err := strictjson.Decode([]byte(text), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.IDCert != nil || got.Resources != nil || got.Suspend == nil || !*got.Suspend || got.ClassNameMapping != nil {
+		t.Errorf("got %+v", got)
+	}
+	if err := strictjson.Decode([]byte(`{"added":null,"removed":[]}`), new(api.ROAConfigurationUpdates)); err == nil {
+		t.Error("null is taken for a list that must be given")
+	}
+}
+
 func TestAlias(t *testing.T) {
 	var got api.ParentRequest
 	contact := `{"id_cert":"AAAA","parent_handle":"p","child_handle":"c","service_uri":"https://example.org/up","tag":null}`

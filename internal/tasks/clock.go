@@ -33,13 +33,20 @@ func (c *watch) look(now time.Time) time.Duration {
 // followClock keeps the queue in step with a clock that is set. When it goes
 // back, everything would wait for as much longer, so the queue goes back too.
 // When it goes ahead everything that became due runs, once; only the leases of
-// what is running must not end.
+// what is running must not end. The queue goes back once, also where a node has
+// two workers on it; each of them sees to its own leases.
 func (r *run) followClock(ctx context.Context) error {
 	switch step := r.clock.look(r.w.now()); {
 	case step > jump:
-		return r.extend()
-	case step < -jump:
+		r.ahead = true
+	case step < -jump && !r.w.Beside:
 		r.behind -= step
+	}
+	if r.ahead {
+		if err := r.extend(); err != nil {
+			return err
+		}
+		r.ahead = false
 	}
 	if r.behind == 0 {
 		return nil

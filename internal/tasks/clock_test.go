@@ -3,6 +3,8 @@ package tasks_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -66,6 +68,47 @@ func TestClockGoesBack(t *testing.T) {
 	}
 }
 
+// A node has two workers on one queue, and its clock goes back by an hour: the
+// queue follows once, and what is running is not started a second time.
+func TestClockGoesBackForTwoWorkers(t *testing.T) {
+	w, c := onClock(t, testdb.New(t), "a", 0)
+	beside := &tasks.Worker{DB: w.DB, Fence: w.Fence, Node: w.Node, Now: w.Now, Lease: w.Lease, Poll: w.Poll, Beside: true}
+	var d diary
+	release := make(chan struct{})
+	work := func(name string) tasks.Outcome {
+		d.note(name)
+		if strings.HasPrefix(name, "long") {
+			<-release
+		}
+		return tasks.Outcome{}
+	}
+	tasks.Register(w, func(_ context.Context, a chore) (tasks.Outcome, error) { return work(a.Who), nil })
+	tasks.Register(beside, func(_ context.Context, a errand) (tasks.Outcome, error) { return work(a.Where), nil })
+	run(t, w)
+	run(t, beside)
+	enqueue(t, w.DB, c.now(),
+		tasks.Scheduled{Args: chore{Who: "long chore"}}, tasks.Scheduled{Args: errand{Where: "long errand"}},
+		tasks.Scheduled{Args: chore{Who: "later"}, At: c.now().Add(2 * time.Hour)}, tasks.Scheduled{Args: errand{Where: "farther"}, At: c.now().Add(2 * time.Hour)})
+	until(t, "the long ones run", func() bool { return len(d.read()) == 2 })
+	c.jump(-time.Hour)
+	follows := func(key string) bool { return rows(t, w.DB)[key].RunAt.Before(c.now().Add(150 * time.Minute)) }
+	until(t, "the queue follows", func() bool { return follows("later") && follows("farther") })
+	enqueue(t, w.DB, c.now(), tasks.Scheduled{Args: chore{Who: "one"}}, tasks.Scheduled{Args: errand{Where: "other"}})
+	until(t, "both workers have looked", func() bool {
+		done := d.read()
+		return slices.Contains(done, "one") && slices.Contains(done, "other")
+	})
+	if done := d.read(); len(done) != 4 {
+		t.Errorf("ran: %q", done)
+	}
+	for _, key := range []string{"later", "farther"} {
+		if wait := rows(t, w.DB)[key].RunAt.Sub(c.now()); wait < 115*time.Minute {
+			t.Errorf("what was to run two hours after the jump runs after %v", wait)
+		}
+	}
+	close(release)
+}
+
 // The clock goes ahead by an hour: what became due runs once, and what is
 // running is not started a second time because its lease seems to have ended.
 func TestClockGoesAhead(t *testing.T) {
@@ -96,6 +139,49 @@ func TestClockGoesAhead(t *testing.T) {
 	}
 	close(release)
 	until(t, "the long one is finished", func() bool { _, waits := rows(t, w.DB)["far"]; return !waits })
+}
+
+// The clock goes ahead while the database refuses to have leases extended: nothing
+// is claimed until they are, so that what is running is not started a second time.
+func TestClockGoesAheadInTrouble(t *testing.T) {
+	w, c := onClock(t, testdb.New(t), "a", 0)
+	var runs, long atomic.Int64
+	release := make(chan struct{})
+	tasks.Register(w, func(context.Context, chore) (tasks.Outcome, error) {
+		runs.Add(1)
+		return tasks.Outcome{}, nil
+	})
+	tasks.Register(w, func(context.Context, errand) (tasks.Outcome, error) {
+		long.Add(1)
+		<-release
+		return tasks.Outcome{}, nil
+	})
+	_, err := w.DB.Exec(t.Context(), `CREATE SEQUENCE refused;
+		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN PERFORM nextval('refused'); RAISE 'not now' USING ERRCODE = '57014'; END $$;
+		CREATE TRIGGER refuse BEFORE UPDATE ON task FOR EACH ROW WHEN (NEW.attempt = OLD.attempt AND NEW.leased_by IS NOT NULL) EXECUTE FUNCTION refuse()`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enqueue(t, w.DB, c.now(), tasks.Scheduled{Args: errand{Where: "far"}})
+	run(t, w)
+	until(t, "the long one runs", func() bool { return long.Load() == 1 })
+	c.jump(time.Hour)
+	until(t, "leases are refused", func() (refused bool) {
+		if err := w.DB.QueryRow(t.Context(), "SELECT is_called FROM refused").Scan(&refused); err != nil {
+			t.Fatal(err)
+		}
+		return refused
+	})
+	enqueue(t, w.DB, c.now(), tasks.Scheduled{Args: chore{Who: "next"}})
+	if _, err := w.DB.Exec(t.Context(), "DROP TRIGGER refuse ON task"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "what is due runs", func() bool { return runs.Load() == 1 })
+	if n := long.Load(); n != 1 {
+		t.Errorf("%d runs of the long one", n)
+	}
+	close(release)
 }
 
 // The next active node's clock is an hour behind that of the one before.

@@ -101,7 +101,7 @@ func TestOldClaimDoesNotFinishANewRow(t *testing.T) {
 
 func TestLongHandlersKeepTheirLease(t *testing.T) {
 	w, _ := newWorker(t)
-	w.Now, w.Lease = nil, 150*time.Millisecond
+	w.Now, w.Lease = nil, 900*time.Millisecond
 	tasks.Register(w, func(ctx context.Context, _ chore) (tasks.Outcome, error) {
 		first := rows(t, w.DB)["x"].RunAt
 		until(t, "the lease was extended twice its length", func() bool {

@@ -38,6 +38,7 @@ type run struct {
 
 	clock  watch         // of the goroutine that claims
 	behind time.Duration // by how much the queue is still to be shifted
+	ahead  bool          // the clock went ahead, and leases are still to be extended
 
 	mu   sync.Mutex
 	held map[*Job]struct{}

@@ -72,6 +72,9 @@ type Worker struct {
 	MaxBackoff  time.Duration    // longest wait after a failure; default 5 minutes
 	Now         func() time.Time // nil: time.Now
 
+	// Beside says that another worker of this node works on the same queue, and keeps it in step with the clock.
+	Beside bool
+
 	handlers map[string]handler
 	once     sync.Once
 	wake     chan struct{} // made by once

@@ -84,7 +84,7 @@ func (r *run) recoverLeases(ctx context.Context) error {
 		if err == nil && n > 0 {
 			w.log().InfoContext(ctx, "tasks of an earlier active node are due again", "tasks", n)
 		}
-		if err != nil {
+		if err != nil || w.Beside {
 			return err
 		}
 		return r.followNode(ctx, tx)

@@ -49,7 +49,7 @@ func ping(ctx context.Context, host string) bool {
 	if !ok || (network != "unix" && network != "tcp") {
 		return ok
 	}
-	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, address)

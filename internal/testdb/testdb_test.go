@@ -383,7 +383,7 @@ func TestEngineAnswers(t *testing.T) {
 	for host, want := range tests {
 		t.Setenv("DOCKER_HOST", host)
 		begin := time.Now()
-		if got := engineAnswers(t.Context()); got != want || time.Since(begin) > 5*time.Second {
+		if got := engineAnswers(t.Context()); got != want || time.Since(begin) > time.Minute {
 			t.Errorf("%s: %v after %v", host, got, time.Since(begin))
 		}
 	}

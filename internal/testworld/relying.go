@@ -23,7 +23,7 @@ func (w *World) ValidateAll() (relying.Payloads, error) {
 	if err != nil {
 		return relying.Payloads{}, err
 	}
-	anchor, err := w.TACertificate(w.T.Context())
+	anchor, err := w.TA().Certificate(w.T.Context())
 	if err != nil {
 		return relying.Payloads{}, err
 	}

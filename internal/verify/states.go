@@ -14,6 +14,7 @@ import (
 	"baleen/internal/service"
 	"baleen/internal/ta"
 	"baleen/internal/tasks"
+	"baleen/internal/trustanchor"
 )
 
 // ca compares a CA with its keys, its signed objects, what it wants published
@@ -213,7 +214,7 @@ func (p place) proxy(ctx context.Context, st *ta.ProxyState) error {
 	for _, f := range st.Published() {
 		wanted[st.Repository.SIABase+f.Name] = f.Hash
 	}
-	p.publication(st.Repository.SIABase, wanted, service.PublishTA{})
+	p.publication(st.Repository.SIABase, wanted, trustanchor.Publish{})
 	return nil
 }
 

@@ -123,6 +123,31 @@ func TestVerifyNamesWhatWasEdited(t *testing.T) {
 	}
 }
 
+// Nobody can make a CA vanish from the log's readers, or come back, by its row.
+func TestVerifyKnowsWhichCAsLive(t *testing.T) {
+	w := newWorld(t)
+	w.Start()
+	w.Join("ca1", "testbed", testworld.Set("AS64496", "10.0.0.0/8", ""))
+	w.Settle()
+	const newest = " FROM es_command c WHERE c.stream_id = s.id AND c.version = s.version AND s.kind = 'ca' AND s.handle = 'ca1'"
+	w.Exec("UPDATE es_stream s SET deleted_at = c.at" + newest)
+	if findings, _ := w.Verify(); len(findings) != 1 || !strings.Contains(findings[0], `ca "ca1"`) || !strings.Contains(findings[0], "whether the stream ended") {
+		t.Errorf("said to be deleted: %q", findings)
+	}
+	w.Exec("UPDATE es_stream s SET deleted_at = NULL" + newest)
+	if err := w.DeleteCA(t.Context(), testworld.Operator, "ca1", nil); err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	if findings, infos := w.Verify(); len(findings)+len(infos) > 0 {
+		t.Errorf("deleted: findings %q, infos %q", findings, infos)
+	}
+	w.Exec("UPDATE es_stream s SET deleted_at = NULL" + newest)
+	if findings, _ := w.Verify(); !slices.ContainsFunc(findings, func(f string) bool { return strings.Contains(f, "whether the stream ended") }) {
+		t.Errorf("said to live: %q", findings)
+	}
+}
+
 // What a task in the queue will put right is an info; if the task failed it
 // says why.
 func TestVerifyKnowsWhatWaits(t *testing.T) {

@@ -18,8 +18,9 @@ import (
 	"baleen/test/harness"
 )
 
-// patience bounds the whole, with what is built and installed for it.
-const patience = 6 * time.Minute
+// patience bounds the whole, with what is built and installed for it. The
+// scripts bound each of their waits.
+const patience = 20 * time.Minute
 
 // announced is what the collectors see, by IPv4 and IPv6.
 var announced = map[string]string{

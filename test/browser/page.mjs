@@ -7,15 +7,19 @@ import { chromium, request } from 'playwright-core'
 const { SERVER, TOKEN, BROWSER, SHOTS } = process.env
 export const token = TOKEN
 
+// Bounds every wait. What is waited for takes far less, even on a machine that
+// does other things as well.
+const patience = 120_000
+
 const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
-const browser = await chromium.launch({ executablePath: BROWSER, args: flags })
+const browser = await chromium.launch({ executablePath: BROWSER, args: flags, timeout: patience })
 export const end = () => browser.close()
 
 // A page of its own; nothing in it may fail unseen.
 export async function visit(t, path = '/ui/', { user = token, ...options } = {}) {
   const context = await browser.newContext({ baseURL: SERVER, ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 }, ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(30_000)
+  page.setDefaultTimeout(patience)
   const faults = []
   page.on('pageerror', (e) => faults.push(`uncaught: ${e.stack}`))
   page.on('console', (m) => {
@@ -52,7 +56,7 @@ export async function accessible(page, name) {
   }
 }
 
-const requests = await request.newContext({ baseURL: SERVER, ignoreHTTPSErrors: true, extraHTTPHeaders: { Authorization: `Bearer ${token}` } })
+const requests = await request.newContext({ baseURL: SERVER, ignoreHTTPSErrors: true, extraHTTPHeaders: { Authorization: `Bearer ${token}` }, timeout: patience })
 
 // The API as the administrator uses it: what was asked, or an error.
 export async function api(method, path, data) {
@@ -64,7 +68,7 @@ export async function api(method, path, data) {
 
 // Asks again until it is so.
 export async function until(what, f) {
-  const end = Date.now() + 30_000
+  const end = Date.now() + patience
   while (!(await f())) {
     assert.ok(Date.now() < end, `still not so: ${what}`)
     await new Promise((done) => setTimeout(done, 50))

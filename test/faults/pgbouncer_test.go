@@ -3,7 +3,6 @@ package faults
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,7 +38,9 @@ func newPooler(ctx context.Context, t *testing.T, db *cluster, mode string) *poo
 		t.Skip("PgBouncer is not installed: scripts/need-faults installs it")
 	}
 	dir := temp(t)
-	p := &pooler{db: db, port: freePort(t), ini: filepath.Join(dir, "pgbouncer.ini"), users: filepath.Join(dir, "users.txt")}
+	port, err := harness.ReservePort()
+	must(t, err)
+	p := &pooler{db: db, port: port, ini: filepath.Join(dir, "pgbouncer.ini"), users: filepath.Join(dir, "users.txt")}
 	must(t, os.WriteFile(p.users, []byte(`"`+embedded.Database+`" ""`+"\n"), 0o644))
 	p.configure(t, mode)
 	cmd := db.program(context.WithoutCancel(ctx), t, path, p.ini)
@@ -79,15 +80,6 @@ ignore_startup_parameters = idle_session_timeout,idle_in_transaction_session_tim
 
 func (p *pooler) url() string {
 	return fmt.Sprintf("postgres://%[1]s@127.0.0.1:%[2]d/%[1]s?sslmode=disable", embedded.Database, p.port)
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	port := l.Addr().(*net.TCPAddr).Port
-	must(t, l.Close())
-	return port
 }
 
 // With session pooling everything works as without: a node dies, a node hangs.

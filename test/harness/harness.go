@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -126,12 +125,9 @@ func (s *Server) pickPort() error {
 	if s.port != 0 {
 		return nil
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	s.port = l.Addr().(*net.TCPAddr).Port
-	return l.Close()
+	var err error
+	s.port, err = ReservePort()
+	return err
 }
 
 // LogFile is where the server's log goes.

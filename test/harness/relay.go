@@ -37,7 +37,11 @@ func NewRelay(database string) (*Relay, error) {
 	if err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
-	r := &Relay{url: u, network: "tcp", target: net.JoinHostPort(cfg.Host, fmt.Sprint(cfg.Port)), address: "127.0.0.1:0", conns: map[net.Conn]struct{}{}, open: make(chan struct{})}
+	port, err := ReservePort() // it stays ours while the relay is cut
+	if err != nil {
+		return nil, fmt.Errorf("relay: %w", err)
+	}
+	r := &Relay{url: u, network: "tcp", target: net.JoinHostPort(cfg.Host, fmt.Sprint(cfg.Port)), address: fmt.Sprint("127.0.0.1:", port), conns: map[net.Conn]struct{}{}, open: make(chan struct{})}
 	close(r.open)
 	if strings.HasPrefix(cfg.Host, "/") {
 		r.network, r.target = "unix", fmt.Sprintf("%s/.s.PGSQL.%d", cfg.Host, cfg.Port)
@@ -120,7 +124,7 @@ func (r *Relay) Restore() error {
 	if err != nil {
 		return fmt.Errorf("relay: %w", err)
 	}
-	r.listener, r.address = l, l.Addr().String()
+	r.listener = l
 	r.running.Go(func() { r.serve(l) })
 	return nil
 }

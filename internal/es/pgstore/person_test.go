@@ -108,7 +108,7 @@ type renamedV1 struct {
 
 // personType ties state, events and Apply together.
 var personType = es.Type[person]{
-	Kind: "person", Apply: applyPerson, Format: 1,
+	Kind: "person", Apply: applyPerson, End: "left/1", Format: 1,
 	Codec: es.Codec{
 		"registered/1": es.JSON[registered],
 		"met/1":        es.JSON[met],

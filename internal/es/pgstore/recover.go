@@ -71,7 +71,7 @@ func (st *Store[S]) setAside(ctx context.Context, f Finding) error {
 func VerifyHeads(ctx context.Context, db postgres.DBTX, report func(Finding)) (streams int, err error) {
 	err = EachStream(ctx, db, func(s Stream) error {
 		streams++
-		v := verifier{db: db, stream: pgq.GetStreamByIDRow{ID: s.ID, Kind: s.Kind, Handle: s.Handle, Version: s.Version}}
+		v := verifier{db: db, stream: pgq.EsStream{ID: s.ID, Kind: s.Kind, Handle: s.Handle, Version: s.Version}}
 		err := v.head(ctx)
 		for _, f := range v.findings {
 			report(f)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -34,10 +35,12 @@ func Replay[S any](ctx context.Context, db postgres.DBTX, t es.Type[S], id uuid.
 	if err := f.run(ctx); err != nil {
 		return Replayed[S]{}, err
 	}
-	out := Replayed[S]{Version: stream.Version, Findings: f.findings}
+	out := Replayed[S]{Version: stream.Version}
 	if f.version == stream.Version {
+		f.ends()
 		out.State = f.state
 	}
+	out.Findings = f.findings
 	return out, nil
 }
 
@@ -48,6 +51,16 @@ type folder[S any] struct {
 	state   *S
 	version int64 // of the newest command that state contains
 	stopped bool
+	last    string // name of the newest event
+}
+
+// ends compares whether the stream lives with what its newest event says.
+func (f *folder[S]) ends() {
+	ended := f.last != "" && f.last == f.t.End
+	known := slices.ContainsFunc(f.findings, func(one Finding) bool { return one.Problem == ProblemDeleted })
+	if ended != (f.stream.DeletedAt != nil) && !known {
+		f.found(f.version, ProblemDeleted)
+	}
 }
 
 // command applies one command. Behind the first that is missing or cannot be
@@ -87,6 +100,7 @@ func (f *folder[S]) apply(c pgq.ListCommandsToVerifyRow, events []es.HashEvent) 
 			return err
 		}
 		f.t.Apply(f.state, meta, event)
+		f.last = event.EventName()
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 )
@@ -79,5 +81,39 @@ func TestReplayNamesWhatCannotBeFolded(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whether a stream lives is what its last event says, not its row.
+func TestReplayKnowsWhetherAStreamEnded(t *testing.T) {
+	st := newStore(t)
+	mustCreate(t, st, "ada")
+	mustCreate(t, st, "bea")
+	ids := map[string]uuid.UUID{}
+	for _, handle := range []string{"ada", "bea"} {
+		id, err := st.StreamID(t.Context(), handle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[handle] = id
+	}
+	if _, err := st.Delete(t.Context(), "ada", leave{}, bob); err != nil {
+		t.Fatal(err)
+	}
+	for _, edit := range []string{
+		"SELECT 1",
+		"UPDATE es_stream s SET deleted_at = CASE WHEN s.deleted_at IS NULL THEN c.at END FROM es_command c WHERE c.stream_id = s.id AND c.version = s.version",
+	} {
+		mustExec(t, st.DB, edit)
+		for handle, id := range ids {
+			r, err := pgstore.Replay(t.Context(), st.DB, st.Type, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wrong := len(r.Findings) == 1 && r.Findings[0].Problem == pgstore.ProblemDeleted
+			if sound := edit == "SELECT 1"; sound && len(r.Findings) > 0 || !sound && !wrong {
+				t.Errorf("%s after %s: %v", handle, edit, r.Findings)
+			}
+		}
 	}
 }

@@ -29,6 +29,8 @@ const (
 	ProblemMissing      = "the command is missing"
 	ProblemHash         = "the hash does not fit: the command or its events were changed"
 	ProblemNewest       = "the stream's version is not that of its newest command"
+	ProblemCreated      = "the stream was not created when its first command says"
+	ProblemDeleted      = "whether the stream ended, and when, is not what its newest command says"
 	ProblemSnapshotHash = "the snapshot is not as it was taken"
 	ProblemSnapshotFold = "the snapshot is not what the log adds up to"
 	ProblemUnreadable   = "an event cannot be read or applied" // a cause follows
@@ -107,7 +109,7 @@ func EachStream(ctx context.Context, db postgres.DBTX, f func(Stream) error) err
 
 type verifier struct {
 	db       postgres.DBTX
-	stream   pgq.GetStreamByIDRow
+	stream   pgq.EsStream
 	visit    func(c pgq.ListCommandsToVerifyRow, events []es.HashEvent) // each command, in order
 	stored   []pgq.ListSnapshotsToVerifyRow                             // snapshots whose hash fits
 	findings []Finding
@@ -144,6 +146,7 @@ func (v *verifier) chain(ctx context.Context) error {
 			if err := v.command(c, previous, events[c.Version]); err != nil {
 				return err
 			}
+			v.times(c)
 			v.visit(c, events[c.Version])
 			previous = [32]byte(c.Hash)
 		}
@@ -155,6 +158,17 @@ func (v *verifier) chain(ctx context.Context) error {
 		v.found(last, ProblemMissing)
 	}
 	return nil
+}
+
+// times compares the times in the stream's row, which no hash covers, with those
+// of its first and its newest command.
+func (v *verifier) times(c pgq.ListCommandsToVerifyRow) {
+	if c.Version == 0 && !c.At.Equal(v.stream.CreatedAt) {
+		v.found(0, ProblemCreated)
+	}
+	if end := v.stream.DeletedAt; c.Version == v.stream.Version && end != nil && !c.At.Equal(*end) {
+		v.found(c.Version, ProblemDeleted)
+	}
 }
 
 // command checks one hash. The command after a missing one cannot be checked.

@@ -42,6 +42,8 @@ func TestVerifyNamesEveryEdit(t *testing.T) {
 		"dropped end":       {`DELETE FROM es_command WHERE stream_id = $1 AND version = 9`, map[int64]string{9: pgstore.ProblemMissing}},
 		"version of stream": {`UPDATE es_stream SET version = 8 WHERE id = $1`, map[int64]string{8: pgstore.ProblemNewest}},
 		"handle":            {`UPDATE es_stream SET handle = 'eve' WHERE id = $1`, everyVersion(9)},
+		"its beginning":     {`UPDATE es_stream SET created_at = created_at - interval '1 day' WHERE id = $1`, map[int64]string{0: pgstore.ProblemCreated}},
+		"said to be ended":  {`UPDATE es_stream SET deleted_at = created_at + interval '1 day' WHERE id = $1`, map[int64]string{9: pgstore.ProblemDeleted}},
 		"nothing":           {`SELECT $1::uuid`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

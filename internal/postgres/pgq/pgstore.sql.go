@@ -296,26 +296,19 @@ func (q *Queries) GetStream(ctx context.Context, db DBTX, arg GetStreamParams) (
 }
 
 const GetStreamByID = `-- name: GetStreamByID :one
-SELECT id, kind, handle, version, deleted_at FROM es_stream WHERE id = $1
+SELECT id, kind, handle, version, created_at, deleted_at FROM es_stream WHERE id = $1
 `
 
-type GetStreamByIDRow struct {
-	ID        uuid.UUID
-	Kind      string
-	Handle    string
-	Version   int64
-	DeletedAt *time.Time
-}
-
 // One stream, also when it is deleted.
-func (q *Queries) GetStreamByID(ctx context.Context, db DBTX, id uuid.UUID) (GetStreamByIDRow, error) {
+func (q *Queries) GetStreamByID(ctx context.Context, db DBTX, id uuid.UUID) (EsStream, error) {
 	row := db.QueryRow(ctx, GetStreamByID, id)
-	var i GetStreamByIDRow
+	var i EsStream
 	err := row.Scan(
 		&i.ID,
 		&i.Kind,
 		&i.Handle,
 		&i.Version,
+		&i.CreatedAt,
 		&i.DeletedAt,
 	)
 	return i, err

@@ -311,7 +311,7 @@ func TestLargeList(t *testing.T) {
 		}
 	}
 	t.Logf("10,000 entries: signed in %v, read and looked up in %v", signed, time.Since(begin)-signed)
-	if took := time.Since(begin); took > 2*time.Second {
+	if took := time.Since(begin); took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 }

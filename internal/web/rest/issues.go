@@ -67,7 +67,7 @@ func issuesOf(i service.CAIssues) api.CAIssues {
 
 // Issues shows what keeps the trust anchor from being well.
 func (h TAProxy) Issues(c echo.Context) error {
-	found, err := h.Service.TAIssues(c.Request().Context())
+	found, err := h.Service.TA().Issues(c.Request().Context())
 	if err != nil {
 		return err
 	}

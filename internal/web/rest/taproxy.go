@@ -24,7 +24,7 @@ type TAProxy struct{ *Deps }
 // Supported puts before a handler that there can be a trust anchor here.
 func (h TAProxy) Supported(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if err := h.Service.CheckTASupport(); err != nil {
+		if err := h.Service.TA().CheckSupport(); err != nil {
 			return err
 		}
 		return next(c)
@@ -33,12 +33,12 @@ func (h TAProxy) Supported(next echo.HandlerFunc) echo.HandlerFunc {
 
 // Init makes it.
 func (h TAProxy) Init(c echo.Context) error {
-	return finish(c, h.Service.InitTA(c.Request().Context(), actor(c)))
+	return finish(c, h.Service.TA().Init(c.Request().Context(), actor(c)))
 }
 
 // ID gives its identity certificate, which the signer must know.
 func (h TAProxy) ID(c echo.Context) error {
-	id, err := h.Service.TAIdentity(c.Request().Context())
+	id, err := h.Service.TA().Identity(c.Request().Context())
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (h TAProxy) ID(c echo.Context) error {
 
 // Repo says where the trust anchor publishes.
 func (h TAProxy) Repo(c echo.Context) error {
-	repo, err := h.Service.TARepository(c.Request().Context())
+	repo, err := h.Service.TA().Repository(c.Request().Context())
 	if err != nil {
 		return err
 	}
@@ -76,11 +76,11 @@ func (h TAProxy) SetRepo(c echo.Context) error {
 	if err := h.checkIdentity(response.IDCert); err != nil {
 		return withCause(fault.Invalid, "rfc-8183-xml", "RFC 8183 XML issue: ", err.Error())
 	}
-	return finish(c, h.Service.SetTARepository(c.Request().Context(), actor(c), response))
+	return finish(c, h.Service.TA().SetRepository(c.Request().Context(), actor(c), response))
 }
 
 func (h TAProxy) publisherRequest(c echo.Context) (oob.PublisherRequest, error) {
-	id, err := h.Service.TAIdentity(c.Request().Context())
+	id, err := h.Service.TA().Identity(c.Request().Context())
 	return oob.PublisherRequest{PublisherHandle: trustAnchor, IDCert: id.Cert}, err
 }
 
@@ -104,7 +104,7 @@ func (h TAProxy) PublisherRequestXML(c echo.Context) error {
 
 // Signer gives what it knows of its signer.
 func (h TAProxy) Signer(c echo.Context) error {
-	answer, err := h.Service.TASigner(c.Request().Context())
+	answer, err := h.Service.TA().SignerInfo(c.Request().Context())
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (h TAProxy) AddSigner(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return finish(c, h.Service.AddTASigner(c.Request().Context(), actor(c), file))
+	return finish(c, h.Service.TA().AddSigner(c.Request().Context(), actor(c), file))
 }
 
 // UpdateSigner takes over what changed at the signer.
@@ -126,7 +126,7 @@ func (h TAProxy) UpdateSigner(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return finish(c, h.Service.UpdateTASigner(c.Request().Context(), actor(c), file))
+	return finish(c, h.Service.TA().UpdateSigner(c.Request().Context(), actor(c), file))
 }
 
 // readFile reads what a signer wrote. It grows with what was issued, beyond what
@@ -139,7 +139,7 @@ func (h TAProxy) readFile(c echo.Context) ([]byte, error) {
 
 // Request gives the open request, signed.
 func (h TAProxy) Request(c echo.Context) error {
-	answer, err := h.Service.TARequest(c.Request().Context())
+	answer, err := h.Service.TA().Request(c.Request().Context())
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (h TAProxy) Request(c echo.Context) error {
 
 // MakeRequest opens a request and gives it.
 func (h TAProxy) MakeRequest(c echo.Context) error {
-	if err := h.Service.MakeTARequest(c.Request().Context(), actor(c)); err != nil {
+	if err := h.Service.TA().MakeRequest(c.Request().Context(), actor(c)); err != nil {
 		return err
 	}
 	return h.Request(c)
@@ -160,7 +160,7 @@ func (h TAProxy) Response(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return finish(c, h.Service.TakeTAResponse(c.Request().Context(), actor(c), file))
+	return finish(c, h.Service.TA().TakeResponse(c.Request().Context(), actor(c), file))
 }
 
 // AddChild makes a CA a child of the trust anchor and answers with the
@@ -184,7 +184,7 @@ const childRemoving = "removing"
 // Children lists the children, with what they hold.
 func (h TAProxy) Children(c echo.Context) error {
 	out := []api.TAChild{}
-	err := h.Service.ViewTA(c.Request().Context(), func(st *ta.ProxyState) error {
+	err := h.Service.TA().View(c.Request().Context(), func(st *ta.ProxyState) error {
 		for _, name := range slices.Sorted(maps.Keys(st.Children)) {
 			one, err := taChild(st, name)
 			if err != nil {
@@ -236,12 +236,12 @@ func (h TAProxy) UpdateChild(c echo.Context) error {
 		}
 	}
 	cmd := ta.UpdateChild{Child: c.Param(argChild), IDCert: body.IDCert, Resources: body.Resources}
-	return finish(c, h.Service.UpdateTAChild(c.Request().Context(), actor(c), cmd))
+	return finish(c, h.Service.TA().UpdateChild(c.Request().Context(), actor(c), cmd))
 }
 
 // RemoveChild removes a child, and has revoked what it holds.
 func (h TAProxy) RemoveChild(c echo.Context) error {
-	return finish(c, h.Service.RemoveTAChild(c.Request().Context(), actor(c), c.Param(argChild)))
+	return finish(c, h.Service.TA().RemoveChild(c.Request().Context(), actor(c), c.Param(argChild)))
 }
 
 func (h TAProxy) parentResponse(c echo.Context) (oob.ParentResponse, error) {

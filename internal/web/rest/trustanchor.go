@@ -11,7 +11,7 @@ type TrustAnchor struct{ *Deps }
 
 // TAL gives the trust anchor locator (RFC 8630).
 func (h TrustAnchor) TAL(c echo.Context) error {
-	text, err := h.Service.TAL(c.Request().Context())
+	text, err := h.Service.TA().TAL(c.Request().Context())
 	if err != nil {
 		return err
 	}
@@ -20,7 +20,7 @@ func (h TrustAnchor) TAL(c echo.Context) error {
 
 // Certificate gives the trust anchor certificate as DER.
 func (h TrustAnchor) Certificate(c echo.Context) error {
-	der, err := h.Service.TACertificate(c.Request().Context())
+	der, err := h.Service.TA().Certificate(c.Request().Context())
 	if err != nil {
 		return err
 	}
