@@ -52,15 +52,19 @@ export async function accessible(page, name) {
   }
 }
 
-const requests = await request.newContext({ baseURL: SERVER, ignoreHTTPSErrors: true, extraHTTPHeaders: { Authorization: `Bearer ${token}` } })
-
-// The API as the administrator uses it: what was asked, or an error.
-export async function api(method, path, data) {
-  const answer = await requests.fetch(path, { method, data })
-  const text = await answer.text()
-  assert.ok(answer.ok(), `${method} ${path}: ${answer.status()} ${text}`)
-  return answer.headers()['content-type'].startsWith('application/json') ? JSON.parse(text) : text
+// The API of a server as the administrator, or somebody else, uses it: what was
+// asked, or an error.
+export async function apiOf(baseURL, Authorization = `Bearer ${token}`) {
+  const requests = await request.newContext({ baseURL, ignoreHTTPSErrors: true, extraHTTPHeaders: { Authorization } })
+  return async (method, path, data) => {
+    const answer = await requests.fetch(path, { method, data })
+    const text = await answer.text()
+    assert.ok(answer.ok(), `${method} ${path}: ${answer.status()} ${text}`)
+    return answer.headers()['content-type']?.startsWith('application/json') ? JSON.parse(text) : text
+  }
 }
+
+export const api = await apiOf(SERVER)
 
 // Asks again until it is so.
 export async function until(what, f) {
