@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds the whole, with what is built and installed for it.
-const patience = 6 * time.Minute
+const patience = 9 * time.Minute
 
 // announced is what the collectors see, by IPv4 and IPv6.
 var announced = map[string]string{

@@ -150,3 +150,33 @@ test('who uses the keyboard goes on where they were refused', async (t) => {
   await page.getByRole('alert').filter({ hasText: 'is not held by you' }).waitFor()
   await page.waitForFunction(() => document.activeElement?.textContent === 'Add')
 })
+
+test('a double click does one step', async (t) => {
+  await shop()
+  const page = await visit(t, '/ui/cas/shop/aspas')
+  const dialog = page.getByRole('dialog')
+  await page.getByRole('button', { name: 'Import' }).click()
+  await dialog.getByLabel('or its text').fill('customer,providers\n64510,1\n')
+  await press(page, dialog.getByRole('button', { name: 'Show difference' }))
+  await page.mouse.up()
+  await dialog.getByText('1 added').waitFor()
+  await page.mouse.down({ clickCount: 2 }) // Apply is there now
+  await page.mouse.up({ clickCount: 2 })
+  assert.deepEqual(await api('GET', '/api/v1/cas/shop/aspas'), [])
+  await dialog.getByRole('button', { name: 'Apply' }).click()
+  await rowOf(page, 'AS64510').waitFor()
+  await api('PUT', '/api/v1/cas/shop/aspas', [])
+})
+
+test('a field of a filter that is left by pressing a button moves none', async (t) => {
+  await shop()
+  const page = await visit(t, '/ui/cas/shop/history')
+  await page.getByLabel('also what the server did by itself').check()
+  await page.getByText('cmd-ca-parent-entitlements').first().waitFor()
+  const details = page.getByRole('button', { name: /^Details of version/ }).first()
+  const version = (await details.getAttribute('aria-label')).replace('Details', 'Less')
+  await page.getByLabel('Who').fill('user:admin-token')
+  await details.click({ delay: 500 })
+  assert.equal(await page.getByRole('button', { name: version }).count(), 1)
+  await page.getByText('cmd-ca-parent-entitlements').first().waitFor({ state: 'detached' })
+})
