@@ -167,16 +167,3 @@ test('a double click does one step', async (t) => {
   await rowOf(page, 'AS64510').waitFor()
   await api('PUT', '/api/v1/cas/shop/aspas', [])
 })
-
-test('a field of a filter that is left by pressing a button moves none', async (t) => {
-  await shop()
-  const page = await visit(t, '/ui/cas/shop/history')
-  await page.getByLabel('also what the server did by itself').check()
-  await page.getByText('cmd-ca-parent-entitlements').first().waitFor()
-  const details = page.getByRole('button', { name: /^Details of version/ }).first()
-  const version = (await details.getAttribute('aria-label')).replace('Details', 'Less')
-  await page.getByLabel('Who').fill('user:admin-token')
-  await details.click({ delay: 500 })
-  assert.equal(await page.getByRole('button', { name: version }).count(), 1)
-  await page.getByText('cmd-ca-parent-entitlements').first().waitFor({ state: 'detached' })
-})

@@ -11,7 +11,7 @@ import (
 // one packet anyway.
 const least = 1400 // octets
 
-// compressed gives the content in gzip (RFC 1952), or nothing if that is not
+// compressed gives the content in gzip, or nothing if that is not
 // shorter.
 func compressed(content []byte) []byte {
 	if len(content) < least {
