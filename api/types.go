@@ -254,7 +254,14 @@ type ChildInfo struct {
 
 // LoggedInUser is the answer to POST /auth/login.
 type LoggedInUser struct {
-	Token      string            `json:"token"`
-	ID         string            `json:"id"`
-	Attributes map[string]string `json:"attributes"`
+	Token string `json:"token"`
+	User
+}
+
+// User is the answer to GET /api/v1/user: who asks, and what they may do.
+type User struct {
+	ID          string            `json:"id"`
+	Attributes  map[string]string `json:"attributes"`
+	Permissions []string          `json:"permissions"` // sorted
+	CAs         []string          `json:"cas"`         // those that the permissions hold for, sorted; null: every CA
 }

@@ -91,6 +91,17 @@ func (r Role) Allows(p Permission, ca string) bool {
 // Bound says whether the role holds on some CAs only.
 func (r Role) Bound() bool { return r.cas != nil }
 
+// Permissions gives those that the role has, sorted.
+func (r Role) Permissions() []Permission { return slices.Sorted(maps.Keys(r.may)) }
+
+// CAs gives those on which a bound role holds, sorted; nil if it holds on all.
+func (r Role) CAs() []string {
+	if r.cas == nil {
+		return nil
+	}
+	return append([]string{}, slices.Sorted(maps.Keys(r.cas))...)
+}
+
 func roleOf(list ...Permission) Role {
 	r := Role{may: make(map[Permission]bool, len(list))}
 	for _, p := range list {

@@ -7,6 +7,7 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/es"
+	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
 	"baleen/internal/pubserver"
 	"baleen/internal/rpki/cert"

@@ -234,6 +234,41 @@ func TestRightsEndAtOnce(t *testing.T) {
 	o.ask(holding(foreign), "GET", "/api/v1/authorized", "").fails(http.StatusForbidden, "api-insufficient-rights")
 }
 
+// TestUsersAreToldWhatTheyMayDo: at login, whenever they ask, and as it is then.
+func TestUsersAreToldWhatTheyMayDo(t *testing.T) {
+	users := "[auth_users]\n" + entryOf("joe", "ca1only") + entryOf("jim", "nowhere")
+	o := newOffice(t, access.ConfigFile, nil, users+ownRoles+`nowhere = { permissions = ["login"], cas = [] }`)
+	const told = `"id":"joe","attributes":{"role":"ca1only"},"permissions":` +
+		`["aspas-read","bgpsec-read","bgpsec-update","ca-read","login","routes-analysis","routes-read","routes-update","rta-read","rta-update"],"cas":["ca1"]}`
+	var in api.LoggedInUser
+	a := o.ask(basicAuth("joe", secretOf("joe")), "POST", "/auth/login", "")
+	a.json(&in)
+	if a.body != `{"token":"`+in.Token+`",`+told {
+		t.Errorf("got %s", a.body)
+	}
+	ask := func(who as) string { return o.ask(who, "GET", "/api/v1/user", "").ok().body }
+	joe := holding(in.Token)
+	if got := ask(joe); got != "{"+told {
+		t.Errorf("got %s", got)
+	}
+	if got, want := ask(holding(o.logIn("jim"))), `{"id":"jim","attributes":{"role":"nowhere"},"permissions":["login"],"cas":[]}`; got != want {
+		t.Errorf("got %s", got)
+	}
+	var all api.User
+	o.get("/api/v1/user").json(&all)
+	if all.ID != "admin-token" || all.Attributes["role"] != "admin" || all.CAs != nil || len(all.Permissions) != len(mayDo["admin"]) {
+		t.Errorf("got %+v", all)
+	}
+
+	o.settings.Roles = readAccess(t, access.ConfigFile, users+`
+[auth_roles]
+nowhere = { permissions = ["read"] }
+ca1only = { permissions = ["login", "ca-read"] }`).Roles
+	if got, want := ask(joe), `{"id":"joe","attributes":{"role":"ca1only"},"permissions":["ca-read","login"],"cas":null}`; got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
 // TestTheDatabaseIsAway: then nobody is told that they have no rights.
 func TestTheDatabaseIsAway(t *testing.T) {
 	o := newOffice(t, access.ConfigFile, nil, "[auth_users]\n"+entryOf("joe", "admin"))

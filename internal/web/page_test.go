@@ -37,6 +37,12 @@ func TestThePage(t *testing.T) {
 		t.Errorf("the page again: got %d %q", again.status, again.body)
 	}
 	w.filesOf(page.body)
+	gzip := func(r *http.Request) { admin(r); r.Header.Set("Accept-Encoding", "gzip") }
+	for path, want := range map[string]string{regexp.MustCompile(`/assets/[^"]+\.js`).FindString(page.body): "gzip", "/api/v1/user": ""} {
+		if a := w.ask(gzip, "GET", path, "").ok(); a.header.Get("Content-Encoding") != want { // what holds secrets is never compressed
+			t.Errorf("%s: got %v", path, a.header)
+		}
+	}
 	for _, path := range []string{"/assets", "/assets/", "/assets/nope.js", "/assets/index.html", "/assets/a/b.js", "/assets/..%2Findex.html", "/index.html", "/favicon.ico", "/uix"} {
 		w.ask(anybody, "GET", path, "").nothing(http.StatusNotFound)
 	}

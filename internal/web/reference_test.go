@@ -136,6 +136,7 @@ GET /auth/callback -
 // older path needs what that path needs.
 const additions = `
 GET /health/active -
+GET /api/v1/user login
 GET /api/v1/tasks login
 GET /api/v1/cas/:ca/issuing ca-read
 POST /api/v1/cas/:ca/issuing/pause routes-update

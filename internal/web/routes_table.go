@@ -67,6 +67,7 @@ func (s *Server) routes(o ops.Handlers, f files.Server, p *peers.Handlers) []rou
 
 		// Operators: CAs.
 		{get, "/api/v1/authorized", rest.Login, none, a.Auth.Authorized},
+		{get, "/api/v1/user", rest.Login, none, a.Auth.Who},
 		{get, "/api/v1/tasks", rest.Login, none, a.Tasks.Report},
 		{post, "/api/v1/tasks/:kind/retry", rest.CAAdmin, none, a.Tasks.Retry},
 		{get, "/api/v1/cas", rest.Login, none, a.CAs.List},

@@ -109,7 +109,9 @@ func TestLogin(t *testing.T) {
 		}
 	}
 	a := w.ask(admin, "POST", "/auth/login", "ignored").ok()
-	if want := `{"token":"let me in","id":"admin-token","attributes":{"role":"admin"}}`; a.body != want {
+	const added = `,"permissions":["aspas-read","aspas-update","bgpsec-read","bgpsec-update","ca-admin","ca-create","ca-delete","ca-list","ca-read","ca-update","login",` +
+		`"pub-admin","pub-create","pub-delete","pub-list","pub-read","routes-analysis","routes-read","routes-update","rta-list","rta-read","rta-update"],"cas":null`
+	if want := `{"token":"let me in","id":"admin-token","attributes":{"role":"admin"}` + added + `}`; a.body != want {
 		t.Errorf("got %s", a.body)
 	}
 	for header, cause := range map[string]string{"": "Missing bearer token", "Bearer wrong": "Invalid bearer token"} {

@@ -2,7 +2,7 @@
 import { after } from 'node:test'
 import { end } from './page.mjs'
 
-for (const name of ['login', 'roas', 'large', 'setup', 'parents', 'aspas', 'children', 'keys', 'objects', 'testbed', 'server']) {
+for (const name of ['login', 'roles', 'steady', 'roas', 'large', 'setup', 'parents', 'aspas', 'children', 'keys', 'objects', 'testbed', 'server']) {
   if (name.includes(process.env.ONLY ?? '')) await import(`./${name}.mjs`)
 }
 after(end)

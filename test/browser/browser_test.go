@@ -32,7 +32,15 @@ func TestWebPage(t *testing.T) {
 	browser := needs(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	s := serve(ctx, t)
+	bin := t.TempDir()
+	if err := harness.Build(ctx, bin); err != nil {
+		t.Fatal(err)
+	}
+	o := newOffice(t)
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(announced[r.URL.Path])) }))
+	t.Cleanup(collector.Close)
+	s := serve(ctx, t, bin, "BALEEN_BGP_RISWHOIS_ENABLED=true", "BALEEN_BGP_RISWHOIS_V4_URI="+collector.URL+"/4", "BALEEN_BGP_RISWHOIS_V6_URI="+collector.URL+"/6")
+	o.open(ctx, t, bin)
 	for _, join := range [][]string{
 		{"--ca", "ca1", "--asn", "AS64496-AS64500", "--ipv4", "10.0.0.0/16", "--ipv6", "2001:db8::/32"},
 		{"--ca", "ca2", "--ipv4", "10.1.0.0/16"},
@@ -43,6 +51,7 @@ func TestWebPage(t *testing.T) {
 	}
 	cmd := exec.CommandContext(ctx, "node", "all.mjs")
 	cmd.Env = append(os.Environ(), "SERVER="+s.URL("/"), "TOKEN="+harness.Token, "BROWSER="+browser, "SHOTS="+os.Getenv("SHOTS"))
+	cmd.Env = append(cmd.Env, o.env()...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s\nthe server's log ends with\n%s", err, out, tail(s.Log()))
@@ -72,17 +81,10 @@ func needs(t *testing.T) (browser string) {
 	return browser
 }
 
-// serve builds and starts a server over TLS that knows announcements.
-func serve(ctx context.Context, t *testing.T) *harness.Server {
+// serve starts a server over TLS, with settings of its own.
+func serve(ctx context.Context, t *testing.T, bin string, env ...string) *harness.Server {
 	t.Helper()
-	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(announced[r.URL.Path])) }))
-	t.Cleanup(collector.Close)
-	s := &harness.Server{Bin: t.TempDir(), Dir: t.TempDir(), Database: testdb.URL(t), TLS: true, Env: []string{
-		"BALEEN_BGP_RISWHOIS_ENABLED=true", "BALEEN_BGP_RISWHOIS_V4_URI=" + collector.URL + "/4", "BALEEN_BGP_RISWHOIS_V6_URI=" + collector.URL + "/6",
-	}}
-	if err := harness.Build(ctx, s.Bin); err != nil {
-		t.Fatal(err)
-	}
+	s := &harness.Server{Bin: bin, Dir: t.TempDir(), Database: testdb.URL(t), TLS: true, Env: env}
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
 			t.Errorf("stop: %v", err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"baleen/api"
 	"baleen/internal/access"
 	"baleen/internal/fault"
 	"baleen/internal/login"
@@ -31,14 +32,20 @@ type Access struct {
 
 // User is who makes a request.
 type User struct {
-	name    string
-	known   bool // not anonymous
-	role    access.Role
-	refusal error // why a user may do nothing but what is public, if it is not for want of credentials
+	name     string
+	known    bool // not anonymous
+	roleName string
+	role     access.Role
+	refusal  error // why a user may do nothing but what is public, if it is not for want of credentials
 }
 
 // nobody is everybody whom nothing identifies.
 var nobody = User{name: access.Anonymous}
+
+// adminUser is who has the admin token.
+func adminUser() User {
+	return User{name: access.AdminName, known: true, roleName: access.AdminRole, role: access.Admin()}
+}
 
 // UserOf gives the user of a request; Auth.Identify put it there.
 func UserOf(c echo.Context) User {
@@ -129,8 +136,9 @@ func (a Auth) identify(c echo.Context) User {
 	if !ok {
 		return u
 	}
-	if role, ok := a.Settings().Roles[a.UnixUsers[name]]; ok {
-		return User{name: name, known: true, role: role}
+	roleName := a.UnixUsers[name]
+	if role, ok := a.Settings().Roles[roleName]; ok {
+		return User{name: name, known: true, roleName: roleName, role: role}
 	}
 	if isAPI(r) {
 		a.refused(c, login.Attempt{Provider: login.UnixSocket, User: name}, codeCredentials)
@@ -153,7 +161,7 @@ func (a Auth) byToken(c echo.Context) User {
 	case !ok:
 		return nobody
 	case a.isAdmin(token):
-		return User{name: access.AdminName, known: true, role: access.Admin()}
+		return adminUser()
 	case a.Sessions != nil && login.IsToken(token) && !isAPI(r):
 		return nobody
 	case a.Sessions != nil && login.IsToken(token):
@@ -206,3 +214,16 @@ func invalidCredentials(cause string) error {
 
 // Authorized answers that the user may log in.
 func (a Auth) Authorized(c echo.Context) error { return Done(c) }
+
+// Who tells the user who they are and what they may do now, so that a client can
+// leave out what would be refused.
+func (a Auth) Who(c echo.Context) error { return sendJSON(c, UserOf(c).shown()) }
+
+// shown gives the user as the API tells them.
+func (u User) shown() api.User {
+	permissions := []string{}
+	for _, p := range u.role.Permissions() {
+		permissions = append(permissions, string(p))
+	}
+	return api.User{ID: u.name, Attributes: map[string]string{"role": u.roleName}, Permissions: permissions, CAs: u.role.CAs()}
+}

@@ -20,10 +20,9 @@ import (
 
 // loggedIn is somebody who has just logged in.
 type loggedIn struct {
-	token, user, role string
+	token string
+	User
 }
-
-func (u loggedIn) attributes() map[string]string { return map[string]string{"role": u.role} }
 
 // LoginURL says where the web interface lets users log in.
 func (a Auth) LoginURL(c echo.Context) error {
@@ -43,7 +42,7 @@ func (a Auth) Login(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, api.LoggedInUser{Token: in.token, ID: in.user, Attributes: in.attributes()})
+	return sendJSON(c, api.LoggedInUser{Token: in.token, User: in.shown()})
 }
 
 // Callback is Login for a browser that the OpenID Connect provider sends back: it
@@ -54,11 +53,11 @@ func (a Auth) Callback(c echo.Context) error {
 	in, err := a.login(c)
 	if err == nil {
 		var attributes []byte
-		if attributes, err = api.Marshal(in.attributes()); err != nil {
+		if attributes, err = api.Marshal(in.shown().Attributes); err != nil {
 			return err
 		}
 		query.Set("token", in.token)
-		query.Set("id", in.user)
+		query.Set("id", in.name)
 		query.Set("attributes", base64.StdEncoding.EncodeToString(attributes))
 	} else {
 		body, err := api.Marshal(errorResponse(a.asFault(c, err)))
@@ -98,7 +97,7 @@ func (a Auth) loginByToken(c echo.Context) (loggedIn, error) {
 		return loggedIn{}, invalidCredentials("Invalid bearer token")
 	}
 	a.succeeded(c, login.AdminToken, access.AdminName)
-	return loggedIn{token: token, user: access.AdminName, role: access.AdminRole}, nil
+	return loggedIn{token, adminUser()}, nil
 }
 
 // loginByPassword is for users of the file.
@@ -111,8 +110,9 @@ func (a Auth) loginByPassword(c echo.Context) (loggedIn, error) {
 	}
 	ctx, users := c.Request().Context(), a.Settings().Users
 	id, u, err := a.Door.Enter(ctx, users, attempt)
+	var role access.Role
 	if err == nil {
-		err = a.mayLogIn(id, u.Role)
+		role, err = a.mayLogIn(id, u.Role)
 	}
 	if err != nil {
 		who := login.Attempt{Provider: login.ConfigFile}
@@ -128,7 +128,7 @@ func (a Auth) loginByPassword(c echo.Context) (loggedIn, error) {
 		return loggedIn{}, err
 	}
 	a.succeeded(c, login.ConfigFile, id)
-	return loggedIn{token: token, user: id, role: u.Role}, nil
+	return loggedIn{token, User{name: id, known: true, roleName: u.Role, role: role}}, nil
 }
 
 // codeTooMany is the label of who tried too often. The API's reference has none

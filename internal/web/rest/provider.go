@@ -55,8 +55,9 @@ func (a Auth) loginAtProvider(c echo.Context) (loggedIn, error) {
 		err = loginError("the name of the user " + odd.Error())
 		who.ID = ""
 	}
+	var role access.Role
 	if err == nil {
-		err = a.mayLogIn(who.ID, who.Role)
+		role, err = a.mayLogIn(who.ID, who.Role)
 	}
 	if err != nil {
 		a.refused(c, login.Attempt{Provider: login.OpenIDConnect, User: who.ID}, fault.Code(err))
@@ -68,7 +69,7 @@ func (a Auth) loginAtProvider(c echo.Context) (loggedIn, error) {
 		return loggedIn{}, err
 	}
 	a.succeeded(c, login.OpenIDConnect, who.ID)
-	return loggedIn{token: token, user: who.ID, role: who.Role}, nil
+	return loggedIn{token, User{name: who.ID, known: true, roleName: who.Role, role: role}}, nil
 }
 
 // sessionOf gives the session of a user whom the provider vouches for.

@@ -26,7 +26,7 @@ func (a Auth) bySession(ctx context.Context, c echo.Context, token string) (u Us
 	if s.Ended(a.Now()) {
 		return nobody, true, sessionExpired("log in again")
 	}
-	role, err := a.roleOf(s)
+	name, role, err := a.roleOf(s)
 	if err != nil {
 		return nobody, true, err
 	}
@@ -35,40 +35,40 @@ func (a Auth) bySession(ctx context.Context, c echo.Context, token string) (u Us
 			a.Log.Warn("a session that is in use could not be extended", "user", s.User, "error", err)
 		}
 	}
-	return User{name: s.User, known: true, role: role}, true, nil
+	return User{name: s.User, known: true, roleName: name, role: role}, true, nil
 }
 
-// roleOf gives the role that the user of a session has now.
-func (a Auth) roleOf(s login.Session) (access.Role, error) {
+// roleOf gives the role that the user of a session has now, and its name.
+func (a Auth) roleOf(s login.Session) (name string, role access.Role, err error) {
 	settings := a.Settings()
-	name := s.Role
+	name = s.Role
 	if a.Type == access.ConfigFile {
 		u, ok := settings.Users[s.User]
 		if !ok {
-			return access.Role{}, permanentError("there is no user '" + s.User + "' any more")
+			return "", role, permanentError("there is no user '" + s.User + "' any more")
 		}
 		if string(u.Password.Mark()) != string(s.Mark) {
-			return access.Role{}, sessionExpired("the password was changed: log in again")
+			return "", role, sessionExpired("the password was changed: log in again")
 		}
 		name = u.Role
 	}
 	role, ok := settings.Roles[name]
 	if !ok {
-		return access.Role{}, permanentError("user '" + s.User + "' has the role '" + name + "', which does not exist")
+		return "", role, permanentError("user '" + s.User + "' has the role '" + name + "', which does not exist")
 	}
-	return role, nil
+	return name, role, nil
 }
 
 // mayLogIn gives the role of a user who wants to log in, if it lets them.
-func (a Auth) mayLogIn(user, name string) error {
+func (a Auth) mayLogIn(user, name string) (access.Role, error) {
 	role, ok := a.Settings().Roles[name]
 	if !ok {
-		return permanentError("user '" + user + "' has the role '" + name + "', which does not exist")
+		return role, permanentError("user '" + user + "' has the role '" + name + "', which does not exist")
 	}
 	if !role.Allows(access.Login, "") {
-		return withCause(fault.Denied, "api-insufficient-rights", "Insufficient rights: ", "Login denied for user '"+user+"': User is not permitted to 'login'")
+		return role, withCause(fault.Denied, "api-insufficient-rights", "Insufficient rights: ", "Login denied for user '"+user+"': User is not permitted to 'login'")
 	}
-	return nil
+	return role, nil
 }
 
 func sessionExpired(cause string) error {

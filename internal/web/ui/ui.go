@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"path"
 	"regexp"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -46,12 +48,13 @@ const (
 
 var hashed = regexp.MustCompile(`-[A-Za-z0-9_-]{8}\.[a-z0-9]+$`)
 
-// file is one that is served.
+// file is one that is served, as it is or compressed.
 type file struct {
 	content     []byte
 	contentType string
-	etag        string
+	tag         string // of the content
 	keep        string
+	compressed  func() []byte // nothing where that would be no shorter; made once, when the file is first asked for
 }
 
 // Pages answers for the page and its files.
@@ -80,7 +83,8 @@ func read(built fs.FS) *Pages {
 
 func newFile(name string, content []byte) file {
 	sum := sha256.Sum256(content)
-	f := file{content: content, contentType: types()[path.Ext(name)], etag: `"` + hex.EncodeToString(sum[:16]) + `"`, keep: keepAsking}
+	f := file{content: content, contentType: types()[path.Ext(name)], tag: hex.EncodeToString(sum[:16]), keep: keepAsking}
+	f.compressed = sync.OnceValue(func() []byte { return compressed(content) })
 	if hashed.MatchString(name) {
 		f.keep = keepHashed
 	}
@@ -101,7 +105,9 @@ func (p *Pages) Asset(c echo.Context) error {
 	return p.assets[c.Param("file")].send(c)
 }
 
-// send answers with a file, if there is one of a known type.
+// send answers with a file, if there is one of a known type. The compressed form
+// is a representation of its own, with its own length and strong ETag (RFC 9110
+// section 8.8.3).
 func (f file) send(c echo.Context) error {
 	if f.contentType == "" {
 		return echo.ErrNotFound
@@ -109,10 +115,19 @@ func (f file) send(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, f.contentType)
 	h.Set(echo.HeaderCacheControl, f.keep)
-	h.Set("ETag", f.etag)
 	h.Set(echo.HeaderContentSecurityPolicy, contentSecurityPolicy)
 	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
 	h.Set(echo.HeaderReferrerPolicy, "no-referrer")
-	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(f.content))
+	content, tag := f.content, f.tag
+	if short := f.compressed(); short != nil {
+		h.Set(echo.HeaderVary, echo.HeaderAcceptEncoding)
+		if acceptsGzip(c.Request().Header.Values(echo.HeaderAcceptEncoding)) {
+			content, tag = short, f.tag+"-gzip"
+			h.Set(echo.HeaderContentEncoding, "gzip")
+			h.Set(echo.HeaderContentLength, strconv.Itoa(len(content))) // ServeContent leaves it out where there is an encoding
+		}
+	}
+	h.Set("ETag", `"`+tag+`"`)
+	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(content))
 	return nil
 }

@@ -4,6 +4,7 @@ import createClient from 'openapi-fetch'
 import type { components, paths } from './schema'
 import { Refusal } from './refusal'
 import { session } from './session.svelte'
+import { steady } from './steady'
 
 export type Schema = components['schemas']
 
@@ -30,14 +31,17 @@ function renew(response: Response) {
 type Answer<T> = { data?: T; error?: unknown; response: Response }
 
 // Gives the answer's data, or throws a Refusal: const list = await ask(api.GET('/api/v1/cas')).
-// Who may not even log in (any more) is logged out.
+// Who may not even log in (any more) is logged out. Nothing arrives while the
+// pointer is pressed.
 export async function ask<T>(answer: Promise<Answer<T>>): Promise<T> {
   let got: Answer<T>
   try {
     got = await answer
   } catch {
+    await steady()
     throw new Refusal(0, 'network', 'The server does not answer.')
   }
+  await steady()
   if (got.response.ok) return got.data as T
   throw refusal(got.response, got.error)
 }
@@ -46,6 +50,7 @@ function refusal(response: Response, body: unknown): Refusal {
   const e = parse(body)
   const lost = response.status === 401 || (response.status === 403 && e.msg?.includes("'login'"))
   if (lost && session.token) session.end()
+  else if (e.label === 'api-insufficient-rights') session.doubt()
   return new Refusal(response.status, e.label ?? String(response.status), e.msg ?? `The server answered ${response.status} ${response.statusText}`.trim(), e.args, body)
 }
 
@@ -72,13 +77,16 @@ export async function askTagged(path: string, init: RequestInit = {}): Promise<{
   const headers = new Headers(init.headers)
   if (session.token) headers.set('Authorization', `Bearer ${session.token}`)
   let response: Response
+  let text: string
   try {
     response = await fetch(path, { ...init, headers })
+    text = await response.text()
   } catch {
+    await steady()
     throw new Refusal(0, 'network', 'The server does not answer.')
   }
+  await steady()
   renew(response)
-  const text = await response.text()
   if (!response.ok) throw refusal(response, text)
   return { text, tag: response.headers.get('ETag') ?? '' }
 }

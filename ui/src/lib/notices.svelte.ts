@@ -1,6 +1,7 @@
 // Short messages about what was just done or refused.
 
 import { Refusal } from './api'
+import { steady } from './steady'
 
 export type Notice = { id: number; kind: 'done' | 'failed'; text: string }
 
@@ -12,7 +13,7 @@ class Notices {
 
   done(text: string) {
     const id = this.#add('done', text)
-    setTimeout(() => this.dismiss(id), shownFor)
+    setTimeout(() => steady().then(() => this.dismiss(id)), shownFor)
   }
 
   failed(error: unknown) {

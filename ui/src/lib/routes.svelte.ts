@@ -2,8 +2,10 @@
 // analysis found, and the draft of changes. Lists are large: they are replaced
 // as a whole and never made reactive item by item.
 
-import { api, ask, askTagged, askText, Refusal, type Schema } from './api'
+import { may } from '../parts/may'
+import { api, ask, askTagged, askText, type Schema } from './api'
 import { delta, emptyDraft, fromText, settle, sizeOf, toText, type Draft } from './draft'
+import type { Seen } from './whole'
 import { isROA, keyOf, rowOf, rowsOf, type Configuration, type Entry } from './roas'
 
 type ConfiguredROA = Schema['ConfiguredROA']
@@ -48,15 +50,16 @@ export class Routes {
     this.change(settle(this.draft, this.configured))
   }
 
+  // Whether the user may ask what ROAs do to announcements.
+  get compared(): boolean {
+    return may('routes-analysis', this.ca)
+  }
+
   // Who may not ask for the analysis sees the routes alone.
   async #analyse(): Promise<Entry[]> {
-    try {
-      return await ask(api.GET('/api/v1/cas/{ca}/routes/analysis/full', { params: { ...this.#path, query: bare } }))
-    } catch (e) {
-      if (!(e instanceof Refusal && e.status === 403)) throw e
-      const list = (await ask(api.GET('/api/v1/cas/{ca}/routes', { params: { ...this.#path, query: bare } }))) as ConfiguredROA[]
-      return list.map((r) => ({ ...r, state: 'roa_no_announcement_info' as const }))
-    }
+    if (this.compared) return ask(api.GET('/api/v1/cas/{ca}/routes/analysis/full', { params: { ...this.#path, query: bare } }))
+    const list = (await ask(api.GET('/api/v1/cas/{ca}/routes', { params: { ...this.#path, query: bare } }))) as ConfiguredROA[]
+    return list.map((r) => ({ ...r, state: 'roa_no_announcement_info' as const }))
   }
 
   change(draft: Draft) {
@@ -93,13 +96,12 @@ export class Routes {
   }
 
   // Compares a whole configuration, JSON or CSV, with what is there; makes it so
-  // if a tag says what it was compared with.
-  async replace(text: string, ifMatch?: string): Promise<{ difference: Schema['ROADifference']; tag: string }> {
+  // if a header says what it was compared with.
+  async replace(text: string, ifMatch?: { 'If-Match'?: string }): Promise<Seen<Schema['ROADifference']>> {
     const query = ifMatch === undefined ? '?objects=false&dry_run=true&effect=true' : ''
-    const headers: Record<string, string> = { 'Content-Type': /^\s*\[/.test(text) ? 'application/json' : 'text/csv' }
-    if (ifMatch !== undefined) headers['If-Match'] = ifMatch
+    const headers = { 'Content-Type': /^\s*\[/.test(text) ? 'application/json' : 'text/csv', ...ifMatch }
     const answer = await askTagged(`/api/v1/cas/${encodeURIComponent(this.ca)}/routes${query}`, { method: 'PUT', headers, body: text })
-    return { difference: JSON.parse(answer.text) as Schema['ROADifference'], tag: answer.tag }
+    return { data: JSON.parse(answer.text) as Schema['ROADifference'], version: answer.tag }
   }
 
   issuing() {

@@ -506,6 +506,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who asks, and what they may do now
+         * @description Permission `login`.
+         */
+        get: operations["user"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks": {
         parameters: {
             query?: never;
@@ -3023,7 +3043,22 @@ export interface components {
             attributes: {
                 [key: string]: string;
             };
+            permissions: components["schemas"]["Permissions"];
+            cas: components["schemas"]["PermittedCAs"];
         };
+        User: {
+            id: string;
+            /** @description `role`: the name of the user's role */
+            attributes: {
+                [key: string]: string;
+            };
+            permissions: components["schemas"]["Permissions"];
+            cas: components["schemas"]["PermittedCAs"];
+        };
+        /** @description What the user's role may do, sorted: what the routes ask for (docs/access.md) */
+        Permissions: string[];
+        /** @description Handles of the CAs that the permissions hold for, sorted; null: every CA. For requests about no CA they hold in any case. */
+        PermittedCAs: components["schemas"]["HandleText"][] | null;
         TaskReport: {
             kinds: {
                 [key: string]: {
@@ -3916,6 +3951,30 @@ export interface operations {
         responses: {
             200: components["responses"]["Done"];
             400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             503: components["responses"]["Unavailable"];
         };

@@ -1,15 +1,19 @@
 // Who is logged in. The token lives in the tab's sessionStorage, as long as
 // the tab does, and nowhere else.
 
+import type { Rights } from './rights'
+
 const tokenKey = 'baleenToken'
 const userKey = 'baleenUser'
 const backKey = 'baleenBack'
 
-export type User = { id: string; role: string }
+// rights is null until the server told them.
+export type User = { id: string; role: string; rights: Rights | null }
 
 class Session {
   #token = $state(sessionStorage.getItem(tokenKey))
   #user = $state.raw<User | null>(readUser())
+  #doubts = $state(0)
 
   get token() {
     return this.#token
@@ -26,9 +30,21 @@ class Session {
     this.#user = user
   }
 
-  // The server renewed the session and gave it another token.
+  // The server renewed the session and gave it another token; what the user may
+  // do may be different from now on.
   renew(token: string) {
-    if (this.#user) this.start(token, this.#user)
+    if (!this.#user) return
+    this.start(token, this.#user)
+    this.doubt()
+  }
+
+  // How often there was reason to ask again what the user may do.
+  get doubts() {
+    return this.#doubts
+  }
+
+  doubt() {
+    this.#doubts++
   }
 
   // Where the user was when the session ended. It is asked for once.
@@ -52,7 +68,8 @@ class Session {
 
 function readUser(): User | null {
   try {
-    return JSON.parse(sessionStorage.getItem(userKey) ?? 'null')
+    const user = JSON.parse(sessionStorage.getItem(userKey) ?? 'null') as User | null
+    return user && { ...user, rights: user.rights ?? null }
   } catch {
     return null
   }

@@ -1,6 +1,8 @@
 // Something that a screen asks of the server, and asks again.
 
 import { ask } from '../lib/api'
+import { steady } from '../lib/steady'
+import type { Seen } from '../lib/whole'
 
 // Load holds the newest answer. An answer that arrives after a newer question
 // was asked is dropped. What was there before stays while it is asked again.
@@ -20,6 +22,7 @@ export class Load<T> {
     this.busy = true
     try {
       const value = await this.#get()
+      await steady()
       if (question !== this.#question) return
       this.value = value
       this.fault = null
@@ -33,7 +36,7 @@ export class Load<T> {
 
 // An answer with the version (ETag) that a replacement must name in If-Match,
 // and how many entries there are in all where it is a page of a list.
-export type Whole<T> = { data: T; version: string | null; total: number }
+export type Whole<T> = Seen<T> & { total: number }
 
 export async function askWhole<T>(answer: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<Whole<T>> {
   let headers = new Headers()

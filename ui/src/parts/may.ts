@@ -1,12 +1,11 @@
-// Which buttons a user is shown. The server decides what is done: this only
-// spares users of a role that the server knows buttons which it would refuse.
-// Of roles that it does not know it assumes that they may do anything.
+// Which buttons and screens a user is shown. The server decides what is done:
+// this only spares users what it would refuse, by what it told of their rights.
 
+import { allows } from '../lib/rights'
 import { session } from '../lib/session.svelte'
 
-const lacked: Record<string, string[]> = {
-  readwrite: ['pub-admin', 'ca-admin', 'ca-delete'],
-  readonly: ['pub-admin', 'ca-admin', 'ca-delete', 'ca-create', 'ca-update', 'pub-create', 'pub-delete', 'routes-update', 'aspas-update', 'bgpsec-update'],
+// Whether the user may do what asks for a permission, on a CA if it is about one.
+export function may(permission: string, ca?: string): boolean {
+  const rights = session.user?.rights
+  return rights ? allows(rights, permission, ca) : false
 }
-
-export const may = (permission: string): boolean => !lacked[session.user?.role ?? '']?.includes(permission)

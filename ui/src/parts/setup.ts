@@ -25,7 +25,9 @@ const known = (name: string): name is SetupKind => name in certificates
 
 // Reads a document of the wanted kind. What it throws is for people.
 export function readSetup(xml: string, wanted: SetupKind): SetupDocument {
-  const root = new DOMParser().parseFromString(inert.createHTML(xml.trim()), 'application/xml').documentElement
+  const text = xml.trim()
+  if (!text.startsWith('<')) throw new Error('This is not XML.') // the browser's own words about it have a style that the page's policy forbids
+  const root = new DOMParser().parseFromString(inert.createHTML(text), 'application/xml').documentElement
   if (root.getElementsByTagName('parsererror').length > 0 || root.nodeName === 'parsererror') throw new Error('This is not XML.')
   if (!known(root.localName)) throw new Error(`This is not a set-up document of RFC 8183: its element is '${root.localName}'.`)
   if (root.localName !== wanted) throw new Error(`This is a ${root.localName}; wanted is a ${wanted}.`)

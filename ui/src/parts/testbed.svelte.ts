@@ -1,6 +1,7 @@
 // Whether the server has a testbed. It is asked once.
 
 import { api } from '../lib/api'
+import { steady } from '../lib/steady'
 
 class Testbed {
   here = $state<boolean | null>(null)
@@ -9,7 +10,10 @@ class Testbed {
   // Only the status matters: without a testbed the path does not exist.
   ask(): Promise<void> {
     this.#asked ??= api.GET('/testbed/enabled', { parseAs: 'text' }).then(
-      (got) => void (this.here = got.response.ok),
+      async (got) => {
+        await steady()
+        this.here = got.response.ok
+      },
       () => void (this.#asked = null), // the server does not answer: ask again
     )
     return this.#asked
