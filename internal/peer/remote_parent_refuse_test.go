@@ -383,6 +383,10 @@ func TestScheduledRequestsRest(t *testing.T) {
 		w.Pass(24 * time.Hour)
 		w.Settle()
 	}
+	before := issues()
+	if w.askAgain(); issues() != before+1 {
+		t.Errorf("an operator had it sent %d times, want once", issues()-before)
+	}
 	req, err := cert.DecodeRequest(csr)
 	must(t, err)
 	c := p.certificate(p.template(req))

@@ -30,11 +30,13 @@ func (s *Service) Commit(ctx context.Context, f func(tx pgx.Tx) error) error {
 	return s.waking(s.inTx(ctx, f))
 }
 
-// SyncParents asks all parents of a CA again, soon.
+// SyncParents asks all parents of a CA again, soon, also for what they said they
+// would do later.
 func (s *Service) SyncParents(ctx context.Context, handle string) error {
 	if _, err := s.stream(ctx, handle); err != nil {
 		return err
 	}
+	s.deferrals.forget(handle)
 	return s.schedule(ctx, RefreshCA{CA: handle})
 }
 
@@ -67,6 +69,7 @@ func (s *Service) forAll(ctx context.Context, task func(handle string) tasks.Arg
 // BulkSyncParents asks the parents of every CA again, soon; of a CA with very
 // many those that were not asked for longest.
 func (s *Service) BulkSyncParents(ctx context.Context) error {
+	s.deferrals.forget("")
 	return s.forAll(ctx, func(h string) tasks.Args { return RefreshCA{CA: h, Batch: true} })
 }
 

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 )
 
 // repeatAfter is when a request that a parent scheduled is sent again (RFC 6492
-// section 3.4.1). Its list is asked for as often as ever.
+// section 3.4.1), unless an operator has the parents asked again. Its list is asked for as often as ever.
 const repeatAfter = 24 * time.Hour
 
 // deferral is a certificate request that a parent scheduled, with what its answer
@@ -35,6 +36,14 @@ func (d *deferrals) rests(r deferral, now time.Time) bool {
 	defer d.mu.Unlock()
 	at, ok := d.at[r]
 	return ok && now.Sub(at).Abs() < repeatAfter
+}
+
+// forget has the requests of a CA sent again, whatever was answered before; empty:
+// those of all CAs.
+func (d *deferrals) forget(handle string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	maps.DeleteFunc(d.at, func(r deferral, _ time.Time) bool { return handle == "" || r.ca == handle })
 }
 
 // note takes down what a parent answered; busy is that it works on the request,
