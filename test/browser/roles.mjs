@@ -88,7 +88,6 @@ test('rights that change while the page is open show at the first refusal', asyn
   }
   await dialog.getByRole('alert').filter({ hasText: "User 'noc' does not have permission 'routes-update' on resource 'net1'" }).waitFor()
   await page.getByText('What you may do here was changed.').waitFor()
-  await accessible(page, 'rights-changed')
   await dialog.getByRole('button', { name: 'Back' }).click()
   await page.getByRole('link', { name: 'ASPAs' }).waitFor()
   assert.equal(await add.count(), 0)
