@@ -39,3 +39,11 @@ test('a pointer that was let go out of sight holds nothing up', async () => {
   await click()
   assert.ok(wait())
 })
+
+test('who goes on with the keyboard is not about to click', async () => {
+  send('pointerdown')
+  const wait = await passes(steady())
+  send('keydown')
+  await click()
+  assert.ok(wait())
+})

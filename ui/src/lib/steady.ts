@@ -3,7 +3,7 @@
 // itself, such as an answer of the server or a tick of the clock, waits here
 // before it is shown.
 
-const longest = 5000 // ms: whoever holds a pointer longer is not about to click
+const longest = 30_000 // ms: whoever holds a pointer longer is not about to click
 
 let pressed = false
 let timer: ReturnType<typeof setTimeout> | undefined
@@ -35,10 +35,11 @@ function lift(e: PointerEvent) {
 }
 
 // Watches the pointer from now on. Where it is let go out of sight, as over the
-// list of a select, its next move tells.
+// list of a select, its next move tells, or a key.
 export function watchPointer(on: Pick<Window, 'addEventListener'>) {
   on.addEventListener('pointerdown', press, true)
   on.addEventListener('pointerup', lift, true)
   on.addEventListener('pointercancel', lift, true)
+  on.addEventListener('keydown', release, true)
   on.addEventListener('pointermove', (e) => pressed && e.buttons === 0 && lift(e), true)
 }
