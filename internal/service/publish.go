@@ -2,7 +2,9 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,6 +13,7 @@ import (
 	"baleen/internal/ca"
 	"baleen/internal/castore"
 	"baleen/internal/postgres"
+	"baleen/internal/rpki/cert"
 	"baleen/internal/sign"
 	"baleen/internal/tasks"
 )
@@ -43,16 +46,55 @@ func (s *Service) publishCA(ctx context.Context, a PublishCA) (tasks.Outcome, er
 		return tasks.Outcome{}, err
 	}
 	rec := castore.Publication{Stream: stream, Objects: map[string]castore.Object{}}
+	var broken []ca.Point
+	var failed error
+	holder := map[string]cert.KeyID{} // by class, the key whose manifest has its files: the first (ca.State.Points)
 	for _, p := range points {
+		if _, known := holder[p.Class]; !known {
+			holder[p.Class] = p.Key
+		}
 		wait, err := s.publishPoint(ctx, p, have[p.Key], now, a.Force, &rec)
+		if ctx.Err() != nil {
+			return tasks.Outcome{}, ctx.Err()
+		}
 		if err != nil {
-			return tasks.Outcome{}, fmt.Errorf("publication point of class %s: %w", p.Class, err)
+			broken, failed = append(broken, p), errors.Join(failed, fmt.Errorf("publication point of class %s: %w", p.Class, err))
 		}
 		if wait > 0 {
 			return tasks.Outcome{Again: s.Now().Add(wait)}, nil
 		}
 	}
-	return tasks.Outcome{}, s.recordPublication(ctx, a.CA, stream, rec)
+	if failed != nil && len(broken) == len(points) {
+		return tasks.Outcome{}, failed
+	}
+	if err := s.keepPoints(ctx, broken, holder, &rec); err != nil {
+		return tasks.Outcome{}, err
+	}
+	return tasks.Outcome{}, errors.Join(s.recordPublication(ctx, a.CA, stream, rec), failed)
+}
+
+// keepPoints adds to rec what was wanted of keys that cannot publish now, as it
+// was: what one of them lacks must not end the manifests of the others.
+func (s *Service) keepPoints(ctx context.Context, broken []ca.Point, holder map[string]cert.KeyID, rec *castore.Publication) error {
+	if len(broken) == 0 {
+		return nil
+	}
+	wanted, err := s.Rows.Objects(ctx, rec.Stream)
+	if err != nil {
+		return err
+	}
+	for _, p := range broken {
+		rec.Keys = append(rec.Keys, p.Key)
+		base := p.Cert.SIA.Repository
+		for uri, o := range wanted {
+			name, below := strings.CutPrefix(uri, base)
+			mine := uri == p.Cert.SIA.Manifest || name == p.Key.String()+".crl" || holder[p.Class] == p.Key
+			if _, there := rec.Objects[uri]; below && mine && !there && !strings.Contains(name, "/") {
+				rec.Objects[uri] = o
+			}
+		}
+	}
+	return nil
 }
 
 // publishPoint adds one key's objects to rec, with a new manifest and CRL if
