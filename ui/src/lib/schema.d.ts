@@ -457,7 +457,7 @@ export interface paths {
         put?: never;
         /**
          * Provisioning protocol (RFC 6492)
-         * @description A child that is proved to be one gets a signed answer, also when it is refused. 400 `general-error`: the message does not prove that it comes from a child, now and for the first time. 404 `ca-unknown`.
+         * @description A child that is proved to be one gets a signed answer, also when it is refused. 400 `general-error`: the message does not prove that it comes from a child, now and for the first time, or is no message of that child to this CA. 404 `ca-unknown`.
          */
         post: operations["rfc6492"];
         delete?: never;
