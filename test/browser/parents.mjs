@@ -54,6 +54,7 @@ test('a repository is compared, and left only with its successor at hand', async
 test('who may only read sees no buttons that change', async (t) => {
   await shop()
   const page = await visit(t)
+  await page.getByText('admin-token (admin)').waitFor() // the name is asked for once, what one may do after every load
   const permissions = ['login', 'pub-list', 'pub-read', 'ca-list', 'ca-read', 'routes-read', 'routes-analysis', 'aspas-read', 'bgpsec-read']
   await page.route('**/api/v1/user', (route) => route.fulfill({ json: { id: 'reader', attributes: { role: 'readonly' }, permissions, cas: null } }))
   await page.reload()

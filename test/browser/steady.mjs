@@ -164,6 +164,7 @@ test('a double click does one step', async (t) => {
   await page.mouse.up({ clickCount: 2 })
   assert.deepEqual(await api('GET', '/api/v1/cas/shop/aspas'), [])
   await dialog.getByRole('button', { name: 'Apply' }).click()
+  await dialog.waitFor({ state: 'hidden' }) // the difference in it has that row too
   await rowOf(page, 'AS64510').waitFor()
   await api('PUT', '/api/v1/cas/shop/aspas', [])
 })
