@@ -100,6 +100,22 @@ func (w *world) wholeDifference(etag string) {
 	}
 }
 
+// What was given as a comment can be had as CSV and put again.
+func TestCommentsOfSeveralLines(t *testing.T) {
+	w := newWorld(t)
+	w.testbed()
+	w.join("ca1", resourcesOfCA1)
+	w.post(routesOfCA1, `{"added": [{"asn": 1, "prefix": "10.0.0.0/16", "comment": "one, \"two\"\nand\tthree"}], "removed": []}`).ok()
+	for who, kind := range map[string]as{"CSV": csv, "JSON": admin} {
+		was := w.ask(kind, "GET", routesOfCA1+"?objects=false", "").ok()
+		var d api.ROADifference
+		w.put(kind, routesOfCA1, was.body).json(&d)
+		if d.Unchanged != 1 || len(d.Added)+len(d.Removed)+len(d.Commented) != 0 {
+			t.Errorf("%s: %q became %+v", who, was.body, d)
+		}
+	}
+}
+
 func TestWholeRoutesThatAreRefused(t *testing.T) {
 	w := newWorld(t)
 	w.testbed()
@@ -117,7 +133,7 @@ func TestWholeRoutesThatAreRefused(t *testing.T) {
 		header + "10.0.0.0/16,,ASX,\n":                   `"ASX" is no AS number at line 2 column 14`,
 		header + "10.0.0.0/16,,4294967296,\n":            `"4294967296" is no AS number at line 2 column 14`,
 		header + "10.0.0.0/16,,1,a\x00b\n":               "the comment holds a control character at line 2 column 16",
-		header + "10.0.0.0/16,,1,\"a\nb\"\n":             "the comment holds a control character at line 2 column 16",
+		header + "10.0.0.0/16,,1,\"a\n\x01\"\n":          "the comment holds a control character at line 2 column 16",
 		header + "10.0.0.0/16,,1,a\"b\n":                 `bare " in non-quoted-field at line 2 column 17`,
 		header + "10.0.0.0/16,,1,\xff\n":                 "the text is not UTF-8 at line 2 column 1",
 	} {

@@ -109,9 +109,10 @@ func (w whole) routes() ([]ca.ConfiguredROA, error) {
 	return out, nil
 }
 
-// plainText says whether a text can be written as one cell and read again.
+// plainText says whether a text can be written as one cell and read again. Lines
+// may end in it: who gives single routes may write more than one.
 func plainText(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+	return !strings.ContainsFunc(text, func(r rune) bool { return (r < ' ' || r == 0x7f) && !strings.ContainsRune("\t\r\n", r) })
 }
 
 func tooMany(n int) error {
