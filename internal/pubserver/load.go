@@ -1,13 +1,10 @@
 package pubserver
 
 import (
-	"context"
-	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
-	"baleen/internal/postgres"
 	"baleen/internal/postgres/pgq"
 )
 
@@ -95,14 +92,4 @@ func (l *loader) readHoldings(rows pgx.Rows) error {
 		return nil
 	})
 	return err
-}
-
-// load runs a loader's statements in a transaction that has begun.
-func (l *loader) load(ctx context.Context, tx postgres.DBTX, repository, publisher string, changes []Change) error {
-	b := &pgx.Batch{}
-	l.queue(b, repository, publisher, changes)
-	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return fmt.Errorf("read what %q has published: %w", publisher, err)
-	}
-	return nil
 }

@@ -60,22 +60,6 @@ func (s *Server) Publish(ctx context.Context, publisher string, changes []Change
 	return err
 }
 
-// PublishTx is Publish for a caller that is in a fenced transaction of its
-// own. The publisher's turn lasts until that transaction ends: it should be
-// short, and should take this step last.
-func (s *Server) PublishTx(ctx context.Context, tx pgx.Tx, publisher string, changes []Change) error {
-	canonical, err := s.prepare(changes)
-	if err != nil {
-		return err
-	}
-
-	var l loader
-	if err := l.load(ctx, tx, Repository, publisher, canonical); err != nil {
-		return err
-	}
-	return s.decide(ctx, tx, &l, canonical)
-}
-
 func (s *Server) decide(ctx context.Context, tx pgx.Tx, l *loader, changes []Change) error {
 	if !l.known {
 		return errUnknown(l.found.publisher)

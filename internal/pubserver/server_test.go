@@ -13,12 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"baleen/internal/es"
 	"baleen/internal/es/pgstore"
 	"baleen/internal/fault"
-	"baleen/internal/postgres"
 	"baleen/internal/pubserver"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/rpki/oob"
@@ -630,24 +627,6 @@ func TestClear(t *testing.T) {
 	f.must(f.Publish(ctx, "alice", []pubserver.Change{put("alice", "1", "one")}))
 	f.update()
 	f.wantPublic(map[string]string{"alice/1": "one"})
-}
-
-func TestPublishTx(t *testing.T) {
-	f := open(t, "alice")
-	ctx := t.Context()
-	boom := errors.New("later failure")
-	for _, end := range []error{boom, nil} {
-		err := postgres.InFencedTx(ctx, f.DB, f.Fence, func(tx pgx.Tx) error {
-			if err := f.Server.PublishTx(ctx, tx, "alice", []pubserver.Change{put("alice", "1", "one")}); err != nil {
-				return err
-			}
-			return end
-		})
-		if !errors.Is(err, end) {
-			t.Errorf("got %v, want %v", err, end)
-		}
-	}
-	f.wantHas("alice", map[string]string{"1": "one"})
 }
 
 func TestAReplacedNodeCannotPublish(t *testing.T) {
