@@ -97,7 +97,9 @@ func TestALargeJobIsTakenBack(t *testing.T) {
 // is gone. What is signed is published while the rest is not.
 func TestALargeJobGoesOn(t *testing.T) {
 	w := newWorld(t)
-	w.job(120, 110, func() error { return fault.New(fault.Invalid, "killed", "a task that ends with this is not tried again") })
+	w.job(120, 110, func() error {
+		return fault.New(fault.Invalid, "killed", "a task that ends with this is not tried again")
+	})
 	w.progress("before", ca.Progress{Wanted: 120})
 	w.Settle()
 	w.progress("then", ca.Progress{Wanted: 120, Issued: 100})
