@@ -12,6 +12,7 @@ import (
 
 	"baleen/internal/ca"
 	"baleen/internal/castore"
+	"baleen/internal/fault"
 	"baleen/internal/postgres"
 	"baleen/internal/rpki/cert"
 	"baleen/internal/sign"
@@ -58,7 +59,7 @@ func (s *Service) publishCA(ctx context.Context, a PublishCA) (tasks.Outcome, er
 			return tasks.Outcome{}, ctx.Err()
 		}
 		if err != nil {
-			broken, failed = append(broken, p), errors.Join(failed, fmt.Errorf("publication point of class %s: %w", p.Class, err))
+			broken, failed = append(broken, p), errors.Join(failed, pointFault(p, err))
 		}
 		if wait > 0 {
 			return tasks.Outcome{Again: s.Now().Add(wait)}, nil
@@ -71,6 +72,16 @@ func (s *Service) publishCA(ctx context.Context, a PublishCA) (tasks.Outcome, er
 		return tasks.Outcome{}, err
 	}
 	return tasks.Outcome{}, errors.Join(s.recordPublication(ctx, a.CA, stream, rec), failed)
+}
+
+// pointFault says why a key cannot publish. That it lacks something does not
+// mean that its CA is gone, with which the task would end: it tries again.
+func pointFault(p ca.Point, err error) error {
+	text := "publication point of class " + p.Class
+	if fault.Of(err) == fault.NotFound {
+		return &fault.Error{Kind: fault.Conflict, Code: fault.Code(err), Msg: text + ": " + fault.Shown(err), Err: err}
+	}
+	return fmt.Errorf("%s: %w", text, err)
 }
 
 // keepPoints adds to rec what was wanted of keys that cannot publish now, as it
