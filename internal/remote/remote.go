@@ -172,7 +172,7 @@ func isLoopback(host string) bool {
 
 // refused says what a peer answered instead of a message.
 func refused(res *http.Response) error {
-	text := "status " + res.Status
+	text := "status " + printable(res.Status)
 	if to := res.Header.Get("Location"); to != "" {
 		text += ", it points to " + printable(to)
 	}

@@ -67,6 +67,14 @@ func TestFailures(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(w, "{\"msg\":\"unknown\nchild\x1b[31m\"}")
 		}, want: `status 403 Forbidden: {"msg":"unknown child[31m"}`},
+		"odd words": {handler: func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				panic(err)
+			}
+			_, _ = io.WriteString(conn, "HTTP/1.1 403 Go\x1b[31m a\x00way\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			_ = conn.Close()
+		}, want: "status 403 Go[31m away"},
 		"redirect": {handler: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://elsewhere.example/", http.StatusTemporaryRedirect)
 		}, want: "status 307 Temporary Redirect, it points to https://elsewhere.example/"},
