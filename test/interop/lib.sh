@@ -32,7 +32,7 @@ untrust() {
 }
 
 # start_server FOLDER PORT: starts a testbed in the background and waits until
-# it is active. Sets SERVER_PID and REPO, and exports what baleenctl needs.
+# it is active and all of it is made. Sets SERVER_PID and REPO, and exports what baleenctl needs.
 start_server() {
   local dir=$1 port=$2
   ! curl -sk -o /dev/null "https://localhost:$port/health" || die "another program listens on port $port: this script would judge that one"
@@ -42,7 +42,7 @@ start_server() {
   SERVER_PID=$! REPO=$dir/repo
   local i
   for i in $(seq 1500); do
-    if curl -fsSk "https://localhost:$port/health/active" >/dev/null 2>&1 && curl -fsSk "https://localhost:$port/ta/ta.tal" >/dev/null 2>&1; then return 0; fi
+    if curl -fsSk "https://localhost:$port/health/active" >/dev/null 2>&1 && curl -fsSk "https://localhost:$port/ta/ta.tal" >/dev/null 2>&1; then idle; return; fi
     kill -0 "$SERVER_PID" 2>/dev/null || { tail -n 20 "$dir/server.log" >&2; die "the server did not start"; }
     sleep 0.2
   done
