@@ -84,7 +84,9 @@ func (d firstDay) logIn() {
 	if a := d.ask(http.MethodGet, "/auth/login", nil); string(a.Body) != "/login" || a.Header.Get("Content-Type") != "text/plain" {
 		d.t.Errorf("GET /auth/login: got %s", show(a))
 	}
-	if err := match(d.json(http.MethodPost, "/auth/login", nil), `{"token":"`+harness.Token+`","id":"admin-token","attributes":{"role":"admin"}}`); err != nil {
+	const rights = `"permissions":["aspas-read","aspas-update","bgpsec-read","bgpsec-update","ca-admin","ca-create","ca-delete","ca-list","ca-read","ca-update","login",
+		"pub-admin","pub-create","pub-delete","pub-list","pub-read","routes-analysis","routes-read","routes-update","rta-list","rta-read","rta-update"],"cas":null`
+	if err := match(d.json(http.MethodPost, "/auth/login", nil), `{"token":"`+harness.Token+`","id":"admin-token","attributes":{"role":"admin"},`+rights+`}`); err != nil {
 		d.t.Errorf("POST /auth/login: %v", err)
 	}
 }
