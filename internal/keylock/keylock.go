@@ -23,10 +23,7 @@ type entry struct {
 func (k *Locks) Lock(key string) (unlock func()) {
 	e := k.enter(key)
 	e.taken <- struct{}{}
-	return func() {
-		<-e.taken
-		k.leave(key, e)
-	}
+	return k.unlock(key, e)
 }
 
 // LockWithin is Lock for keys that may be held for long: it waits no longer than
@@ -39,10 +36,7 @@ func (k *Locks) LockWithin(ctx context.Context, key string) (unlock func(), err 
 		k.leave(key, e)
 		return nil, context.Cause(ctx)
 	}
-	return func() {
-		<-e.taken
-		k.leave(key, e)
-	}, nil
+	return k.unlock(key, e), nil
 }
 
 // TryLock is Lock for who does not wait: ok is false where somebody else has the key.
@@ -54,10 +48,15 @@ func (k *Locks) TryLock(key string) (unlock func(), ok bool) {
 		k.leave(key, e)
 		return nil, false
 	}
+	return k.unlock(key, e), true
+}
+
+// unlock gives the function that frees a key that was taken.
+func (k *Locks) unlock(key string, e *entry) func() {
 	return func() {
 		<-e.taken
 		k.leave(key, e)
-	}, true
+	}
 }
 
 func (k *Locks) enter(key string) *entry {
